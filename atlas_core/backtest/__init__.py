@@ -1,0 +1,1 @@
+"""Runs a profile over history, without an event loop."""

@@ -1,0 +1,71 @@
+"""The plain driver: every bar of the tape goes through the engine."""
+
+from __future__ import annotations
+
+import asyncio
+
+from attrs import define
+
+from atlas_core.compose import OpenSystem, System, opened
+from atlas_core.journal import Journal
+from atlas_core.loading import LoadedMarket, find_signals, load
+from atlas_core.marketdata.history import PastMarket
+from atlas_core.model.events import BarClosed
+from atlas_core.runs import RunSummary
+from atlas_core.tape import ScanDue, bar_events, funding_events, signal_events
+from atlas_core.trading import TradingDesk
+from atlas_core.watching import Ledger, Unwatched, Watch
+
+PROGRESS_EVERY = 2_000
+
+
+def run_backtest(system: System, journal: Journal, watch: Watch | None = None) -> RunSummary:
+    """Run a composed system over its history; return how it ended.
+
+    Raises ContractError when a component fails and DataError when the history cannot be had.
+    """
+    return asyncio.run(_run(system, journal, watch or Unwatched()))
+
+
+async def _run(system: System, journal: Journal, watch: Watch) -> RunSummary:
+    async with opened(system) as live:
+        return PlainDriver.on(live, await load(live), Ledger(journal, watch)).run()
+
+
+@define
+class PlainDriver:
+    """Takes the tape of a loaded market through a trading desk, event by event."""
+
+    market: LoadedMarket
+    desk: TradingDesk
+    total: int
+    done: int = 0
+
+    @classmethod
+    def on(cls, live: OpenSystem, market: LoadedMarket, ledger: Ledger) -> PlainDriver:
+        """Lay out the tape: bars in the universe's order, then funding, then each scanner's signals."""
+        desk = TradingDesk(live, live.engine(PastMarket(market.data)), ledger)
+        bars = [market.bars_of_run(symbol) for symbol in live.system.profile.universe.symbols]
+        for of_symbol in bars:
+            desk.queue.add_stream(bar_events(of_symbol))
+        desk.queue.add_stream(funding_events(market.funding))
+        for label, table in find_signals(live, market):
+            desk.queue.add_stream(signal_events(label, table))
+        return cls(market, desk, sum(len(of_symbol) for of_symbol in bars))
+
+    def run(self) -> RunSummary:
+        """Run the tape to its end."""
+        queue = self.desk.queue
+        self.desk.start(self.market.start)
+        while queue and queue.next_time() <= self.market.end:
+            _, event = queue.pop()
+            assert not isinstance(event, ScanDue)
+            self.desk.feed(event)
+            if isinstance(event, BarClosed):
+                self._count(event.ts)
+        return self.desk.finish(self.market.end, "end of data")
+
+    def _count(self, now: int) -> None:
+        self.done += 1
+        if self.done % PROGRESS_EVERY == 0 or self.done == self.total:
+            self.desk.ledger.watch.progress(self.done, self.total, now)

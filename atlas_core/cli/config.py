@@ -1,0 +1,167 @@
+"""`atlas config`: check, show and explain a profile, and print the schema of profiles."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from atlas_core.errors import ProfileError
+
+if TYPE_CHECKING:
+    from atlas_core.options import Problem
+    from atlas_core.profile import Profile
+    from atlas_core.profile.render import Explained
+
+as_json = click.option("--json", "json_", is_flag=True, help="Print JSON for machines.")
+settings = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Put a value over the profile, for example limits.max_positions=3.",
+)
+profile_name = click.argument("profile")
+
+
+@click.group()
+def config() -> None:
+    """Check, show and explain profiles."""
+
+
+def read_settings(settings: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Return `KEY=VALUE` texts of the command line as pairs; raises click.UsageError for any other text."""
+    pairs = []
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key.strip():
+            raise click.UsageError(f"expected --set KEY=VALUE, was {setting!r}")
+        pairs.append((key.strip(), value.strip()))
+    return tuple(pairs)
+
+
+@config.command()
+@profile_name
+@settings
+@as_json
+def check(profile: str, settings: tuple[str, ...], json_: bool) -> None:
+    """Report every problem of PROFILE (a path, or the name of one that comes with Atlas); exit code 3 if any."""
+    loaded, problems = _checked(profile, settings)
+    if json_:
+        _print_check_as_json(loaded, problems)
+    elif problems:
+        for problem in problems:
+            click.echo(str(problem))
+        click.echo(f"{len(problems)} {'problem' if len(problems) == 1 else 'problems'}", err=True)
+    elif loaded is not None:
+        tables, values = _extent(loaded)
+        click.echo(f"ok: {tables} tables, {values} values")
+    if problems:
+        sys.exit(ProfileError.exit_code)
+
+
+def _checked(name: str, settings: Sequence[str]) -> tuple[Profile | None, Sequence[Problem]]:
+    from atlas_core.profile import open_profile
+
+    try:
+        loaded, _ = open_profile(name, overrides=read_settings(settings), resolve_secrets=True)
+    except ProfileError as error:
+        return None, error.problems
+    from atlas_core.compose import check_system  # composing loads numpy, which a faulty profile can do without
+
+    return loaded, check_system(loaded, loaded.mode)
+
+
+def _extent(profile: Profile) -> tuple[int, int]:
+    """Count the tables and the values that the files and the command line say; defaults are not counted."""
+    said = [key for key, origin in profile.origins.items() if origin.source != "default"]
+    return len({key.rpartition(".")[0] for key in said}), len(said)
+
+
+def _print_check_as_json(profile: Profile | None, problems: Sequence[Problem]) -> None:
+    from attrs import asdict
+
+    from atlas_core.cli.tables import print_json
+
+    answer: dict[str, Any] = {
+        "ok": not problems,
+        "problems": [{**asdict(problem), "text": str(problem)} for problem in problems],
+    }
+    if profile is not None:
+        answer["tables"], answer["values"] = _extent(profile)
+        answer["digest"] = profile.digest
+    print_json(answer)
+
+
+@config.command()
+@profile_name
+@settings
+@as_json
+def show(profile: str, settings: tuple[str, ...], json_: bool) -> None:
+    """Print every value of PROFILE as resolved, with its origin; secrets as ***."""
+    from atlas_core.cli.tables import Column, print_json, print_table
+    from atlas_core.profile import open_profile
+    from atlas_core.profile.render import resolved_values
+
+    loaded, _ = open_profile(profile, overrides=read_settings(settings))
+    values = resolved_values(loaded)
+    if json_:
+        print_json(
+            {
+                "profile": loaded.name,
+                "digest": loaded.digest,
+                "values": [
+                    {"key": v.key, "value": v.data, "origin": v.origin.source, "line": v.origin.line} for v in values
+                ],
+            }
+        )
+        return
+    rows = [[value.key, value.text, str(value.origin)] for value in values]
+    print_table(f"profile {loaded.name}", [Column("key"), Column("value"), Column("origin")], rows)
+
+
+@config.command()
+@profile_name
+@click.argument("key")
+@settings
+@as_json
+def explain(profile: str, key: str, settings: tuple[str, ...], json_: bool) -> None:
+    """Explain one value of PROFILE, for example limits.max_positions: what it means, its origin, who reads it."""
+    from atlas_core.cli.tables import print_json
+    from atlas_core.profile import open_profile
+    from atlas_core.profile.render import explain_value
+
+    loaded, _ = open_profile(profile, overrides=read_settings(settings))
+    explained = explain_value(loaded, key)
+    lines = _explained(explained)
+    if json_:
+        print_json({**dict(lines), "value": explained.value.data})
+        return
+    for name, text in lines:
+        click.echo(f"{name:<11} {text}")
+
+
+def _explained(explained: Explained) -> list[tuple[str, str]]:
+    value, info = explained.value, explained.info
+    return [
+        ("key", value.key),
+        ("help", info.help or "-"),
+        ("type", f"{info.type} ({info.unit})" if info.unit else info.type),
+        ("constraint", info.constraint or "-"),
+        ("default", info.default),
+        ("value", value.text),
+        ("origin", str(value.origin)),
+        ("read by", explained.read_by),
+    ]
+
+
+@config.command()
+def schema() -> None:
+    """Print the JSON schema of profiles, with the options of every installed component."""
+    from atlas_core.cli.tables import print_json
+    from atlas_core.plugins import discover
+    from atlas_core.profile.schema import profile_schema
+
+    print_json(profile_schema(discover()))

@@ -1,0 +1,50 @@
+"""Runs that are kept, for the commands that look back at them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+from attrs import frozen
+
+from atlas_core.cli.settings import Settings
+from atlas_core.runs import RunInfo
+from atlas_core.runstore import JOURNAL_NAME, RunStore
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from atlas_core.model.records import Record
+
+
+@frozen
+class KeptRun:
+    """A run with all records of its journal, in order."""
+
+    run: RunInfo
+    records: tuple[Record, ...]
+    digest: str
+
+
+def store_of(ctx: click.Context) -> RunStore:
+    """Return the run store that the global options name."""
+    settings = ctx.find_object(Settings)
+    return RunStore.at(settings.home if settings else None)
+
+
+def open_run(ctx: click.Context, run_id: str | None) -> KeptRun:
+    """Read a kept run, the latest for None; raises NotFound or JournalError."""
+    from atlas_core.journal import JournalReader
+
+    run = store_of(ctx).find(run_id)
+    with JournalReader.open(run.directory / JOURNAL_NAME) as reader:
+        return KeptRun(run, tuple(reader.records()), reader.digest())
+
+
+def complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the id of a run, the latest first."""
+    del param
+    from click.shell_completion import CompletionItem
+
+    names = [run.run_id for run in reversed(store_of(ctx).all())]
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]

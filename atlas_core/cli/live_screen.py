@@ -1,0 +1,119 @@
+"""What a person sees while a run goes on: lines about entries, exits and funding, and a progress bar on stderr.
+
+The bar is drawn on a terminal only. The watch also keeps the records, so that the result screens need not read the
+journal again.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from atlas_core.cli.formats import number, price, signed, when
+from atlas_core.cli.tables import say
+from atlas_core.model.records import FundingBooked, PositionClosed, PositionOpened, Record, SignalDetected
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+EVENT_LINES = 12
+_STEPS_PER_DRAW = 200
+
+
+def event_line(record: Record, setup_by_key: dict[str, str]) -> str | None:
+    """Return a line for a record that people follow a run by, or None."""
+    if isinstance(record, PositionOpened):
+        what = f"{record.side.value} {price(record.quantity.normalize())} @ {price(record.price)}"
+        return _line(record.ts, "ENTRY", record.symbol, f"{what}  {setup_by_key.get(record.signal_key, '')}", record)
+    if isinstance(record, PositionClosed):
+        multiple = f" ({number(record.r_multiple, 1, sign=True)} R)" if record.r_multiple is not None else ""
+        what = f"{record.rule} @ {price(record.exit_price)}  {signed(record.net)}{multiple}"
+        return _line(record.ts, "EXIT", record.symbol, what, record)
+    if isinstance(record, FundingBooked):
+        what = f"rate {number(float(record.rate) * 100, 4)} %  {signed(-record.amount)}"
+        return _line(record.ts, "FUNDING", record.symbol, what, record)
+    return None
+
+
+def _line(ts: int, word: str, symbol: str, what: str, record: PositionOpened | PositionClosed | FundingBooked) -> str:
+    return f"  {when(ts)}  {word:<7} {symbol:<10} {what.rstrip()}  trade {record.trade_id}"
+
+
+class LiveScreen(AbstractContextManager["LiveScreen"]):
+    """The watch of a run: keeps its records, tells about events, draws a bar where stderr is a terminal."""
+
+    def __init__(self, run_id: str, *, with_events: bool, with_bar: bool) -> None:
+        self.kept: list[Record] = []
+        self._run_id = run_id
+        self._with_events = with_events
+        self._progress: Progress | None = _progress_bar() if with_bar and sys.stderr.isatty() else None
+        self._task: TaskID | None = None
+        self._setup_by_key: dict[str, str] = {}
+        self._lines = 0
+        self._calls = 0
+
+    def __enter__(self) -> LiveScreen:
+        if self._progress is not None:
+            self._task = self._progress.add_task("", total=None, market="")
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+        if self._lines > EVENT_LINES:
+            say(f"  ... {self._lines - EVENT_LINES} more events: atlas report {self._run_id} --what events")
+
+    def progress(self, done: int, total: int, now: int) -> None:
+        """Show how far the run is: steps done of all, and the market's time."""
+        if self._progress is None or self._task is None:
+            return
+        self._calls += 1
+        if self._calls % _STEPS_PER_DRAW == 1 or done >= total:
+            self._progress.update(self._task, completed=done, total=total or None, market=when(now))
+
+    def records(self, records: Sequence[Record]) -> None:
+        """Keep the records, and tell about entries, exits and funding."""
+        self.kept.extend(records)
+        if self._with_events:
+            for record in records:
+                self._tell(record)
+
+    def _tell(self, record: Record) -> None:
+        if isinstance(record, SignalDetected):
+            self._setup_by_key[record.key] = f"{record.pattern} {record.timeframe}"
+        line = event_line(record, self._setup_by_key)
+        if line is None:
+            return
+        self._lines += 1
+        if self._lines <= EVENT_LINES:
+            self._show(line)
+
+    def _show(self, line: str) -> None:
+        if self._progress is not None and sys.stdout.isatty():  # above the bar, not through it
+            self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            say(line)
+
+
+def _progress_bar() -> Progress:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns: list[Any] = [
+        BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[market]}"), TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    ]  # fmt: skip
+    return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -1,0 +1,170 @@
+"""`atlas report`: the results of a kept run as tables, CSV or JSON."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from atlas_core.cli.formats import compact, price
+from atlas_core.cli.kept import KeptRun, complete_run, open_run
+from atlas_core.cli.tables import Column, money, print_json, print_table, say, signed, when
+from atlas_core.report import export
+
+if TYPE_CHECKING:
+    from atlas_core.report.equity import EquityPoint
+    from atlas_core.report.orders import OrderRow
+    from atlas_core.report.signals import SignalRow
+    from atlas_core.report.summary import Report
+
+WHAT = ("summary", "trades", "signals", "orders", "events", "equity")
+EVENT_COLUMNS = ("ts", "kind", "subject", "text")
+SIGNALS = (
+    Column("Signal"), Column("Detected", numeric=True, drop=5), Column("Symbol"), Column("TF", drop=1),
+    Column("Setup", drop=1), Column("Side", drop=2), Column("Trigger", numeric=True, drop=4),
+    Column("Stop", numeric=True, drop=6), Column("Target", numeric=True, drop=6), Column("State"),
+    Column("By", drop=1), Column("Value", numeric=True, drop=2), Column("Threshold", numeric=True, drop=2),
+    Column("Reason", drop=3),
+)  # fmt: skip
+ORDERS = (
+    Column("Intended", numeric=True, drop=3), Column("Symbol"), Column("Role"), Column("Action"), Column("Kind", drop=2),
+    Column("Quantity", numeric=True), Column("Price", numeric=True, drop=4), Column("Status"),
+    Column("Filled", numeric=True, drop=2), Column("Average", numeric=True), Column("Fee", numeric=True, drop=1),
+    Column("Slippage", numeric=True, drop=3), Column("Order", drop=5),
+)  # fmt: skip
+
+
+@click.command()
+@click.argument("run_id", required=False, metavar="[RUN]", shell_complete=complete_run)
+@click.option("--what", type=click.Choice(WHAT), default="summary", show_default=True, help="What to show.")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True, help="How."
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--all", "all_rows", is_flag=True, help="Show every row, also on a terminal.")
+@click.pass_context
+def report(ctx: click.Context, run_id: str | None, what: str, form: str, as_json: bool, all_rows: bool) -> None:
+    """Show the results of a run, of the latest one when none is named."""
+    if what == "summary" and form == "csv":
+        raise click.UsageError("a summary is no table: use --format json, or --what trades --format csv")
+    kept = open_run(ctx, run_id)
+    if as_json or form == "json":
+        print_json(_document(kept, what))
+    elif form == "csv":
+        sys.stdout.write(_csv(kept, what))
+    else:
+        _print_table(kept, what, all_rows)
+
+
+def _report(kept: KeptRun) -> Report:
+    from atlas_core.report.summary import report_of
+
+    return report_of(kept.records)
+
+
+def _rows(kept: KeptRun, what: str) -> tuple[tuple[str, ...], list[Any]]:
+    from atlas_core.report.equity import equity_curve
+    from atlas_core.report.events import event_rows
+    from atlas_core.report.orders import order_rows
+    from atlas_core.report.signals import signal_rows
+    from atlas_core.report.trades import closed_trades
+
+    tables: dict[str, tuple[tuple[str, ...], Callable[..., Any]]] = {
+        "trades": (export.TRADE_COLUMNS, closed_trades),
+        "signals": (export.SIGNAL_COLUMNS, signal_rows),
+        "orders": (export.ORDER_COLUMNS, order_rows),
+        "events": (EVENT_COLUMNS, event_rows),
+        "equity": (export.EQUITY_COLUMNS, equity_curve),
+    }
+    columns, make = tables[what]
+    return columns, list(make(kept.records))
+
+
+def _document(kept: KeptRun, what: str) -> dict[str, Any]:
+    facts = {
+        "run_id": kept.run.run_id,
+        "mode": kept.run.mode,
+        "synthetic": kept.run.synthetic,
+        "journal_digest": kept.digest,
+    }
+    if what == "summary":
+        return facts | export.summary_of(_report(kept))
+    columns, rows = _rows(kept, what)
+    return facts | {what: export.json_rows(columns, rows)}
+
+
+def _csv(kept: KeptRun, what: str) -> str:
+    columns, rows = _rows(kept, what)
+    return export.csv_text(columns, rows)
+
+
+def _print_table(kept: KeptRun, what: str, all_rows: bool) -> None:
+    from atlas_core.cli.results import banner, print_report, print_trades, say_header
+
+    made = _report(kept)
+    if what == "summary":
+        print_report(made, kept.run, all_rows=all_rows)
+        return
+    say_header(banner(made.started, kept.run))
+    if what == "trades":
+        print_trades(made, kept.run, all_rows=all_rows)
+        return
+    _, rows = _rows(kept, what)
+    _PRINTERS[what](rows, made)
+
+
+def _print_signals(rows: list[SignalRow], made: Report) -> None:
+    print_table("Signals", SIGNALS, [signal_cells(row, made.price_decimals) for row in rows])
+    say(made.sum_line)
+
+
+def signal_cells(row: SignalRow, decimals: dict[str, int]) -> list[str]:
+    """Return a signal's cells in the order of `SIGNALS`."""
+    digits = decimals.get(row.symbol)
+    return [
+        row.key[:12], when(row.detected_at), row.symbol, row.timeframe, row.setup, row.side.value,
+        price(row.trigger, digits), price(row.stop, digits), price(row.target, digits), row.state.replace("_", " "),
+        row.by, compact(row.value), compact(row.threshold), row.reason,
+    ]  # fmt: skip
+
+
+def _print_orders(rows: list[OrderRow], made: Report) -> None:
+    cells = [_order_cells(row, made.price_decimals.get(row.symbol)) for row in rows]
+    print_table("Orders", ORDERS, cells)
+
+
+def _order_cells(row: OrderRow, digits: int | None) -> list[str]:
+    level = row.limit_price if row.limit_price is not None else row.stop_price
+    return [
+        when(row.intended_at), row.symbol, row.role.value, row.action.value, row.kind.value,
+        price(row.quantity.normalize()), price(level, digits), row.status.value.replace("_", " "),
+        price(row.filled_quantity.normalize()), price(row.average_price, digits), money(row.fee),
+        money(row.slippage), row.client_order_id,
+    ]  # fmt: skip
+
+
+def _print_events(rows: list[Any], made: Report) -> None:
+    del made
+    cells = [[when(row.ts), row.kind.replace("_", " "), row.subject, row.text] for row in rows]
+    columns = (Column("Time", numeric=True), Column("Event"), Column("Subject", drop=1), Column("What"))
+    print_table("Events", columns, cells)
+
+
+def _print_equity(rows: list[EquityPoint], made: Report) -> None:
+    before = [rows[0].equity, *(row.equity for row in rows)] if rows else []
+    cells = [
+        [when(row.ts), money(row.equity), signed(row.equity - last)] for row, last in zip(rows, before, strict=False)
+    ]
+    columns = (Column("Day ends", numeric=True), Column("Equity", numeric=True), Column("Change", numeric=True))
+    footer = ["", money(made.figures.equity), signed(made.figures.equity - made.figures.starting_cash)]
+    print_table("Equity", columns, cells, footer=footer)
+
+
+_PRINTERS: dict[str, Callable[[list[Any], Any], None]] = {
+    "signals": _print_signals,
+    "orders": _print_orders,
+    "events": _print_events,
+    "equity": _print_equity,
+}

@@ -1,0 +1,317 @@
+"""The screens of one run: key figures, trades, groups, refusals, notes. Values come from `atlas_core.report`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from atlas_core import __version__
+from atlas_core.cli.formats import NOTHING, held, number, price
+from atlas_core.cli.tables import Column, money, percent, print_figures, print_table, say, signed, terminal_width, when
+from atlas_core.runs import Mode, RunInfo
+
+if TYPE_CHECKING:
+    from atlas_core.model.records import RunStarted
+    from atlas_core.report.equity import Drawdown
+    from atlas_core.report.metrics import TradeFigures
+    from atlas_core.report.signals import Refusal
+    from atlas_core.report.summary import Group, KeyFigures, Report
+    from atlas_core.report.trades import OpenRow, TradeRow
+
+TERMINAL_ROWS = 25
+NEEDS_DAYS = "from 30 days"
+NO_LOSSES = "n/a (no losses)"
+
+TRADES = (
+    Column("#", numeric=True),
+    Column("Symbol"),
+    Column("Setup", drop=1),
+    Column("TF", drop=2),
+    Column("Side", drop=1),
+    Column("Opened", numeric=True, drop=4),
+    Column("Held", numeric=True, drop=3),
+    Column("Quantity", numeric=True, drop=7),
+    Column("Entry", numeric=True, drop=1),
+    Column("Exit", numeric=True, drop=1),
+    Column("Why closed"),
+    Column("Gross", numeric=True, drop=9),
+    Column("Fees", numeric=True, drop=8),
+    Column("Funding", numeric=True, drop=9),
+    Column("Net P&L", numeric=True),
+    Column("R", numeric=True, drop=2),
+)
+POSITIONS = (
+    Column("#", numeric=True),
+    Column("Symbol"),
+    Column("Side"),
+    Column("Quantity", numeric=True, drop=2),
+    Column("Opened", numeric=True, drop=4),
+    Column("Entry", numeric=True),
+    Column("Mark", numeric=True, drop=3),
+    Column("Stop", numeric=True, drop=1),
+    Column("Target", numeric=True, drop=2),
+    Column("Funding", numeric=True, drop=5),
+    Column("Open P&L", numeric=True),
+    Column("R", numeric=True, drop=3),
+)
+GROUPS = (
+    Column("Trades", numeric=True),
+    Column("Won", numeric=True, drop=3),
+    Column("Win %", numeric=True),
+    Column("Net P&L", numeric=True),
+    Column("PF", numeric=True, drop=1),
+    Column("R", numeric=True, drop=2),
+)
+REFUSALS = (Column("Outcome"), Column("By"), Column("Signals", numeric=True), Column("Most frequent reason", drop=1))
+
+
+def market_words(synthetic: bool, seed: int) -> str:
+    """Return what kind of market it was; a synthetic one says so on every screen."""
+    return f"synthetic market seed {seed} · no keys or network" if synthetic else "real market data"
+
+
+def header(profile: str, mode: Mode, synthetic: bool, seed: int, run_id: str = "") -> str:
+    """Return the first line of every screen of a run."""
+    run = [f"run {run_id}"] if run_id else []
+    return " · ".join(
+        [f"atlas {__version__}", *run, f"profile {profile}", mode.word.upper(), market_words(synthetic, seed)]
+    )
+
+
+def banner(started: RunStarted, run: RunInfo | None) -> str:
+    """Return the header of a run that is kept."""
+    return header(started.profile, Mode(started.mode), started.synthetic, started.seed, run.run_id if run else "")
+
+
+def say_header(text: str) -> None:
+    """Print a header; LIVE is red on a terminal."""
+    if terminal_width() is None or " LIVE " not in text:
+        say(text)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    line = Text(text)
+    line.highlight_words(["LIVE"], style="bold white on red")
+    Console().print(line, soft_wrap=True)
+
+
+def print_report(report: Report, run: RunInfo | None, *, all_rows: bool = False, with_header: bool = True) -> None:
+    """Print everything a person wants to know of a run."""
+    if with_header:
+        say_header(banner(report.started, run))
+    say(span_line(report))
+    say()
+    print_figures("Key figures", figure_pairs(report.figures))
+    say(conditions_line(report.figures))
+    say()
+    print_trades(report, run, all_rows=all_rows)
+    print_positions(report)
+    print_group("By setup", "Setup", report.by_setup, report.figures.trades)
+    print_group("By timeframe", "Timeframe", report.by_timeframe, report.figures.trades)
+    if len(report.by_symbol) > 1:
+        print_group("By symbol", "Symbol", report.by_symbol, report.figures.trades)
+    print_group("By side", "Side", report.by_side, report.figures.trades)
+    print_group("By exit", "Exit", report.by_exit, report.figures.trades)
+    print_refusals(report.refusals)
+    say(report.sum_line)
+    print_notes(report)
+
+
+def span_line(report: Report) -> str:
+    """Return the time, the symbols and the money of a run."""
+    started = report.started
+    days = f"{report.figures.days:,.1f} days"
+    symbols = " ".join(started.symbols[:6]) + (f" and {len(started.symbols) - 6} more" * (len(started.symbols) > 6))
+    start = f"{money(started.starting_cash)} {started.quote} start"
+    return f"{when(started.ts)} to {when(report.ended_at)} ({days}) · {symbols} · {start}"
+
+
+def figure_pairs(figures: KeyFigures) -> list[tuple[str, str]]:
+    """Return the key figures as names and values."""
+    trades = figures.trades
+    return [
+        ("Equity", money(figures.equity)),
+        ("Total return", percent(figures.total_return, sign=True)),
+        ("Closed trades net", signed(figures.net)),
+        ("Open P&L and costs", signed(figures.equity - figures.starting_cash - figures.net)),
+        ("CAGR", percent(figures.cagr, sign=True) if figures.cagr is not None else NEEDS_DAYS),
+        ("Max drawdown, daily", drawdown_text(figures.drawdown)),
+        ("Max drawdown, closed trades", drawdown_text(figures.closed_drawdown)),
+        ("Sharpe", _ratio(figures.sharpe)),
+        ("Sortino", _ratio(figures.sortino)),
+        ("Calmar", _ratio(figures.calmar)),
+        ("Trades (long / short)", f"{trades.count} ({figures.long_trades} / {figures.short_trades})"),
+        ("Win rate (won / lost / flat)", _win_rate(trades)),
+        ("Profit factor", profit_factor(trades)),
+        ("Expectancy per trade", signed(trades.expectancy)),
+        ("Expectancy in R", number(figures.expectancy_r, sign=True)),
+        ("Average win / loss", f"{signed(trades.average_win)} / {signed(trades.average_loss)}"),
+        ("SQN", number(figures.sqn) if figures.sqn is not None else "from 30 trades"),
+        ("Fees", money(figures.fees)),
+        ("Slippage, within the results", money(figures.slippage)),
+        ("Funding", money(figures.funding)),
+    ]
+
+
+def conditions_line(figures: KeyFigures) -> str:
+    """Return the conventions that the ratios follow."""
+    return (
+        f"  N {figures.returns} daily returns, T {figures.periods} days a year, "
+        f"risk-free rate {percent(figures.risk_free, 1)}"
+    )
+
+
+def _ratio(value: float | None) -> str:
+    return "n/a" if value is None else number(value)
+
+
+def _win_rate(trades: TradeFigures) -> str:
+    return f"{percent(trades.win_rate, 1)} ({trades.wins} / {trades.losses} / {trades.flats})"
+
+
+def profit_factor(trades: TradeFigures) -> str:
+    """Return winnings over losses, or why there is none."""
+    if trades.profit_factor is None:
+        return NO_LOSSES if trades.count else NOTHING
+    return number(float(trades.profit_factor))
+
+
+def drawdown_text(drawdown: Drawdown) -> str:
+    """Return the depth of a drawdown as a loss."""
+    return percent(-drawdown.depth)
+
+
+def print_trades(report: Report, run: RunInfo | None, *, all_rows: bool = False) -> None:
+    """Print the closed trades; the last ones on a terminal, all on a pipe; the footer adds up all."""
+    shown = _capped(report.trades, all_rows)
+    rows = [trade_cells(trade, report.price_decimals) for trade in shown]
+    print_table("Closed trades", TRADES, rows, footer=trade_footer(report))
+    hidden = len(report.trades) - len(shown)
+    if hidden:
+        say(f"{hidden} earlier trades are not shown: atlas report {run.run_id if run else ''} --what trades --all")
+    say()
+
+
+def _capped(trades: Sequence[TradeRow], all_rows: bool) -> Sequence[TradeRow]:
+    return trades if all_rows or terminal_width() is None else trades[-TERMINAL_ROWS:]
+
+
+def trade_cells(trade: TradeRow, decimals: Mapping[str, int]) -> list[str]:
+    """Return a trade's cells in the order of `TRADES`."""
+    digits = decimals.get(trade.symbol)
+    return [
+        str(trade.trade_id),
+        trade.symbol,
+        trade.setup,
+        trade.timeframe,
+        trade.side.value,
+        when(trade.opened_at),
+        held(trade.held),
+        price(trade.quantity.normalize()),
+        price(trade.entry_price, digits),
+        price(trade.exit_price, digits),
+        trade.rule or trade.reason,
+        signed(trade.gross),
+        money(trade.fees),
+        money(trade.funding),
+        signed(trade.net),
+        number(trade.r_multiple, 1, sign=True),
+    ]
+
+
+def trade_footer(report: Report) -> list[str]:
+    """Return the totals of all closed trades in the order of `TRADES`."""
+    figures, trades = report.figures, report.figures.trades
+    gross = figures.net + figures.fees + figures.funding
+    total_r = [trade.r_multiple for trade in report.trades if trade.r_multiple is not None]
+    return [
+        "", f"{trades.count} closed", *[""] * 8, f"{trades.wins} won, {trades.losses} lost", signed(gross),
+        money(figures.fees), money(figures.funding), signed(figures.net),
+        number(sum(total_r), 1, sign=True) if total_r else "",
+    ]  # fmt: skip
+
+
+def print_positions(report: Report) -> None:
+    """Print what is still open, if anything is."""
+    if not report.open_positions:
+        return
+    known = [row.unrealised for row in report.open_positions if row.unrealised is not None]
+    total = signed(sum(known[1:], known[0])) if len(known) == len(report.open_positions) else NOTHING
+    footer = ["", f"{len(report.open_positions)} open", *[""] * 8, total, ""]
+    rows = [position_cells(row, report.price_decimals) for row in report.open_positions]
+    print_table(f"Open positions, marks {when(report.ended_at)}", POSITIONS, rows, footer=footer)
+    say()
+
+
+def position_cells(row: OpenRow, decimals: Mapping[str, int]) -> list[str]:
+    """Return an open position's cells in the order of `POSITIONS`."""
+    digits = decimals.get(row.symbol)
+    multiple = float(row.unrealised / row.initial_risk) if row.unrealised is not None and row.initial_risk else None
+    return [
+        str(row.trade_id), row.symbol, row.side.value, price(row.quantity.normalize()), when(row.opened_at),
+        price(row.entry_price, digits), price(row.mark, digits), price(row.stop, digits), price(row.target, digits),
+        money(row.funding), signed(row.unrealised), number(multiple, 1, sign=True),
+    ]  # fmt: skip
+
+
+def print_group(title: str, name: str, groups: Sequence[Group], total: TradeFigures) -> None:
+    """Print trades by something; the last line adds them up."""
+    if not groups:
+        return
+    multiples = [group.r_total for group in groups if group.r_total is not None]
+    rows = [_group_cells(group.name, group.figures, group.r_total) for group in groups]
+    footer = _group_cells("all", total, sum(multiples) if multiples else None)
+    print_table(title, (Column(name), *GROUPS), rows, footer=footer)
+    say()
+
+
+def _group_cells(name: str, trades: TradeFigures, multiple: float | None) -> list[str]:
+    rate = number(trades.win_rate * 100, 1) if trades.win_rate is not None else NOTHING
+    factor = number(float(trades.profit_factor)) if trades.profit_factor is not None else "n/a"
+    return [
+        name, str(trades.count), str(trades.wins), rate, signed(trades.net), factor, number(multiple, 1, sign=True),
+    ]  # fmt: skip
+
+
+def print_refusals(refusals: Sequence[Refusal]) -> None:
+    """Print who stopped how many signals."""
+    if not refusals:
+        return
+    rows = [[words(row.outcome), row.by or NOTHING, f"{row.count:,}", row.example] for row in refusals]
+    footer = ["all", "", f"{sum(row.count for row in refusals):,}", ""]
+    print_table("Signals that did not trade", REFUSALS, rows, footer=footer)
+    say()
+
+
+def words(name: str) -> str:
+    """Return a state's name as words."""
+    return name.replace("_", " ")
+
+
+def print_notes(report: Report) -> None:
+    """Print what a reader should know before believing the figures."""
+    from atlas_core.report.summary import honesty
+
+    notes = honesty(report.figures, report.trades)
+    for index, note in enumerate(notes):
+        say(f"{'Note   ' if index == 0 else '       '}{note}")
+
+
+def print_next(report: Report, run: RunInfo) -> None:
+    """Print where the run is kept and what to do next; on a terminal only."""
+    if terminal_width() is None:
+        return
+    trade = report.trades[-1].trade_id if report.trades else None
+    stopped = next((row for row in report.signals if row.state == "refused"), None)
+    hints: list[tuple[str, str]] = []
+    if trade is not None:
+        hints.append((f"atlas explain trade {trade}", "why it was opened, sized and closed"))
+    if stopped is not None:
+        hints.append((f"atlas explain signal {stopped.key[:12]}", "why it was refused"))
+    hints.append(("atlas report --format csv --what trades", "the trades for a spreadsheet"))
+    say()
+    say(f"Saved  run {run.run_id} · {run.directory}")
+    width = max(len(command) for command, _ in hints)
+    for index, (command, why) in enumerate(hints[:3]):
+        say(f"{'Next   ' if index == 0 else '       '}{command.ljust(width)}  {why}")

@@ -1,0 +1,233 @@
+"""`atlas run` and `atlas backtest`: one profile through the engine, then its results."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from atlas_core import __version__
+from atlas_core.cli.completion import complete_profile
+from atlas_core.cli.settings import Settings
+from atlas_core.errors import ProfileError, UsageError
+from atlas_core.runs import Mode, RunInfo, RunSummary
+
+if TYPE_CHECKING:
+    from atlas_core.cli.live_screen import LiveScreen
+    from atlas_core.compose import System
+    from atlas_core.model.records import Record
+    from atlas_core.plugins import Registry
+    from atlas_core.profile import Profile
+    from atlas_core.report.summary import Report
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Override = tuple[str, str]
+USAGE = 2
+_TIMERANGE = re.compile(r"(\d{8}(?:T\d{4,6})?)?-(\d{8}(?:T\d{4,6})?)?")
+
+
+def profile_options(command: Command) -> Command:
+    """Add the options that change values of a profile."""
+    for option in reversed(
+        (
+            click.option("--symbol", "symbols", multiple=True, metavar="SYMBOL", help="Trade only this; repeatable."),
+            click.option("--from", "start", metavar="TIME", help="First time (UTC): 2026-01-01 or 20260101T1500."),
+            click.option("--to", "end", metavar="TIME", help="Last time (UTC); a date is its first instant."),
+            click.option("--seed", type=int, help="Seed of every random stream."),
+            click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Any value; repeatable."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def result_options(command: Command) -> Command:
+    """Add the options that say what is shown."""
+    for option in (
+        click.option("-q", "--quiet", is_flag=True, help="Show no events and no progress."),
+        click.option("--all", "all_rows", is_flag=True, help="Show every trade, also on a terminal."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("profile", required=False, shell_complete=complete_profile)
+@click.option(
+    "--mode", type=click.Choice([mode.value for mode in Mode]), help="A mode of lower risk than the profile's."
+)
+@profile_options
+@result_options
+@click.pass_context
+def run(ctx: click.Context, profile: str | None, mode: str | None, **options: Any) -> None:
+    """Run a profile in its mode; `atlas run demo` needs no key and no network.
+
+    Without a profile: list those that come with Atlas.
+    """
+    if profile is None:
+        _list_profiles()
+        ctx.exit(USAGE)
+    _run(ctx, profile, Mode(mode) if mode else None, **options)
+
+
+@click.command()
+@click.argument("profile", shell_complete=complete_profile)
+@click.option("--timerange", metavar="FROM-TO", help="Such as 20240101-20240301; either side may be left out.")
+@profile_options
+@result_options
+@click.pass_context
+def backtest(ctx: click.Context, profile: str, timerange: str | None, **options: Any) -> None:
+    """Run a profile over its history and show what it would have done."""
+    if timerange is not None:
+        if options["start"] or options["end"]:
+            raise click.UsageError("--timerange contradicts --from and --to")
+        options["start"], options["end"] = read_timerange(timerange)
+    _run(ctx, profile, Mode.BACKTEST, **options)
+
+
+def read_timerange(text: str) -> tuple[str | None, str | None]:
+    """Return both sides of `20240101-20240301`; raises UsageError."""
+    match = _TIMERANGE.fullmatch(text)
+    if match is None or text == "-":
+        raise UsageError(f"expected a range such as 20240101-20240301, 20240101- or -20240301, was {text!r}")
+    return match.group(1), match.group(2)
+
+
+def profile_overrides(
+    symbols: Sequence[str], start: str | None, end: str | None, seed: int | None, changes: Sequence[str]
+) -> tuple[Override, ...]:
+    """Return the values that the command line puts over the profile, as keys and TOML texts."""
+    made: list[Override] = []
+    if symbols:
+        made.append(("universe.symbols", f"[{', '.join(map(_toml_text, symbols))}]"))
+    made += [(key, _toml_text(text)) for key, text in (("universe.start", start), ("universe.end", end)) if text]
+    if seed is not None:
+        made.append(("profile.seed", str(seed)))
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"expected --set KEY=VALUE such as limits.max_positions=3, was {change!r}")
+        made.append((key.strip(), value.strip()))
+    return tuple(made)
+
+
+def _toml_text(text: str) -> str:
+    from json import dumps
+
+    return dumps(text)  # a JSON string is a TOML basic string
+
+
+def prepare(profile: str, mode: Mode | None, overrides: Sequence[Override]) -> tuple[Profile, Registry, System]:
+    """Read a profile and compose its system; raises ProfileError with every problem there is."""
+    from atlas_core.compose import check_system, compose
+    from atlas_core.plugins import discover
+    from atlas_core.profile import load_profile, lowered_mode
+
+    registry = discover()
+    loaded = load_profile(profile, registry, overrides=overrides)
+    chosen = lowered_mode(loaded, mode) if mode is not None else loaded.mode
+    problems = check_system(loaded, registry, chosen)
+    if problems:
+        raise ProfileError(problems)
+    return loaded, registry, compose(loaded, registry, chosen)
+
+
+def _run(
+    ctx: click.Context, profile: str, mode: Mode | None, *, quiet: bool, all_rows: bool, as_json: bool, **options: Any
+) -> None:
+    from atlas_core.cli.live_screen import LiveScreen
+    from atlas_core.cli.results import header, say_header
+    from atlas_core.runstore import RunStore
+
+    loaded, registry, system = prepare(profile, mode, profile_overrides(**options))
+    settings = ctx.find_object(Settings) or Settings()
+    is_silent = quiet or as_json or settings.quiet
+    store_run = RunStore.at(settings.home).create(loaded.name, system.mode, system.synthetic)
+    if not as_json:
+        say_header(header(loaded.name, system.mode, system.synthetic, loaded.seed, store_run.run_id))
+    with_events = not is_silent and system.mode is not Mode.BACKTEST
+    screen = LiveScreen(store_run.run_id, with_events=with_events, with_bar=not is_silent)
+    summary, records = _execute(system, registry, store_run, screen)
+    report = _keep(records, store_run, summary.digest)
+    if as_json:
+        _print_json(report, store_run, summary)
+    else:
+        _print_screens(report, store_run, all_rows)
+
+
+def _execute(
+    system: System, registry: Registry, run: RunInfo, screen: LiveScreen
+) -> tuple[RunSummary, Sequence[Record]]:
+    import asyncio
+
+    from atlas_core.journal import Journal
+    from atlas_core.runstore import JOURNAL_NAME
+
+    with Journal.create(run.directory / JOURNAL_NAME) as journal:
+        registry.run_started(run)
+        with screen:
+            if system.mode is Mode.BACKTEST:
+                from atlas_core.backtest.driver import run_backtest
+
+                summary = run_backtest(system, journal, screen)
+            else:
+                from atlas_core.runtime.session import run_session
+
+                summary = asyncio.run(run_session(system, journal, screen))
+        records = screen.kept or list(journal.records())
+    registry.run_finished(run, summary)
+    return summary, records
+
+
+def _keep(records: Sequence[Record], run: RunInfo, digest: str) -> Report:
+    from atlas_core.report.export import export_files, manifest_of
+    from atlas_core.report.orders import order_rows
+    from atlas_core.report.summary import report_of
+
+    report = report_of(records)
+    manifest = manifest_of(report, run.run_id, digest, __version__)
+    for name, text in export_files(report, order_rows(records), manifest).items():
+        (run.directory / name).write_text(text, encoding="utf-8", newline="")
+    return report
+
+
+def _print_json(report: Report, run: RunInfo, summary: RunSummary) -> None:
+    from atlas_core.cli.tables import print_json
+    from atlas_core.report.export import TRADE_COLUMNS, json_rows, summary_of
+
+    print_json(
+        {
+            "run_id": run.run_id,
+            "directory": run.directory,
+            "journal_digest": summary.digest,
+            **summary_of(report),
+            "trades": json_rows(TRADE_COLUMNS, report.trades),
+        }
+    )
+
+
+def _print_screens(report: Report, run: RunInfo, all_rows: bool) -> None:
+    from atlas_core.cli.results import print_next, print_report
+
+    print_report(report, run, all_rows=all_rows, with_header=False)
+    print_next(report, run)
+
+
+def _list_profiles() -> None:
+    from atlas_core.cli.tables import Column, print_table, say
+    from atlas_core.profile import available_profiles, find_profile
+
+    rows = [_profile_row(name, find_profile(name)) for name in available_profiles()]
+    print_table("Profiles that come with Atlas", (Column("Profile"), Column("Mode"), Column("Description")), rows)
+    say("\nstart one: atlas run demo     a file of yours: atlas run PATH.toml")
+
+
+def _profile_row(name: str, path: Path) -> list[str]:
+    import tomli
+
+    head = tomli.loads(path.read_text(encoding="utf-8")).get("profile", {})
+    return [name, str(head.get("mode", Mode.PAPER.value)), str(head.get("description", ""))]

@@ -1,0 +1,284 @@
+"""Tables that never cut a number, for terminals and for pipes.
+
+On a terminal a table fits the width: whole columns are left out (and named below the table) and text is wrapped,
+numbers never are. On a pipe there is no width, no colour and no line-drawing character.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from atlas_core.cli.formats import money, percent, print_json, signed, when
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+__all__ = [
+    "Column",
+    "money",
+    "percent",
+    "print_figures",
+    "print_json",
+    "print_table",
+    "render_figures",
+    "render_table",
+    "say",
+    "signed",
+    "terminal_width",
+    "when",
+]
+
+GAP = 2
+COMFORTABLE_TEXT = 18
+_ASCII = str.maketrans(
+    {"—": "-", "·": "|", "…": "...", "→": "->", "≥": ">=", "≤": "<=", "−": "-", "─": "-", "–": "-", "×": "x", "≠": "!="}
+)
+
+
+@frozen
+class Column:
+    """One column: `drop` 0 stays always; of the others the largest goes first when the width is short."""
+
+    name: str
+    numeric: bool = False
+    drop: int = 0
+
+
+@frozen
+class Layout:
+    """Which columns a width leaves, how wide each is, and the names of those left out."""
+
+    kept: tuple[int, ...]
+    widths: tuple[int, ...]
+    dropped: tuple[str, ...]
+
+    @property
+    def width(self) -> int:
+        """Return the characters of one line."""
+        return sum(self.widths) + GAP * max(0, len(self.widths) - 1)
+
+
+def fit(columns: Sequence[Column], lines: Sequence[Sequence[str]], width: int | None) -> Layout:
+    """Choose columns and widths for `width` characters (None: no limit); `lines` are the rows and the footer.
+
+    A layout may still be wider than `width` when the columns that must stay do not fit: a number is never cut.
+    """
+    natural = [
+        max([_width(column.name), *(_width(line[index]) for line in lines)]) for index, column in enumerate(columns)
+    ]
+    kept = list(range(len(columns)))
+    if width is None:
+        return Layout(tuple(kept), tuple(natural), ())
+    least = [
+        natural[index] if column.numeric else min(natural[index], max(COMFORTABLE_TEXT, _width(column.name)))
+        for index, column in enumerate(columns)
+    ]
+    while _total(least, kept) > width and any(columns[index].drop for index in kept):
+        kept.remove(max(kept, key=lambda index: (columns[index].drop, index)))
+    widths = _shrink(columns, lines, natural, kept, width)
+    dropped = tuple(column.name for index, column in enumerate(columns) if index not in kept)
+    return Layout(tuple(kept), tuple(widths), dropped)
+
+
+def _total(widths: Sequence[int], kept: Sequence[int]) -> int:
+    return sum(widths[index] for index in kept) + GAP * max(0, len(kept) - 1)
+
+
+def _shrink(
+    columns: Sequence[Column], lines: Sequence[Sequence[str]], natural: Sequence[int], kept: Sequence[int], width: int
+) -> list[int]:
+    """Take the excess from the text columns: first what wrapping between words saves, then words are folded."""
+    widths = list(natural)
+    text = [index for index in kept if not columns[index].numeric]
+    names = {index: _width(columns[index].name) for index in text}
+    words = {
+        index: max([names[index], *(_width(word) for line in lines for word in line[index].split())]) for index in text
+    }
+    for floors in (words, names):
+        for _ in range(_total(widths, kept) - width):
+            widest = max(text, key=lambda index: (widths[index] - floors[index], -index), default=None)
+            if widest is None or widths[widest] <= floors[widest]:
+                break
+            widths[widest] -= 1
+    return [widths[index] for index in kept]
+
+
+def render_table(
+    title: str,
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    *,
+    footer: Sequence[str] | None = None,
+    width: int | None = None,
+    console: Console | None = None,
+) -> str:
+    """Return a table as text: for a terminal of `width` characters, or plain and complete when it is None."""
+    clean_rows = [[_clean(cell) for cell in row] for row in rows]
+    clean_footer = None if footer is None else [_clean(cell) for cell in footer]
+    lines = clean_rows if clean_footer is None else [*clean_rows, clean_footer]
+    for line in lines:
+        if len(line) != len(columns):
+            raise ValueError(f"table {title!r}: expected {len(columns)} cells in each row, was {len(line)}")
+    layout = fit(columns, lines, width)
+    if width is None:
+        return _plain(title, columns, clean_rows, clean_footer, layout)
+    text = _drawn(title, columns, clean_rows, clean_footer, layout, console)
+    if layout.dropped:
+        text += f"not shown at {width} columns: {', '.join(layout.dropped)}\n"
+    return text
+
+
+def _plain(
+    title: str,
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    footer: Sequence[str] | None,
+    layout: Layout,
+) -> str:
+    numeric = [column.numeric for column in columns]
+    widths = layout.widths
+
+    def line(cells: Sequence[str]) -> str:
+        padded = (_pad(cell, width, right) for cell, width, right in zip(cells, widths, numeric, strict=True))
+        return (" " * GAP).join(padded).rstrip()
+
+    rule = "-" * layout.width
+    body = [line([column.name for column in columns]), rule, *(line(row) for row in rows)]
+    if footer is not None:
+        body += [rule, line(footer)]
+    return "\n".join([*([title] if title else []), *body]) + "\n"
+
+
+def _drawn(
+    title: str,
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    footer: Sequence[str] | None,
+    layout: Layout,
+    console: Console | None,
+) -> str:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        box=box.SIMPLE, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), show_footer=footer is not None,
+        header_style="bold", footer_style="bold", border_style="dim",
+    )  # fmt: skip
+    for position, index in enumerate(layout.kept):
+        column = columns[index]
+        table.add_column(
+            Text(column.name),
+            footer=Text(footer[index]) if footer is not None else "",
+            justify="right" if column.numeric else "left",
+            width=layout.widths[position],
+            no_wrap=column.numeric,
+            overflow="fold",
+        )
+    for row in rows:
+        table.add_row(*(_coloured(row[index], columns[index]) for index in layout.kept))
+    target = StringIO()
+    screen = Console(
+        file=target, width=max(layout.width, 1), force_terminal=console is not None, highlight=False,
+        color_system=None if console is None else _colours(console), no_color=console is not None and console.no_color,
+    )  # fmt: skip
+    if title:
+        screen.print(Text(title, style="bold"), soft_wrap=True)
+    screen.print(table)
+    return "\n".join(text.rstrip() for text in target.getvalue().splitlines()) + "\n"
+
+
+def _colours(console: Console) -> Any:
+    return console.color_system or None
+
+
+def _coloured(cell: str, column: Column) -> Text:
+    from rich.text import Text
+
+    if column.numeric and cell[:1] in "+-" and cell[1:2].isdigit():
+        return Text(cell, style="green" if cell[0] == "+" else "red")
+    return Text(cell)
+
+
+def _clean(cell: str) -> str:
+    return cell if cell.isprintable() else "".join(sign if sign.isprintable() else " " for sign in cell)
+
+
+def _width(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _pad(text: str, width: int, right: bool) -> str:
+    blank = " " * (width - _width(text))
+    return blank + text if right else text + blank
+
+
+def terminal_width() -> int | None:
+    """Return the columns of the terminal on stdout, or None on a pipe."""
+    return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else None
+
+
+def print_table(
+    title: str,
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    *,
+    footer: Sequence[str] | None = None,
+) -> None:
+    """Print a table to stdout: fitted and coloured on a terminal, plain and complete on a pipe."""
+    width = terminal_width()
+    say(render_table(title, columns, rows, footer=footer, width=width, console=_console() if width else None))
+
+
+def print_figures(title: str, pairs: Sequence[tuple[str, str]]) -> None:
+    """Print names and values: two pairs a line where the terminal has room, else one."""
+    say(render_figures(title, pairs, width=terminal_width()))
+
+
+def render_figures(title: str, pairs: Sequence[tuple[str, str]], *, width: int | None) -> str:
+    """Return names and values as aligned lines that are never cut; see `print_figures`."""
+    half = (len(pairs) + 1) // 2
+    left, right = pairs[:half], pairs[half:]
+    two_blocks = _block(left)
+    gap = "      "
+    both = max(map(_width, two_blocks), default=0) + len(gap) + max(map(_width, _block(right)), default=0)
+    if width is None or both > width:
+        lines = _block(pairs)
+    else:
+        second = [*_block(right), *[""] * (half - len(right))]
+        lines = [(a + gap + b).rstrip() for a, b in zip(two_blocks, second, strict=True)]
+    return "\n".join([*([title] if title else []), *(f"  {line}" for line in lines)]) + "\n"
+
+
+def _block(pairs: Sequence[tuple[str, str]]) -> list[str]:
+    name_width = max((_width(name) for name, _ in pairs), default=0)
+    value_width = max((_width(value) for _, value in pairs), default=0)
+    return [_pad(name, name_width, False) + "  " + _pad(value, value_width, True) for name, value in pairs]
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(file=sys.stdout)
+
+
+def say(text: str = "") -> None:
+    """Write text to stdout, with plain signs where its encoding lacks the others; ends with one new line."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        text = text.translate(_ASCII).encode("ascii", "replace").decode("ascii")
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")

@@ -1,0 +1,323 @@
+"""Profile + registry → a system of live objects; what a profile needs is matched with what is offered before anything
+opens."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import numpy as np
+from attrs import evolve, field, frozen
+from loguru import logger
+
+from atlas_core.clock import Clock, SimClock
+from atlas_core.contracts import (
+    Alerter,
+    Broker,
+    Capability,
+    Context,
+    LevelRule,
+    Need,
+    Provider,
+    Scanner,
+    SimulatedBroker,
+)
+from atlas_core.engine.engine import Engine, make_engine
+from atlas_core.engine.ports import EngineParts, MovingMarket, Rules
+from atlas_core.engine.protection import NativeOrders
+from atlas_core.errors import ContractError, ProfileError
+from atlas_core.marketdata.windows import window_calendar
+from atlas_core.model.instrument import Instrument
+from atlas_core.model.records import RunStarted
+from atlas_core.model.timeframe import Timeframe, parse_timeframe
+from atlas_core.options import Problem
+from atlas_core.profile import Profile, Selection
+from atlas_core.runs import Mode
+
+
+@frozen(kw_only=True)
+class LabelledScanner:
+    """A scanner with its label and its needs, asked once."""
+
+    label: str
+    scanner: Scanner
+    needs: tuple[Need, ...]
+
+
+@frozen(kw_only=True)
+class System:
+    """Everything that a profile composes, made but not opened."""
+
+    profile: Profile
+    mode: Mode
+    broker: Selection
+    provider: Provider
+    scanners: tuple[LabelledScanner, ...]
+    parts: EngineParts
+    alerters: tuple[tuple[str, Alerter], ...]
+    context: Callable[[Selection], Context]
+    clock: Clock = field(factory=SimClock)
+
+    @property
+    def synthetic(self) -> bool:
+        """Tell whether the market is made up; every screen says so."""
+        return Capability.SYNTHETIC in self.profile.provider.component.capabilities
+
+    @property
+    def base_timeframe(self) -> Timeframe:
+        """Return the timeframe of the bars that everything is built from."""
+        return self.profile.universe.base_timeframe
+
+    @property
+    def timeframes(self) -> tuple[Timeframe, ...]:
+        """Return the timeframes that the scanners need, short ones first."""
+        texts = {need.timeframe for scanner in self.scanners for need in scanner.needs}
+        return tuple(sorted(parse_timeframe(text) for text in texts))
+
+    @property
+    def warmup(self) -> int:
+        """Return the nanoseconds of history before the start that the scanners look back, rounded up to whole bars."""
+        spans = [
+            parse_timeframe(need.timeframe).duration * (need.warmup_bars + 1)
+            for scanner in self.scanners
+            for need in scanner.needs
+        ]
+        return max(spans, default=0)
+
+    def window_bars(self) -> dict[str, int]:
+        """Return per timeframe how many bars a scanner must be shown to find the signals of the newest one."""
+        bars: dict[str, int] = {}
+        for need in (need for scanner in self.scanners for need in scanner.needs):
+            bars[need.timeframe] = max(bars.get(need.timeframe, 0), need.warmup_bars + 2)
+        return bars
+
+    def describe(self) -> tuple[str, ...]:
+        """Return one line per component: kind, label and what it uses."""
+        return tuple(f"{s.kind} {s.label} = {s.use}" for s in self.profile.selections())
+
+
+@frozen(kw_only=True)
+class OpenSystem:
+    """A system whose adapters are open."""
+
+    system: System
+    instruments: Mapping[str, Instrument]
+    broker: SimulatedBroker
+
+    def engine(self, market: MovingMarket) -> Engine:
+        """Make the engine of this system on a view of the market."""
+        system, profile = self.system, self.system.profile
+        capabilities = system.broker.component.capabilities
+        return make_engine(
+            profile=profile.name,
+            namespace=f"{profile.name}/{system.mode}/{system.broker.label}",
+            parts=system.parts,
+            rules=_rules(profile, self.instruments),
+            instruments=dict(self.instruments),
+            market=market,
+            quote=profile.quote,
+            native=NativeOrders(stop=Capability.STOP in capabilities, limit=Capability.LIMIT in capabilities),
+            stops_at_failure=system.mode is Mode.BACKTEST,
+        )
+
+    def started(self, ts: int) -> RunStarted:
+        """Return the first record of a run of this system."""
+        system, profile = self.system, self.system.profile
+        return RunStarted(
+            ts=ts,
+            profile=profile.name,
+            mode=system.mode.value,
+            synthetic=system.synthetic,
+            seed=profile.seed,
+            starting_cash=profile.starting_cash,
+            quote=profile.quote,
+            base_timeframe=str(system.base_timeframe),
+            symbols=profile.universe.symbols,
+            profile_digest=profile.digest,
+            components=system.describe(),
+        )
+
+
+def check_system(profile: Profile, mode: Mode) -> list[Problem]:
+    """Return what keeps this profile from running in `mode`, without opening anything."""
+    problems = [*_broker_problems(profile, mode), *_provider_problems(profile, mode)]
+    maker = _Maker(profile, SimClock())
+    for selection in profile.scanners:
+        problems += maker.scanner_problems(selection)
+    for selection in (*profile.gates, profile.sizer, *profile.exits, *profile.alerters):
+        problems += maker.making_problems(selection)
+    if not problems:
+        problems += _protection_problems(profile, maker)
+    return problems
+
+
+def compose(profile: Profile, mode: Mode, clock: Clock | None = None) -> System:
+    """Make the objects of a profile for `mode`; nothing is opened. Raises ProfileError with every problem."""
+    problems = check_system(profile, mode)
+    if problems:
+        raise ProfileError(problems)
+    clock = clock or SimClock()
+    maker = _Maker(profile, clock)
+    return System(
+        profile=profile,
+        mode=mode,
+        broker=_broker_for(profile, mode),
+        provider=maker.make(profile.provider),
+        scanners=tuple(maker.scanner(selection) for selection in profile.scanners),
+        parts=EngineParts(
+            gates=tuple((s.label, maker.make(s)) for s in profile.gates),
+            sizer=(profile.sizer.label, maker.make(profile.sizer)),
+            exits=tuple((s.label, maker.make(s)) for s in profile.exits),
+        ),
+        alerters=tuple((s.label, maker.make(s)) for s in profile.alerters),
+        context=maker.context,
+        clock=clock,
+    )
+
+
+@asynccontextmanager
+async def opened(system: System) -> AsyncIterator[OpenSystem]:
+    """Open alerters, provider and broker in this order, and close what was opened in reverse."""
+    async with AsyncExitStack() as stack:
+        for _, alerter in system.alerters:
+            await alerter.open()
+            stack.push_async_callback(alerter.close)
+        await system.provider.open()
+        stack.push_async_callback(system.provider.close)
+        instruments = await system.provider.instruments(system.profile.universe.symbols)
+        context = evolve(system.context(system.broker), instruments=instruments)
+        broker: Broker = system.broker.component.factory(system.broker.options, context)
+        await broker.open()
+        stack.push_async_callback(broker.close)
+        if not isinstance(broker, SimulatedBroker):
+            raise ContractError(
+                f"broker {system.broker.label}: declares `simulated` but has no observe, place, withdraw"
+            )
+        yield OpenSystem(system=system, instruments=instruments, broker=broker)
+
+
+@frozen
+class _Maker:
+    """Makes components, each with a context of its own; a shared client is made once per system."""
+
+    profile: Profile
+    clock: Clock
+    _shared: dict[Hashable, object] = field(factory=dict)
+
+    def context(self, selection: Selection) -> Context:
+        def random(name: str) -> np.random.Generator:
+            words = hashlib.sha256(f"{selection.label}/{name}".encode()).digest()[:8]
+            return np.random.Generator(np.random.PCG64([self.profile.seed, int.from_bytes(words, "big")]))
+
+        def share(key: Hashable, make: Callable[[], object]) -> object:
+            if key not in self._shared:
+                self._shared[key] = make()
+            return self._shared[key]
+
+        return Context(
+            label=selection.label,
+            clock=self.clock,
+            log=logger.bind(component=selection.label),
+            random=random,
+            share=share,
+            starting_cash=self.profile.starting_cash,
+            seed=self.profile.seed,
+        )
+
+    def make(self, selection: Selection) -> Any:
+        return selection.component.factory(selection.options, self.context(selection))
+
+    def scanner(self, selection: Selection) -> LabelledScanner:
+        scanner: Scanner = self.make(selection)
+        return LabelledScanner(label=selection.label, scanner=scanner, needs=tuple(scanner.needs()))
+
+    def making_problems(self, selection: Selection) -> list[Problem]:
+        try:
+            self.make(selection)
+        except Exception as error:
+            return [_problem(selection, f"could not be made: {type(error).__name__}: {error}")]
+        return []
+
+    def scanner_problems(self, selection: Selection) -> list[Problem]:
+        try:
+            needs = self.scanner(selection).needs
+        except Exception as error:
+            return [_problem(selection, f"could not be made: {type(error).__name__}: {error}")]
+        base = self.profile.universe.base_timeframe
+        return [
+            _problem(selection, f"expected timeframes that {base} bars can make, was {need.timeframe}")
+            for need in needs
+            if not parse_timeframe(need.timeframe).is_multiple_of(base)
+        ]
+
+
+def _broker_for(profile: Profile, mode: Mode) -> Selection:
+    is_simulated = Capability.SIMULATED in profile.broker.component.capabilities
+    if mode is Mode.LIVE or is_simulated or profile.paper is None:
+        return profile.broker
+    return profile.paper
+
+
+def _broker_problems(profile: Profile, mode: Mode) -> list[Problem]:
+    selection = _broker_for(profile, mode)
+    is_simulated = Capability.SIMULATED in selection.component.capabilities
+    if mode is Mode.LIVE:
+        return [_problem(selection, "expected mode backtest or paper, was live: this version runs no live sessions")]
+    if not is_simulated:
+        text = f"expected a simulated broker for a {mode} run, was {selection.use!r}"
+        return [_problem(selection, text, 'add a table [paper] with use = "paper"')]
+    return []
+
+
+def _provider_problems(profile: Profile, mode: Mode) -> list[Problem]:
+    selection = profile.provider
+    wanted = Capability.HISTORY if mode is Mode.BACKTEST else Capability.STREAM
+    offered = selection.component.capabilities
+    if wanted in offered:
+        return []
+    return [_problem(selection, f"a {mode} run needs {wanted}; {selection.use} offers {', '.join(sorted(offered))}")]
+
+
+def _protection_problems(profile: Profile, maker: _Maker) -> list[Problem]:
+    if profile.protection.waiver or any(isinstance(maker.make(s), LevelRule) for s in profile.exits):
+        return []
+    text = "expected an exit rule that gives a stop (for example `stop` or `max-loss`), was none"
+    return [
+        Problem(
+            message=text,
+            table="exit",
+            file=profile.broker.file,
+            suggestion="or say why positions may be without one: [protection] waiver",
+        )
+    ]
+
+
+def _rules(profile: Profile, instruments: Mapping[str, Instrument]) -> Rules:
+    limits = profile.limits
+    groups = {symbol: group for group, symbols in profile.universe.groups.items() for symbol in symbols}
+    return Rules(
+        max_positions=limits.max_positions,
+        max_positions_per_symbol=limits.max_positions_per_symbol,
+        max_positions_per_group=limits.max_positions_per_group,
+        max_exposure_pct=limits.max_exposure_pct,
+        max_leverage=limits.max_leverage,
+        max_daily_loss_pct=limits.max_daily_loss_pct,
+        max_drawdown_pct=limits.max_drawdown_pct,
+        max_orders_per_minute=limits.max_orders_per_minute,
+        stale_data_seconds=limits.stale_data_seconds,
+        group_of={symbol: groups.get(symbol, instrument.group) for symbol, instrument in instruments.items()},
+        is_market_closed=window_calendar(profile.schedule.maintenance).contains,
+        waiver=profile.protection.waiver,
+    )
+
+
+def _problem(selection: Selection, message: str, suggestion: str = "") -> Problem:
+    return Problem(
+        message=f"{selection.use}: {message}",
+        table=selection.table,
+        file=selection.file,
+        line=selection.line,
+        suggestion=suggestion,
+    )

@@ -1,0 +1,319 @@
+"""The contracts of the seven component kinds, and the past-only views that deciders receive.
+
+Deciders (scanner, gate, sizer, exit rule) are synchronous and pure: the same arguments give the same answer.
+Adapters (provider, broker, alerter) are asynchronous and own resources; `close` may be called twice and before
+`open`. Contracts are protocols with abstract methods: a class that inherits one and forgets a method cannot be made.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+
+from attrs import field, frozen
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from atlas_core.clock import Clock
+    from atlas_core.model.bars import Bars
+    from atlas_core.model.decisions import Alert, Exit, GateAnswer, GateMask, Levels, OrderPlan
+    from atlas_core.model.events import BarClosed, BrokerEvent, FundingDue, MarketEvent
+    from atlas_core.model.instrument import Instrument
+    from atlas_core.model.orders import Order
+    from atlas_core.model.portfolio import Account, Portfolio, Position
+    from atlas_core.model.signals import Signal, SignalTable
+    from atlas_core.model.timeframe import Timeframe
+
+T = TypeVar("T")
+
+
+class Kind(StrEnum):
+    """The kinds of components; the value is the name of the table in a profile."""
+
+    PROVIDER = "provider"
+    SCANNER = "scanner"
+    GATE = "gate"
+    SIZER = "sizer"
+    BROKER = "broker"
+    EXIT_RULE = "exit"
+    ALERTER = "alerter"
+
+
+class Capability(StrEnum):
+    """What a component declares that it can do; the conformance kit holds it to its word."""
+
+    HISTORY = "history"
+    STREAM = "stream"
+    FUNDING = "funding"
+    SYNTHETIC = "synthetic"
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP = "stop"
+    STOP_LIMIT = "stop-limit"
+    TRAILING_STOP = "trailing-stop"
+    ONE_CANCELS_OTHER = "one-cancels-other"
+    SHORT = "short"
+    SPOT = "spot"
+    PERP = "perp"
+    STOCK = "stock"
+    OPTION = "option"
+    SIMULATED = "simulated"
+
+
+@frozen
+class Need:
+    """Bars that a decider reads: a timeframe, and how many bars before a signal it looks back."""
+
+    timeframe: str
+    warmup_bars: int = 0
+
+
+@frozen(kw_only=True)
+class HistoryRequest:
+    """Closed bars of `symbols` with `start <= opened_at` and `available_at <= end` (nanoseconds UTC, None: all)."""
+
+    symbols: tuple[str, ...]
+    timeframe: Timeframe
+    start: int | None = None
+    end: int | None = None
+
+
+class Log(Protocol):
+    """The part of a bound loguru logger that components use."""
+
+    @abstractmethod
+    def debug(self, message: str, /, *args: object) -> None:
+        """Log for developers."""
+
+    @abstractmethod
+    def info(self, message: str, /, *args: object) -> None:
+        """Log for people."""
+
+    @abstractmethod
+    def warning(self, message: str, /, *args: object) -> None:
+        """Log what deserves a look."""
+
+    @abstractmethod
+    def error(self, message: str, /, *args: object) -> None:
+        """Log a failure."""
+
+
+@frozen(kw_only=True)
+class Context:
+    """The small part of a system that a component's factory receives.
+
+    `random(name)` gives a seeded numpy generator of its own stream; `share(key, make)` gives provider and broker of
+    one venue the same client.
+    """
+
+    label: str
+    clock: Clock
+    log: Log
+    random: Callable[[str], np.random.Generator]
+    share: Callable[[Hashable, Callable[[], object]], object]
+    instruments: Mapping[str, Instrument] = field(factory=dict)
+    starting_cash: Decimal = Decimal(10_000)
+    seed: int = 0
+
+
+class MarketHistory(Protocol):
+    """What a scanner sees: columns of closed bars."""
+
+    @property
+    @abstractmethod
+    def symbols(self) -> Sequence[str]:
+        """The symbols of the universe, in the profile's order."""
+
+    @abstractmethod
+    def instrument(self, symbol: str) -> Instrument:
+        """Return the tick, lot and kind of a symbol."""
+
+    @abstractmethod
+    def bars(self, symbol: str, timeframe: str) -> Bars:
+        """Return the closed bars of a need, oldest first (maybe none)."""
+
+    @abstractmethod
+    def aligned(self, symbol: str, base: str, higher: str) -> NDArray[np.int64]:
+        """Return for each base bar the index of the last `higher` bar that was available then, -1 for none."""
+
+
+class MarketNow(Protocol):
+    """What gates, sizers and exit rules see: the past up to `now`, nothing else."""
+
+    @property
+    @abstractmethod
+    def now(self) -> int:
+        """The present, nanoseconds UTC."""
+
+    @abstractmethod
+    def instrument(self, symbol: str) -> Instrument:
+        """Return the tick, lot and kind of a symbol."""
+
+    @abstractmethod
+    def last_price(self, symbol: str) -> Decimal | None:
+        """Return the last price seen, or None before the first one."""
+
+    @abstractmethod
+    def bars(self, symbol: str, timeframe: str) -> Bars:
+        """Return the bars that were available at `now`, oldest first (maybe none)."""
+
+
+class Scanner(Protocol):
+    """Finds signals. Columnar and pure: cutting the history after a row must leave the row as it is."""
+
+    @abstractmethod
+    def needs(self) -> Sequence[Need]:
+        """Return the timeframes that `scan` reads; the same at every call."""
+
+    @abstractmethod
+    def scan(self, market: MarketHistory) -> SignalTable:
+        """Return the signals of every bar at once, each with the time from which it was known."""
+
+
+class Gate(Protocol):
+    """Lets a signal pass, refuses it, or scales it. A gate that fails refuses."""
+
+    @abstractmethod
+    def review(self, signal: Signal, portfolio: Portfolio, market: MarketNow) -> GateAnswer:
+        """Judge one signal at the moment of entry."""
+
+
+@runtime_checkable
+class MaskingGate(Protocol):
+    """A gate that depends on the signal alone and judges whole tables when signals are detected."""
+
+    @abstractmethod
+    def review(self, signal: Signal, portfolio: Portfolio, market: MarketNow) -> GateAnswer:
+        """Judge one signal; must agree with `mask`."""
+
+    @abstractmethod
+    def mask(self, table: SignalTable) -> GateMask:
+        """Judge every row at once."""
+
+
+class Sizer(Protocol):
+    """Chooses instrument and quantity."""
+
+    @abstractmethod
+    def size(self, signal: Signal, account: Account, market: MarketNow) -> OrderPlan:
+        """Return the plan; a quantity of zero means skip, with its reason."""
+
+
+class ExitRule(Protocol):
+    """Closes positions. Rules are asked in the profile's order and every answer is journalled."""
+
+    @abstractmethod
+    def on_market(self, position: Position, market: MarketNow) -> Exit | None:
+        """Return an exit to close the position at the market now, or None."""
+
+
+@runtime_checkable
+class LevelRule(Protocol):
+    """An exit rule whose exits are prices: they work as orders, and a back-test may jump between them."""
+
+    @abstractmethod
+    def on_market(self, position: Position, market: MarketNow) -> Exit | None:
+        """Return an exit to close the position at the market now, or None."""
+
+    @abstractmethod
+    def levels(self, position: Position) -> Levels:
+        """Return the prices at which the position shall be closed; a stop never moves away from the price."""
+
+
+class Provider(Protocol):
+    """Delivers market data: closed bars only, UTC, strictly increasing."""
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Acquire what is needed; raises NotReady, AuthFailed or DataError."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Release it."""
+
+    @abstractmethod
+    async def instruments(self, symbols: Sequence[str]) -> Mapping[str, Instrument]:
+        """Return the instruments of `symbols`; raises DataError naming each unknown one."""
+
+    @abstractmethod
+    async def history(self, request: HistoryRequest) -> Mapping[str, Bars]:
+        """Return the closed bars of each symbol; raises DataError for what it cannot deliver."""
+
+    @abstractmethod
+    def stream(self, request: HistoryRequest) -> AsyncIterator[BarClosed]:
+        """Yield closed bars ordered by time, then by the order of `request.symbols`."""
+
+
+@runtime_checkable
+class FundingProvider(Protocol):
+    """A provider of perpetuals that knows their funding rates (capability `funding`)."""
+
+    @abstractmethod
+    async def funding(self, request: HistoryRequest) -> Sequence[FundingDue]:
+        """Return the funding times and rates of the request's span, ordered by time."""
+
+
+class Broker(Protocol):
+    """Sends orders. `submit` is idempotent on `client_order_id`; results arrive as events."""
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Connect; raises NotReady or AuthFailed."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Disconnect; working protective orders stay at the venue."""
+
+    @abstractmethod
+    async def snapshot(self) -> Account:
+        """Return the account as the venue sees it; raises VenueError when it cannot be read (never an empty one)."""
+
+    @abstractmethod
+    async def submit(self, order: Order) -> None:
+        """Send an order."""
+
+    @abstractmethod
+    async def cancel(self, client_order_id: str) -> None:
+        """Ask the venue to withdraw an order."""
+
+    @abstractmethod
+    def events(self) -> AsyncIterator[BrokerEvent]:
+        """Yield what happens to orders and positions, until the broker is closed."""
+
+
+@runtime_checkable
+class SimulatedBroker(Protocol):
+    """A broker that lives on the market data it is shown (capability `simulated`): what a back-test trades on."""
+
+    @abstractmethod
+    def observe(self, event: MarketEvent) -> Sequence[BrokerEvent]:
+        """Let the market move; return what that did to orders and positions."""
+
+    @abstractmethod
+    def place(self, order: Order, now: int) -> Sequence[BrokerEvent]:
+        """Take an order at `now`; return what became of it at once."""
+
+    @abstractmethod
+    def withdraw(self, client_order_id: str, now: int) -> Sequence[BrokerEvent]:
+        """Cancel an order at `now`."""
+
+
+class Alerter(Protocol):
+    """Tells people. May fail; never blocks trading."""
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Connect."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Disconnect."""
+
+    @abstractmethod
+    async def send(self, alert: Alert) -> None:
+        """Deliver one alert; raises VenueError when it could not."""

@@ -1,0 +1,256 @@
+"""Turns what the broker reports into positions, cash and closed trades.
+
+Quantities come from each order's cumulative quantity, which only grows: lost, late, repeated and reordered messages
+cannot miscount.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from attrs import define, frozen
+
+from atlas_core.engine.guard import raise_alert
+from atlas_core.engine.money import booked, booked_cost
+from atlas_core.engine.orders import OrderDesk
+from atlas_core.engine.ports import Recorder
+from atlas_core.engine.protection import ProtectionDesk
+from atlas_core.engine.state import OrderTrack, PositionTrack, State
+from atlas_core.model.decisions import OrderPlan, Outcome, Severity
+from atlas_core.model.events import FundingCharged, OrderFilled, PositionLiquidated
+from atlas_core.model.instrument import ZERO
+from atlas_core.model.orders import OrderRole, OrderStatus
+from atlas_core.model.records import (
+    FillBooked,
+    FundingBooked,
+    PositionChanged,
+    PositionClosed,
+    PositionOpened,
+    VerdictReached,
+)
+
+PRICE_STEP = Decimal("1e-12")  # finer than any tick: takes the rounding noise out of averages
+
+
+@frozen
+class Growth:
+    """By how much an order's fill grew: quantity, the price of that part, its fee and what slippage it cost."""
+
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    slippage: Decimal
+
+
+@frozen
+class Ending:
+    """Why a position closed, and at which average price."""
+
+    rule: str
+    reason: str
+    price: Decimal
+
+
+@define
+class Bookkeeper:
+    """Books fills, funding and forced closings."""
+
+    unit: Decimal
+    state: State
+    recorder: Recorder
+    orders: OrderDesk
+    protection: ProtectionDesk
+
+    def fill(self, event: OrderFilled) -> None:
+        """Book what a fill report adds to what was known of the order."""
+        track = self.orders.find(event.client_order_id)
+        if track is None:
+            text = f"order {event.client_order_id} reports {event.cumulative_quantity} at {event.price}"
+            raise_alert(self.recorder, Severity.CRITICAL, "Fill of an order that is not ours", text, "foreign-order")
+            return
+        growth = self._growth(track, event)
+        if growth is None:
+            return
+        if track.intent.role is OrderRole.ENTRY:
+            self._book_entry(track, event, growth)
+        else:
+            self._book_exit(track, event, growth)
+
+    def fund(self, event: FundingCharged) -> None:
+        """Book funding for the open position of a symbol."""
+        position = self.state.positions.get(event.symbol)
+        if position is not None:
+            amount = booked(event.amount, self.unit)
+            self.recorder.write(
+                FundingBooked(
+                    ts=event.ts, trade_id=position.trade_id, symbol=event.symbol, rate=event.rate, amount=amount
+                )
+            )
+
+    def liquidate(self, event: PositionLiquidated) -> None:
+        """Book a position that the venue closed by force."""
+        position = self.state.positions.get(event.symbol)
+        if position is None:
+            return
+        gross = (event.quantity * event.price - position.entry_cost) * position.multiplier * position.side.sign
+        ending = Ending("liquidation", f"liquidated by the venue at {event.price}", event.price)
+        fee = booked_cost(event.fee, self.unit)
+        self._close(position, event.ts, ending, booked(gross, self.unit), fee)
+        text = f"{event.symbol}: {event.quantity} at {event.price}"
+        raise_alert(self.recorder, Severity.CRITICAL, "Position liquidated", text, event.symbol)
+
+    def _growth(self, track: OrderTrack, event: OrderFilled) -> Growth | None:
+        quantity = event.cumulative_quantity - track.cumulative_quantity
+        if quantity <= 0:
+            return None
+        cost = event.cumulative_quantity * event.price - track.cumulative_cost
+        price = (cost / quantity).quantize(PRICE_STEP).normalize()
+        fee = booked_cost(event.cumulative_fee, self.unit) - track.cumulative_fee
+        reference = event.reference_price if event.reference_price is not None else price
+        multiplier = self.state.instruments[track.intent.symbol].multiplier
+        lost = (price - reference) * track.intent.action.sign * quantity * multiplier
+        return Growth(quantity, price, fee, booked(lost, self.unit))
+
+    def _book_entry(self, track: OrderTrack, event: OrderFilled, growth: Growth) -> None:
+        intent = track.intent
+        position = self.state.positions.get(intent.symbol)
+        if position is None:
+            self._open(track, event.ts, growth)
+        else:
+            self._grow(position, event.ts, growth)
+        position = self.state.positions[intent.symbol]
+        self._book_fill(track, event, growth, position.trade_id)
+        self.protection.sync(position)
+
+    def _open(self, track: OrderTrack, ts: int, growth: Growth) -> None:
+        signal = self.state.signals[track.intent.signal_key].signal
+        plan = OrderPlan(symbol=track.intent.symbol, quantity=growth.quantity, leverage=track.intent.leverage)
+        levels, risk = self.protection.expected_risk(signal, plan, growth.price)
+        self.recorder.write(
+            PositionOpened(
+                ts=ts,
+                trade_id=self.state.trades_opened + 1,
+                signal_key=signal.key,
+                symbol=plan.symbol,
+                side=signal.side,
+                quantity=growth.quantity,
+                price=growth.price,
+                leverage=plan.leverage,
+                stop=levels.stop,
+                target=levels.target,
+                initial_risk=risk,
+            )
+        )
+
+    def _grow(self, position: PositionTrack, ts: int, growth: Growth) -> None:
+        quantity = position.quantity + growth.quantity
+        cost = position.entry_cost + growth.quantity * growth.price
+        risk = position.initial_risk
+        if risk is not None and position.stop is not None:
+            risk += abs(growth.price - position.stop) * growth.quantity * position.multiplier
+        self.recorder.write(
+            PositionChanged(
+                ts=ts,
+                trade_id=position.trade_id,
+                quantity=quantity,
+                entry_price=(cost / quantity).quantize(PRICE_STEP).normalize(),
+                entry_cost=cost,
+                initial_risk=risk,
+            )
+        )
+
+    def _book_exit(self, track: OrderTrack, event: OrderFilled, growth: Growth) -> None:
+        position = self.state.positions.get(track.intent.symbol)
+        if position is None:
+            text = f"{track.intent.symbol}: {growth.quantity} more than was open"
+            raise_alert(self.recorder, Severity.CRITICAL, "More was closed than was open", text, track.intent.symbol)
+            return
+        self._book_fill(track, event, growth, position.trade_id)
+        is_last = growth.quantity >= position.quantity
+        cost = position.entry_cost if is_last else position.entry_cost * (growth.quantity / position.quantity)
+        gross = (growth.quantity * growth.price - cost) * position.multiplier * position.side.sign
+        if is_last:
+            self._close(position, event.ts, _ending(position, track), booked(gross, self.unit))
+        else:
+            self._shrink(position, event.ts, growth.quantity, cost, booked(gross, self.unit))
+
+    def _shrink(self, position: PositionTrack, ts: int, quantity: Decimal, cost: Decimal, realised: Decimal) -> None:
+        self.recorder.write(
+            PositionChanged(
+                ts=ts,
+                trade_id=position.trade_id,
+                quantity=position.quantity - quantity,
+                entry_price=position.entry_price,
+                entry_cost=position.entry_cost - cost,
+                initial_risk=position.initial_risk,
+                realised=realised,
+            )
+        )
+        self.protection.sync(position)
+
+    def _book_fill(self, track: OrderTrack, event: OrderFilled, growth: Growth, trade_id: int) -> None:
+        is_whole = event.cumulative_quantity >= track.intent.quantity
+        self.recorder.write(
+            FillBooked(
+                ts=event.ts,
+                client_order_id=event.client_order_id,
+                symbol=track.intent.symbol,
+                status=OrderStatus.FILLED if is_whole else OrderStatus.PARTIALLY_FILLED,
+                quantity=growth.quantity,
+                price=growth.price,
+                fee=growth.fee,
+                slippage=growth.slippage,
+                cumulative_quantity=event.cumulative_quantity,
+                liquidity=event.liquidity,
+                ambiguous=event.ambiguous,
+                trade_id=trade_id,
+            )
+        )
+
+    def _close(
+        self, position: PositionTrack, ts: int, ending: Ending, last_gross: Decimal, extra_fee: Decimal = ZERO
+    ) -> None:
+        gross = position.realised + last_gross
+        fees = position.fees + extra_fee
+        net = gross - fees - position.funding
+        risk = position.initial_risk
+        self.recorder.write(
+            PositionClosed(
+                ts=ts,
+                trade_id=position.trade_id,
+                signal_key=position.signal.key,
+                symbol=position.symbol,
+                timeframe=position.signal.timeframe,
+                pattern=position.signal.pattern,
+                side=position.side,
+                quantity=position.peak_quantity,
+                entry_price=position.entry_price,
+                exit_price=ending.price,
+                opened_at=position.opened_at,
+                gross=gross,
+                fees=fees,
+                slippage=position.slippage,
+                funding=position.funding,
+                net=net,
+                r_multiple=round(float(net / risk), 6) if risk else None,
+                reason=ending.reason,
+                rule=ending.rule,
+                highest=position.highest,
+                lowest=position.lowest,
+                ambiguous=position.is_ambiguous,
+            )
+        )
+        self.recorder.write(
+            VerdictReached(ts=ts, key=position.signal.key, outcome=Outcome.CLOSED, by=ending.rule, reason=ending.reason)
+        )
+        self.protection.release(position)
+
+
+def _ending(position: PositionTrack, track: OrderTrack) -> Ending:
+    price = (position.exit_cost / position.exit_quantity).quantize(PRICE_STEP).normalize()
+    intent = track.intent
+    if intent.role is OrderRole.STOP:
+        return Ending(intent.rule, f"stop {intent.stop_price} reached", price)
+    if intent.role is OrderRole.TARGET:
+        return Ending(intent.rule, f"target {intent.limit_price} reached", price)
+    return Ending(intent.rule, intent.reason, price)

@@ -1,0 +1,340 @@
+"""`process(event) -> commands`: passes each event to the desks in a fixed order.
+
+The engine does no I/O, never sleeps and never asks for the time: the time is the event's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from attrs import define, field
+
+from atlas_core.engine.bookkeeping import Bookkeeper
+from atlas_core.engine.entries import EntryDesk
+from atlas_core.engine.exits import ExitDesk
+from atlas_core.engine.guard import Guard, raise_alert
+from atlas_core.engine.limits import LimitDesk
+from atlas_core.engine.money import minor_unit
+from atlas_core.engine.orders import OrderDesk
+from atlas_core.engine.ports import EngineParts, MovingMarket, Recorder, Rules
+from atlas_core.engine.protection import NativeOrders, ProtectionDesk
+from atlas_core.engine.state import PositionTrack, State
+from atlas_core.errors import EngineError
+from atlas_core.model.decisions import Outcome, Severity
+from atlas_core.model.events import (
+    BarClosed,
+    BarOpened,
+    Command,
+    Event,
+    FundingCharged,
+    FundingDue,
+    OperatorCommand,
+    OrderAccepted,
+    OrderCancelled,
+    OrderExpired,
+    OrderFilled,
+    OrderRejected,
+    OrderUnknown,
+    PositionLiquidated,
+    Quote,
+    SignalsFound,
+    TimerFired,
+)
+from atlas_core.model.instrument import Instrument
+from atlas_core.model.orders import OrderRole, OrderStatus
+from atlas_core.model.records import (
+    EquityMarked,
+    OperatorActed,
+    Record,
+    RunFinished,
+    RunStarted,
+    TradingStateChanged,
+    VerdictReached,
+)
+from atlas_core.model.timeframe import DAY
+
+
+@define
+class Engine:
+    """One engine for back-test, replay, paper and live."""
+
+    recorder: Recorder
+    guard: Guard
+    market: MovingMarket
+    entries: EntryDesk
+    exits: ExitDesk
+    protection: ProtectionDesk
+    books: Bookkeeper
+    limits: LimitDesk
+    orders: OrderDesk
+    _day_end: int = field(default=0)
+
+    @property
+    def state(self) -> State:
+        """Return what the engine knows."""
+        return self.recorder.state
+
+    def start(self, record: RunStarted) -> None:
+        """Begin a run."""
+        self._move_to(record.ts)
+        self.recorder.write(record)
+
+    def restore(self, records: Sequence[Record]) -> None:
+        """Become what an engine is that wrote these records."""
+        for record in records:
+            self.state.apply(record)
+        if records:
+            self._move_to(records[-1].ts)
+        self.entries.restore()
+
+    def process(self, event: Event) -> list[Command]:
+        """Take one event in; return the commands that follow from it, in order."""
+        self._move_to(event.ts)
+        handler = _HANDLERS.get(type(event))
+        if handler is None:
+            raise EngineError(f"expected an event, was {event!r}")
+        handler(self, event)
+        return self.recorder.take_commands()
+
+    def take_records(self) -> list[Record]:
+        """Return what was decided since the last call, for the journal."""
+        return self.recorder.take_records()
+
+    def component_failed(self, component: str, error: str, policy: str) -> None:
+        """Record the failure of a component that is called outside the engine (a scanner in a session)."""
+        self.guard.contain(component, error, policy)
+
+    def finish(self, ts: int, reason: str) -> None:
+        """End the run: mark the account and write the last record."""
+        self._move_to(ts)
+        self._mark()
+        account = self.state.account()
+        self.recorder.write(RunFinished(ts=self.recorder.now, reason=reason, cash=account.cash, equity=account.equity))
+
+    def _move_to(self, ts: int) -> None:
+        if self._day_end and ts >= self._day_end:
+            self.recorder.now = self._day_end
+            self._mark()
+            self.limits.new_day()
+        if ts >= self._day_end:
+            self._day_end = ts - ts % DAY + DAY
+        self.recorder.now = max(ts, self.recorder.now)
+        self.market.advance(self.recorder.now)
+
+    def _mark(self) -> None:
+        account = self.state.account()
+        prices = {symbol: str(track.last_price) for symbol, track in self.state.positions.items()}
+        self.recorder.write(
+            EquityMarked(
+                ts=self.recorder.now,
+                cash=account.cash,
+                equity=account.equity,
+                exposure=account.exposure,
+                price_by_symbol=prices,
+            )
+        )
+
+    def _bar_opened(self, event: BarOpened) -> None:
+        price = self._see(event.symbol, event.price)
+        self._retry_protection(event.symbol)
+        self.entries.bar_opened(event.symbol, price)
+
+    def _bar_closed(self, event: BarClosed) -> None:
+        symbol, instrument = event.symbol, self.state.instruments[event.symbol]
+        low, high = instrument.exact(event.low), instrument.exact(event.high)
+        close = self._see(symbol, event.close)
+        position = self.state.positions.get(symbol)
+        if position is not None:
+            _mark_position(position, event.opened_at, low, high, close)
+            self.protection.watch(position, low, high)
+            self.exits.ask(position)
+            self.protection.sync(position)
+        self.entries.bar_closed(symbol, low, high)
+        if self.state.positions:
+            self.limits.watch(self.state.account().equity)
+
+    def _quote(self, event: Quote) -> None:
+        price = self._see(event.symbol, event.last)
+        position = self.state.positions.get(event.symbol)
+        if position is not None:
+            _mark_position(position, event.ts, price, price, price, bars=0)
+            self.protection.watch(position, price, price)
+        self._retry_protection(event.symbol)
+        self.entries.bar_opened(event.symbol, price)
+
+    def _see(self, symbol: str, price: float) -> Decimal:
+        exact = self.state.instruments[symbol].exact(price)
+        self.market.see(symbol, exact)
+        self.limits.seen(symbol, self.recorder.now)
+        position = self.state.positions.get(symbol)
+        if position is not None:
+            position.last_price = exact
+        return exact
+
+    def _retry_protection(self, symbol: str) -> None:
+        position = self.state.positions.get(symbol)
+        if position is not None and not position.is_protected:
+            self.protection.sync(position)
+
+    def _signals_found(self, event: SignalsFound) -> None:
+        self.entries.detect(event.scanner, event.table)
+
+    def _funding_due(self, event: FundingDue) -> None:
+        """Only the venue acts on a funding time; what it charges arrives as an event of its own."""
+
+    def _accepted(self, event: OrderAccepted) -> None:
+        self.orders.move(event.client_order_id, OrderStatus.ACKNOWLEDGED, venue_order_id=event.venue_order_id)
+        self._check_protection(event.client_order_id)
+
+    def _ended(self, event: OrderCancelled | OrderRejected | OrderExpired) -> None:
+        track = self.orders.find(event.client_order_id)
+        status, outcome = _ENDINGS[type(event)]
+        reason = getattr(event, "reason", "") or str(status)
+        if track is None or not self.orders.move(event.client_order_id, status, reason=reason):
+            return
+        intent = track.intent
+        if intent.role is OrderRole.ENTRY and not track.cumulative_quantity:
+            self.recorder.write(
+                VerdictReached(ts=self.recorder.now, key=intent.signal_key, outcome=outcome, by="broker", reason=reason)
+            )
+            return
+        if isinstance(event, OrderRejected):
+            text = f"{intent.role} of {intent.symbol}: {reason}"
+            raise_alert(self.recorder, Severity.WARNING, "Order rejected", text, intent.symbol)
+        self._check_protection(event.client_order_id, symbol=intent.symbol)
+
+    def _check_protection(self, client_id: str, symbol: str = "") -> None:
+        track = self.orders.find(client_id)
+        position = self.state.positions.get(track.intent.symbol if track is not None else symbol)
+        if position is not None:
+            self.protection.check(position)
+
+    def _filled(self, event: OrderFilled) -> None:
+        self.books.fill(event)
+
+    def _unknown(self, event: OrderUnknown) -> None:
+        if self.orders.move(event.client_order_id, OrderStatus.UNKNOWN, reason=event.reason):
+            text = f"{event.client_order_id}: {event.reason}; no new orders in this symbol until the venue has answered"
+            raise_alert(self.recorder, Severity.CRITICAL, "Order outcome unknown", text, event.client_order_id)
+
+    def _funding_charged(self, event: FundingCharged) -> None:
+        self.books.fund(event)
+
+    def _liquidated(self, event: PositionLiquidated) -> None:
+        self.books.liquidate(event)
+
+    def _timer(self, event: TimerFired) -> None:
+        self.entries.expire(event.key)
+
+    def _operator(self, event: OperatorCommand) -> None:
+        self.recorder.write(
+            OperatorActed(ts=event.ts, name=event.name, actor=event.actor, arguments=dict(event.arguments))
+        )
+        action = _OPERATOR.get(event.name)
+        if action is not None:
+            action(self, event)
+
+    def _halt(self, event: OperatorCommand) -> None:
+        self.limits.halt(event.actor, str(event.arguments.get("reason", "halted by a person")))
+
+    def _resume(self, event: OperatorCommand) -> None:
+        reason = str(event.arguments.get("reason", "resumed by a person"))
+        self.recorder.write(TradingStateChanged(ts=event.ts, state="active", by=event.actor, reason=reason))
+
+    def _close(self, event: OperatorCommand) -> None:
+        position = self.state.positions.get(str(event.arguments.get("symbol", "")))
+        if position is not None and not position.exit_order:
+            self.orders.close_position(position, event.actor, str(event.arguments.get("reason", "closed by a person")))
+
+    def _wind_down(self, event: OperatorCommand) -> None:
+        """Stop entries: end the waiting signals, withdraw entry orders and, if asked, close what is open."""
+        reason = str(event.arguments.get("reason", "end of the run"))
+        self.entries.finish(reason)
+        for track in [t for t in self.state.orders.values() if t.is_working and t.intent.role is OrderRole.ENTRY]:
+            self.orders.cancel(track)
+        if event.arguments.get("close_positions"):
+            for position in list(self.state.positions.values()):
+                if not position.exit_order:
+                    self.orders.close_position(position, "end", reason)
+
+
+def _mark_position(
+    position: PositionTrack, opened_at: int, low: Decimal, high: Decimal, close: Decimal, bars: int = 1
+) -> None:
+    """Note the extremes that were certainly seen while the position was open.
+
+    Of the bar inside which a position was opened only the close is certain.
+    """
+    is_whole = position.opened_at <= opened_at
+    position.highest = max(position.highest, high if is_whole else close)
+    position.lowest = min(position.lowest, low if is_whole else close)
+    position.last_price = close
+    position.bars_held += bars
+
+
+_ENDINGS: dict[type[Any], tuple[OrderStatus, Outcome]] = {
+    OrderCancelled: (OrderStatus.CANCELLED, Outcome.CANCELLED),
+    OrderRejected: (OrderStatus.REJECTED, Outcome.REJECTED),
+    OrderExpired: (OrderStatus.EXPIRED, Outcome.EXPIRED),
+}
+_HANDLERS: dict[type[Any], Callable[[Engine, Any], None]] = {
+    BarOpened: Engine._bar_opened,
+    BarClosed: Engine._bar_closed,
+    Quote: Engine._quote,
+    SignalsFound: Engine._signals_found,
+    FundingDue: Engine._funding_due,
+    OrderAccepted: Engine._accepted,
+    OrderCancelled: Engine._ended,
+    OrderRejected: Engine._ended,
+    OrderExpired: Engine._ended,
+    OrderFilled: Engine._filled,
+    OrderUnknown: Engine._unknown,
+    FundingCharged: Engine._funding_charged,
+    PositionLiquidated: Engine._liquidated,
+    TimerFired: Engine._timer,
+    OperatorCommand: Engine._operator,
+}
+_OPERATOR: dict[str, Callable[[Engine, OperatorCommand], None]] = {
+    "halt": Engine._halt,
+    "resume": Engine._resume,
+    "close": Engine._close,
+    "wind-down": Engine._wind_down,
+}
+
+
+def make_engine(
+    *,
+    profile: str,
+    namespace: str,
+    parts: EngineParts,
+    rules: Rules,
+    instruments: dict[str, Instrument],
+    market: MovingMarket,
+    quote: str,
+    native: NativeOrders,
+    stops_at_failure: bool,
+) -> Engine:
+    """Wire the desks of one engine.
+
+    `namespace` goes into every order's identity; `stops_at_failure` is true in back-tests, where a failing component
+    ends the run instead of being contained.
+    """
+    state = State(instruments)
+    recorder = Recorder(state)
+    guard = Guard(recorder, stops_at_failure)
+    orders = OrderDesk(namespace, state, recorder)
+    limits = LimitDesk(rules, state, recorder)
+    protection = ProtectionDesk(parts, state, recorder, guard, orders, native, rules.waiver)
+    return Engine(
+        recorder=recorder,
+        guard=guard,
+        market=market,
+        entries=EntryDesk(profile, parts, state, recorder, guard, market, orders, limits, protection),
+        exits=ExitDesk(parts, recorder, guard, market, orders),
+        protection=protection,
+        books=Bookkeeper(minor_unit(quote), state, recorder, orders, protection),
+        limits=limits,
+        orders=orders,
+    )

@@ -1,0 +1,56 @@
+"""Asks the exit rules about open positions; every answer is journalled, the first in the profile's order acts."""
+
+from __future__ import annotations
+
+from attrs import define
+
+from atlas_core.engine.guard import Guard
+from atlas_core.engine.orders import OrderDesk
+from atlas_core.engine.ports import EngineParts, MovingMarket, Recorder
+from atlas_core.engine.state import PositionTrack
+from atlas_core.model.decisions import Exit
+from atlas_core.model.records import ExitDecided
+
+
+@define
+class ExitDesk:
+    """Closes positions at the market when a rule says so."""
+
+    parts: EngineParts
+    recorder: Recorder
+    guard: Guard
+    market: MovingMarket
+    orders: OrderDesk
+
+    def ask(self, position: PositionTrack) -> None:
+        """Ask every rule about one position."""
+        if position.exit_order:
+            return
+        view = position.view()
+        acted = False
+        for label, rule in self.parts.exits:
+            answer = self.guard.call(
+                f"exit rule {label}",
+                position.symbol,
+                "asked the other rules",
+                lambda rule=rule: rule.on_market(view, self.market),  # type: ignore[misc]
+                (Exit, type(None)),
+            )
+            if answer is None:
+                continue
+            self.recorder.write(_decided(position.trade_id, self.recorder.now, label, answer, not acted))
+            if not acted:
+                self.orders.close_position(position, label, answer.reason)
+                acted = True
+
+
+def _decided(trade_id: int, now: int, rule: str, answer: Exit, acted: bool) -> ExitDecided:
+    return ExitDecided(
+        ts=now,
+        trade_id=trade_id,
+        rule=rule,
+        reason=answer.reason,
+        value=answer.value,
+        threshold=answer.threshold,
+        acted=acted,
+    )

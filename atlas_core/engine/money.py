@@ -1,0 +1,24 @@
+"""Booked money: whole minor units of the quote currency, so that every printed sum adds up."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, ROUND_UP, Decimal
+
+_COINS = frozenset({"BTC", "ETH", "BNB", "SOL"})
+_CENT = Decimal("0.01")
+_SATOSHI = Decimal("0.00000001")
+
+
+def minor_unit(quote: str) -> Decimal:
+    """Return the smallest amount that is booked in `quote`: a cent, or 1e-8 where the quote is a coin."""
+    return _SATOSHI if quote.upper() in _COINS else _CENT
+
+
+def booked(amount: Decimal, unit: Decimal) -> Decimal:
+    """Round a profit or loss to the minor unit (half to even)."""
+    return amount.quantize(unit, ROUND_HALF_EVEN)
+
+
+def booked_cost(amount: Decimal, unit: Decimal) -> Decimal:
+    """Round a cost to the minor unit, away from zero: costs are never booked too small."""
+    return amount.quantize(unit, ROUND_UP)

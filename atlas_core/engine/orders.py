@@ -1,0 +1,151 @@
+"""Sends orders and follows them through their states."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from attrs import define
+
+from atlas_core.engine.ports import Recorder
+from atlas_core.engine.state import OrderTrack, PositionTrack, State
+from atlas_core.model.events import Cancel, Submit
+from atlas_core.model.instrument import ONE
+from atlas_core.model.orders import (
+    Action,
+    Order,
+    OrderKind,
+    OrderRole,
+    OrderStatus,
+    Touch,
+    action_for,
+    client_order_id,
+)
+from atlas_core.model.records import OrderIntended, OrderMoved
+
+_WAITING = (OrderStatus.INTENDED, OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
+_WORKING = (*_WAITING, OrderStatus.ACKNOWLEDGED, OrderStatus.PARTIALLY_FILLED)
+_FROM: dict[OrderStatus, tuple[OrderStatus, ...]] = {
+    OrderStatus.SUBMITTED: (OrderStatus.INTENDED,),
+    OrderStatus.ACKNOWLEDGED: _WAITING,
+    OrderStatus.UNKNOWN: (OrderStatus.INTENDED, OrderStatus.SUBMITTED),
+    OrderStatus.REJECTED: _WAITING,
+    OrderStatus.CANCELLED: _WORKING,
+    OrderStatus.EXPIRED: _WORKING,
+}
+
+
+def may_move(status: OrderStatus, to: OrderStatus) -> bool:
+    """Tell whether an order may go from one status to another; terminal states absorb everything."""
+    return status in _FROM.get(to, ())
+
+
+@define
+class OrderDesk:
+    """Derives identities, records each intent before its command, and moves orders along."""
+
+    namespace: str
+    state: State
+    recorder: Recorder
+
+    def send(
+        self,
+        *,
+        signal_key: str,
+        role: OrderRole,
+        symbol: str,
+        action: Action,
+        kind: OrderKind,
+        quantity: Decimal,
+        limit_price: Decimal | None = None,
+        stop_price: Decimal | None = None,
+        reduce_only: bool = False,
+        leverage: Decimal = ONE,
+        touch: Touch | None = None,
+        reference_price: Decimal | None = None,
+        reason: str = "",
+        rule: str = "",
+    ) -> Order:
+        """Record the intent, then ask for the order to be sent."""
+        attempt = self.state.attempts.get((signal_key, role), 0) + 1
+        now = self.recorder.now
+        order = Order(
+            client_order_id=client_order_id(self.namespace, signal_key, role, attempt),
+            symbol=symbol,
+            action=action,
+            kind=kind,
+            quantity=quantity,
+            role=role,
+            signal_key=signal_key,
+            attempt=attempt,
+            limit_price=limit_price,
+            stop_price=stop_price,
+            reduce_only=reduce_only,
+            leverage=leverage,
+            oco_group=signal_key if reduce_only else "",
+            created_at=now,
+            touch=touch,
+            reason=reason,
+        )
+        self.recorder.write(_intent(order, now, reference_price, rule))
+        self.recorder.write(OrderMoved(ts=now, client_order_id=order.client_order_id, status=OrderStatus.SUBMITTED))
+        self.recorder.command(Submit(order))
+        return order
+
+    def close_position(self, position: PositionTrack, rule: str, reason: str) -> None:
+        """Send the market order that closes a position; its fill tells the rest."""
+        self.send(
+            signal_key=position.signal.key,
+            role=OrderRole.EXIT,
+            symbol=position.symbol,
+            action=action_for(position.side, opening=False),
+            kind=OrderKind.MARKET,
+            quantity=position.quantity,
+            reduce_only=True,
+            leverage=position.leverage,
+            reference_price=position.last_price,
+            reason=reason,
+            rule=rule,
+        )
+
+    def cancel(self, track: OrderTrack) -> None:
+        """Ask for an order's withdrawal; it stays working until the venue says that it is gone."""
+        self.recorder.command(Cancel(track.intent.client_order_id))
+
+    def find(self, client_id: str) -> OrderTrack | None:
+        """Return an order of ours, None for one that is not (any more)."""
+        return self.state.orders.get(client_id)
+
+    def move(self, client_id: str, to: OrderStatus, *, venue_order_id: str = "", reason: str = "") -> bool:
+        """Move an order; a repeated or late message changes nothing and returns False."""
+        track = self.find(client_id)
+        if track is None or not may_move(track.status, to):
+            return False
+        self.recorder.write(
+            OrderMoved(
+                ts=self.recorder.now, client_order_id=client_id, status=to, venue_order_id=venue_order_id, reason=reason
+            )
+        )
+        return True
+
+
+def _intent(order: Order, now: int, reference_price: Decimal | None, rule: str) -> OrderIntended:
+    return OrderIntended(
+        ts=now,
+        client_order_id=order.client_order_id,
+        signal_key=order.signal_key,
+        role=order.role,
+        attempt=order.attempt,
+        symbol=order.symbol,
+        action=order.action,
+        order_kind=order.kind,
+        quantity=order.quantity,
+        limit_price=order.limit_price,
+        stop_price=order.stop_price,
+        trail_offset=order.trail_offset,
+        reduce_only=order.reduce_only,
+        leverage=order.leverage,
+        oco_group=order.oco_group,
+        reason=order.reason,
+        rule=rule,
+        reference_price=reference_price,
+    )

@@ -1,0 +1,83 @@
+"""What the engine is given: components under their labels, the moving view of the market, and where to write."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Protocol
+
+from attrs import define, field, frozen
+
+from atlas_core.contracts import ExitRule, Gate, MarketNow, Sizer
+from atlas_core.engine.state import State
+from atlas_core.model.events import Command
+from atlas_core.model.records import Record
+
+
+class MovingMarket(MarketNow, Protocol):
+    """The past-only view of the market that the engine moves along."""
+
+    @abstractmethod
+    def advance(self, now: int) -> None:
+        """Let the present become `now`."""
+
+    @abstractmethod
+    def see(self, symbol: str, price: Decimal) -> None:
+        """Remember the last price of a symbol."""
+
+
+@frozen(kw_only=True)
+class EngineParts:
+    """The deciders of one system, in the profile's order."""
+
+    gates: tuple[tuple[str, Gate], ...] = ()
+    sizer: tuple[str, Sizer]
+    exits: tuple[tuple[str, ExitRule], ...] = ()
+
+
+@frozen(kw_only=True)
+class Rules:
+    """The kernel-owned limits in the units of the profile; None means that a limit is not set."""
+
+    max_positions: int
+    max_positions_per_symbol: int = 1
+    max_positions_per_group: int | None = None
+    max_exposure_pct: Decimal = Decimal(100)
+    max_leverage: Decimal = Decimal(1)
+    max_daily_loss_pct: Decimal | None = None
+    max_drawdown_pct: Decimal | None = None
+    max_orders_per_minute: int = 60
+    stale_data_seconds: int | None = None
+    group_of: Mapping[str, str] = field(factory=dict)
+    is_market_closed: Callable[[int], bool] = field(default=lambda _now: False)
+    waiver: str = ""
+
+
+@define
+class Recorder:
+    """Collects what one step of the engine decided; every record changes the state as it is written."""
+
+    state: State
+    now: int = 0
+    records: list[Record] = field(factory=list)
+    commands: list[Command] = field(factory=list)
+
+    def write(self, record: Record) -> None:
+        """Fold a record into the state and keep it for the journal."""
+        self.state.apply(record)
+        self.records.append(record)
+
+    def command(self, command: Command) -> None:
+        """Ask the outside to act."""
+        self.commands.append(command)
+
+    def take_records(self) -> list[Record]:
+        """Return the records since the last call."""
+        taken, self.records = self.records, []
+        return taken
+
+    def take_commands(self) -> list[Command]:
+        """Return the commands since the last call."""
+        taken, self.commands = self.commands, []
+        return taken

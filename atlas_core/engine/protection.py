@@ -1,0 +1,216 @@
+"""The protection invariant: every open position has a working stop for its whole quantity, or an explicit waiver.
+
+Stops and targets work as orders where the broker takes them; where it does not, the desk watches the prices itself and
+closes at the market. A stop only ever moves towards the price.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from attrs import define, frozen
+
+from atlas_core.contracts import LevelRule
+from atlas_core.engine.guard import Guard, raise_alert
+from atlas_core.engine.orders import OrderDesk
+from atlas_core.engine.ports import EngineParts, Recorder
+from atlas_core.engine.state import OrderTrack, PositionTrack, State
+from atlas_core.model.decisions import Levels, OrderPlan, Severity
+from atlas_core.model.instrument import ZERO
+from atlas_core.model.orders import OrderKind, OrderRole, action_for
+from atlas_core.model.portfolio import Position
+from atlas_core.model.records import LevelsSet, ProtectionChanged
+from atlas_core.model.signals import Side, Signal
+
+
+@frozen(kw_only=True)
+class NativeOrders:
+    """Which protective orders the broker takes; the others are emulated."""
+
+    stop: bool = True
+    limit: bool = True
+
+
+@frozen
+class RuledLevels:
+    """The merged levels of all rules, each with the rule that set it."""
+
+    stop: Decimal | None = None
+    stop_rule: str = ""
+    target: Decimal | None = None
+    target_rule: str = ""
+
+
+@define
+class ProtectionDesk:
+    """Keeps the protective orders of each position equal to what the exit rules ask for."""
+
+    parts: EngineParts
+    state: State
+    recorder: Recorder
+    guard: Guard
+    orders: OrderDesk
+    native: NativeOrders
+    waiver: str = ""
+
+    def would_protect(self, signal: Signal, plan: OrderPlan, price: Decimal) -> bool:
+        """Tell whether a position from this plan would get a stop, or has a waiver."""
+        if self.waiver:
+            return True
+        return self._merge(_expected(signal, plan, price, self.recorder.now)).stop is not None
+
+    def expected_risk(self, signal: Signal, plan: OrderPlan, price: Decimal) -> tuple[RuledLevels, Decimal | None]:
+        """Return the first levels of a position and the money between its entry and its stop."""
+        levels = self._merge(_expected(signal, plan, price, self.recorder.now))
+        if levels.stop is None:
+            return levels, None
+        multiplier = self.state.instruments[plan.symbol].multiplier
+        return levels, abs(price - levels.stop) * plan.quantity * multiplier
+
+    def sync(self, position: PositionTrack) -> None:
+        """Make the working stop and target equal to what the rules ask for and to the position's quantity."""
+        if position.exit_order:
+            return
+        levels = self._tightened(position, self._merge(position.view()))
+        if levels != RuledLevels(position.stop, position.stop_rule, position.target, position.target_rule):
+            self.recorder.write(
+                LevelsSet(
+                    ts=self.recorder.now,
+                    trade_id=position.trade_id,
+                    stop=levels.stop,
+                    stop_rule=levels.stop_rule,
+                    target=levels.target,
+                    target_rule=levels.target_rule,
+                )
+            )
+        if self.native.stop:
+            self._place(position, OrderRole.STOP, levels.stop)
+        if self.native.limit:
+            self._place(position, OrderRole.TARGET, levels.target)
+        self.check(position)
+
+    def check(self, position: PositionTrack) -> None:
+        """Compare the working stop with the position; a breach raises an alert and is retried until it holds."""
+        covered = self._covered(position)
+        is_protected = bool(self.waiver) or covered == position.quantity
+        if is_protected == position.is_protected:
+            return
+        self.recorder.write(
+            ProtectionChanged(
+                ts=self.recorder.now,
+                trade_id=position.trade_id,
+                protected=is_protected,
+                stop_quantity=covered,
+                position_quantity=position.quantity,
+                reason="the stop covers the position" if is_protected else "the stop does not cover the position",
+            )
+        )
+        if not is_protected:
+            text = f"{position.symbol}: stop for {covered}, position {position.quantity}; trying again at every price"
+            raise_alert(self.recorder, Severity.CRITICAL, "Position without protection", text, position.symbol)
+
+    def watch(self, position: PositionTrack, low: Decimal, high: Decimal) -> None:
+        """Close at the market where a level that the broker does not watch was reached (stop before target)."""
+        if position.exit_order:
+            return
+        worst, best = (low, high) if position.side is Side.LONG else (high, low)
+        sign = position.side.sign
+        if not self.native.stop and position.stop is not None and (worst - position.stop) * sign <= 0:
+            self.orders.close_position(position, position.stop_rule, f"stop {position.stop} reached")
+        elif not self.native.limit and position.target is not None and (best - position.target) * sign >= 0:
+            self.orders.close_position(position, position.target_rule, f"target {position.target} reached")
+
+    def release(self, position: PositionTrack) -> None:
+        """Withdraw what still works for a position that is flat."""
+        for track in self._orders_of(position):
+            self.orders.cancel(track)
+
+    def _merge(self, position: Position) -> RuledLevels:
+        merged = RuledLevels()
+        for label, rule in self.parts.exits:
+            if isinstance(rule, LevelRule):
+                levels = self.guard.call(
+                    f"exit rule {label}",
+                    position.symbol,
+                    "kept the levels of the other rules",
+                    lambda rule=rule: rule.levels(position),  # type: ignore[misc]
+                    Levels,
+                )
+                merged = _nearest(merged, levels or Levels(), label, position.side)
+        return merged
+
+    def _tightened(self, position: PositionTrack, levels: RuledLevels) -> RuledLevels:
+        """Keep the present stop where the rules ask for a looser one or for none."""
+        if position.stop is None:
+            return levels
+        if levels.stop is None or (levels.stop - position.stop) * position.side.sign < 0:
+            return RuledLevels(position.stop, position.stop_rule, levels.target, levels.target_rule)
+        return levels
+
+    def _place(self, position: PositionTrack, role: OrderRole, price: Decimal | None) -> None:
+        working = [track for track in self._orders_of(position) if track.intent.role is role]
+        fitting = [t for t in working if _price_of(t) == price and _leaves(t) == position.quantity]
+        if price is not None and not fitting:
+            self.orders.send(
+                signal_key=position.signal.key,
+                role=role,
+                symbol=position.symbol,
+                action=action_for(position.side, opening=False),
+                kind=OrderKind.STOP if role is OrderRole.STOP else OrderKind.LIMIT,
+                quantity=position.quantity,
+                stop_price=price if role is OrderRole.STOP else None,
+                limit_price=price if role is OrderRole.TARGET else None,
+                reduce_only=True,
+                leverage=position.leverage,
+                reference_price=position.last_price,
+                reason=f"{role} of trade {position.trade_id}",
+                rule=position.stop_rule if role is OrderRole.STOP else position.target_rule,
+            )
+        for track in working:
+            if track not in fitting[:1]:
+                self.orders.cancel(track)
+
+    def _orders_of(self, position: PositionTrack) -> list[OrderTrack]:
+        roles = (OrderRole.STOP, OrderRole.TARGET)
+        return [t for t in self.state.working_orders(position.symbol) if t.intent.role in roles]
+
+    def _covered(self, position: PositionTrack) -> Decimal:
+        if not self.native.stop:
+            return position.quantity if position.stop is not None else ZERO
+        stops = [t for t in self._orders_of(position) if t.intent.role is OrderRole.STOP]
+        return max((_leaves(track) for track in stops if _price_of(track) == position.stop), default=ZERO)
+
+
+def _nearest(merged: RuledLevels, levels: Levels, label: str, side: Side) -> RuledLevels:
+    """Take a rule's level where it is nearer to the price than what stands."""
+    stop, stop_rule = merged.stop, merged.stop_rule
+    if levels.stop is not None and (stop is None or (levels.stop - stop) * side.sign > 0):
+        stop, stop_rule = levels.stop, label
+    target, target_rule = merged.target, merged.target_rule
+    if levels.target is not None and (target is None or (levels.target - target) * side.sign < 0):
+        target, target_rule = levels.target, label
+    return RuledLevels(stop, stop_rule, target, target_rule)
+
+
+def _price_of(track: OrderTrack) -> Decimal | None:
+    return track.intent.stop_price if track.intent.role is OrderRole.STOP else track.intent.limit_price
+
+
+def _leaves(track: OrderTrack) -> Decimal:
+    return track.intent.quantity - track.cumulative_quantity
+
+
+def _expected(signal: Signal, plan: OrderPlan, price: Decimal, now: int) -> Position:
+    return Position(
+        trade_id=0,
+        symbol=plan.symbol,
+        side=signal.side,
+        quantity=plan.quantity,
+        entry_price=price,
+        opened_at=now,
+        signal=signal,
+        leverage=plan.leverage,
+        highest=price,
+        lowest=price,
+        last_price=price,
+    )

@@ -1,0 +1,348 @@
+"""What the engine knows, as the fold of its records: replaying a journal gives the same state.
+
+Nothing here decides. `State.apply` is the only way in; prices of the moment (`last_price`, `highest`, `lowest`) are
+the one exception: they come from the market and are kept by `marks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from attrs import Factory, define
+
+from atlas_core.errors import EngineError
+from atlas_core.model.instrument import ZERO, Instrument
+from atlas_core.model.orders import OrderRole, OrderStatus
+from atlas_core.model.portfolio import Account, ClosedTrade, Portfolio, Position
+from atlas_core.model.records import (
+    EquityMarked,
+    FillBooked,
+    FundingBooked,
+    LevelsSet,
+    OrderIntended,
+    OrderMoved,
+    PositionChanged,
+    PositionClosed,
+    PositionOpened,
+    ProtectionChanged,
+    Record,
+    RunStarted,
+    SignalArmed,
+    SignalDetected,
+    SignalTriggered,
+    TradingStateChanged,
+    VerdictReached,
+)
+from atlas_core.model.signals import Side, Signal
+
+
+class SignalState(StrEnum):
+    """Where a signal stands on its way to its one verdict."""
+
+    DETECTED = "detected"
+    ARMED = "armed"
+    ENTERING = "entering"
+    OPEN = "open"
+
+
+@define
+class SignalTrack:
+    """A signal that has no verdict yet."""
+
+    signal: Signal
+    state: SignalState = SignalState.DETECTED
+
+
+@define
+class OrderTrack:
+    """An order and what became of it so far."""
+
+    intent: OrderIntended
+    status: OrderStatus = OrderStatus.INTENDED
+    cumulative_quantity: Decimal = ZERO
+    cumulative_cost: Decimal = ZERO
+    cumulative_fee: Decimal = ZERO
+
+    @property
+    def is_working(self) -> bool:
+        """Tell whether the order can still do something."""
+        return not self.status.is_terminal
+
+
+@define
+class PositionTrack:
+    """An open position; `entry_cost` is the exact sum of price times quantity of what is still open."""
+
+    trade_id: int
+    signal: Signal
+    symbol: str
+    side: Side
+    opened_at: int
+    leverage: Decimal
+    quantity: Decimal
+    entry_cost: Decimal
+    multiplier: Decimal
+    last_price: Decimal
+    highest: Decimal
+    lowest: Decimal
+    peak_quantity: Decimal = ZERO
+    entry_price: Decimal = ZERO
+    exit_cost: Decimal = ZERO
+    exit_quantity: Decimal = ZERO
+    initial_risk: Decimal | None = None
+    realised: Decimal = ZERO
+    fees: Decimal = ZERO
+    slippage: Decimal = ZERO
+    funding: Decimal = ZERO
+    stop: Decimal | None = None
+    stop_rule: str = ""
+    target: Decimal | None = None
+    target_rule: str = ""
+    bars_held: int = 0
+    is_ambiguous: bool = False
+    is_protected: bool = True
+    exit_order: str = ""
+
+    @property
+    def unrealised(self) -> Decimal:
+        """Return the open profit or loss at the last price."""
+        return (self.last_price * self.quantity - self.entry_cost) * self.multiplier * self.side.sign
+
+    def view(self) -> Position:
+        """Return the snapshot that deciders get."""
+        return Position(
+            trade_id=self.trade_id,
+            symbol=self.symbol,
+            side=self.side,
+            quantity=self.quantity,
+            entry_price=self.entry_price,
+            opened_at=self.opened_at,
+            signal=self.signal,
+            leverage=self.leverage,
+            highest=self.highest,
+            lowest=self.lowest,
+            last_price=self.last_price,
+            bars_held=self.bars_held,
+            fees=self.fees,
+            funding=self.funding,
+            initial_risk=self.initial_risk,
+            multiplier=self.multiplier,
+        )
+
+
+def signal_of(record: SignalDetected) -> Signal:
+    """Return the signal that a record tells of."""
+    return Signal(
+        key=record.key,
+        scanner=record.scanner,
+        symbol=record.symbol,
+        timeframe=record.timeframe,
+        pattern=record.pattern,
+        side=record.side,
+        entry=record.entry,
+        available_at=record.ts,
+        setup_at=record.setup_at,
+        valid_until=record.valid_until,
+        trigger=record.trigger,
+        stop=record.stop,
+        target=record.target,
+        cancel_beyond=record.cancel_beyond,
+        void_beyond=record.void_beyond,
+        score=record.score,
+        context=record.context,
+    )
+
+
+@define
+class State:
+    """Signals, orders, positions and cash of one run."""
+
+    instruments: dict[str, Instrument]
+    cash: Decimal = ZERO
+    signals: dict[str, SignalTrack] = Factory(dict)
+    seen: set[str] = Factory(set)
+    orders: dict[str, OrderTrack] = Factory(dict)
+    positions: dict[str, PositionTrack] = Factory(dict)
+    last_closed: dict[str, ClosedTrade] = Factory(dict)
+    attempts: dict[tuple[str, str], int] = Factory(dict)
+    trades_opened: int = 0
+    trading_state: str = "active"
+    day_equity: Decimal = ZERO
+    peak_equity: Decimal = ZERO
+
+    def apply(self, record: Record) -> None:
+        """Fold one record into the state; records that change nothing here are passed over."""
+        change = _CHANGES.get(type(record))
+        if change is not None:
+            change(self, record)
+
+    def account(self) -> Account:
+        """Return cash, equity, reserved margin and exposure at the last prices."""
+        positions = self.positions.values()
+        return Account(
+            cash=self.cash,
+            equity=self.cash + sum((p.unrealised for p in positions), ZERO),
+            margin_used=sum((p.entry_cost * p.multiplier / p.leverage for p in positions), ZERO),
+            exposure=sum((p.last_price * p.quantity * p.multiplier for p in positions), ZERO),
+        )
+
+    def portfolio(self) -> Portfolio:
+        """Return the snapshot that gates get."""
+        return Portfolio(
+            account=self.account(),
+            positions={symbol: track.view() for symbol, track in self.positions.items()},
+            last_closed=dict(self.last_closed),
+        )
+
+    def working_orders(self, symbol: str) -> list[OrderTrack]:
+        """Return the orders of a symbol that can still do something, oldest first."""
+        return [track for track in self.orders.values() if track.intent.symbol == symbol and track.is_working]
+
+    def position_of_trade(self, trade_id: int) -> PositionTrack:
+        """Return the open position of a trade; raises EngineError when there is none."""
+        for track in self.positions.values():
+            if track.trade_id == trade_id:
+                return track
+        raise EngineError(f"trade {trade_id}: expected an open position, found none")
+
+    def _run_started(self, record: RunStarted) -> None:
+        self.cash = self.day_equity = self.peak_equity = record.starting_cash
+
+    def _equity_marked(self, record: EquityMarked) -> None:
+        self.day_equity = record.equity
+        self.peak_equity = max(self.peak_equity, record.equity)
+
+    def _signal_detected(self, record: SignalDetected) -> None:
+        self.seen.add(record.key)
+        self.signals[record.key] = SignalTrack(signal_of(record))
+
+    def _signal_armed(self, record: SignalArmed) -> None:
+        self.signals[record.key].state = SignalState.ARMED
+
+    def _signal_triggered(self, record: SignalTriggered) -> None:
+        self.signals[record.key].state = SignalState.ENTERING
+
+    def _verdict_reached(self, record: VerdictReached) -> None:
+        if self.signals.pop(record.key, None) is None:
+            raise EngineError(f"signal {record.key}: expected one verdict, {record.outcome} is a second one")
+        for role in OrderRole:
+            self.attempts.pop((record.key, role), None)
+        for track in [track for track in self.orders.values() if track.intent.signal_key == record.key]:
+            self._forget_if_done(track)
+
+    def _order_intended(self, record: OrderIntended) -> None:
+        self.orders[record.client_order_id] = OrderTrack(record)
+        self.attempts[record.signal_key, record.role] = record.attempt
+        if record.role is OrderRole.EXIT:
+            self.positions[record.symbol].exit_order = record.client_order_id
+
+    def _order_moved(self, record: OrderMoved) -> None:
+        track = self.orders[record.client_order_id]
+        track.status = record.status
+        position = self.positions.get(track.intent.symbol)
+        if record.status.is_terminal and position is not None and position.exit_order == record.client_order_id:
+            position.exit_order = ""  # the exit did not happen: the rules are asked again
+        self._forget_if_done(track)
+
+    def _fill_booked(self, record: FillBooked) -> None:
+        track = self.orders[record.client_order_id]
+        track.status = record.status
+        track.cumulative_quantity = record.cumulative_quantity
+        track.cumulative_cost += record.quantity * record.price
+        track.cumulative_fee += record.fee
+        self.cash -= record.fee
+        position = self.positions[record.symbol]
+        position.fees += record.fee
+        position.slippage += record.slippage
+        position.is_ambiguous |= record.ambiguous
+        if track.intent.role is not OrderRole.ENTRY:
+            position.exit_cost += record.quantity * record.price
+            position.exit_quantity += record.quantity
+
+    def _forget_if_done(self, track: OrderTrack) -> None:
+        """Drop a finished order once its signal has a verdict: until then late messages must find it."""
+        if not track.is_working and track.intent.signal_key not in self.signals:
+            self.orders.pop(track.intent.client_order_id, None)
+
+    def _position_opened(self, record: PositionOpened) -> None:
+        self.trades_opened = record.trade_id
+        track = self.signals[record.signal_key]
+        track.state = SignalState.OPEN
+        self.positions[record.symbol] = PositionTrack(
+            trade_id=record.trade_id,
+            signal=track.signal,
+            symbol=record.symbol,
+            side=record.side,
+            opened_at=record.ts,
+            leverage=record.leverage,
+            quantity=record.quantity,
+            entry_cost=record.quantity * record.price,
+            multiplier=self.instruments[record.symbol].multiplier,
+            last_price=record.price,
+            highest=record.price,
+            lowest=record.price,
+            peak_quantity=record.quantity,
+            entry_price=record.price,
+            initial_risk=record.initial_risk,
+        )
+
+    def _position_changed(self, record: PositionChanged) -> None:
+        track = self.position_of_trade(record.trade_id)
+        track.quantity = record.quantity
+        track.entry_price = record.entry_price
+        track.entry_cost = record.entry_cost
+        track.peak_quantity = max(track.peak_quantity, record.quantity)
+        track.initial_risk = record.initial_risk
+        track.realised += record.realised
+        self.cash += record.realised
+
+    def _levels_set(self, record: LevelsSet) -> None:
+        track = self.position_of_trade(record.trade_id)
+        track.stop, track.stop_rule = record.stop, record.stop_rule
+        track.target, track.target_rule = record.target, record.target_rule
+
+    def _protection_changed(self, record: ProtectionChanged) -> None:
+        self.position_of_trade(record.trade_id).is_protected = record.protected
+
+    def _funding_booked(self, record: FundingBooked) -> None:
+        self.position_of_trade(record.trade_id).funding += record.amount
+        self.cash -= record.amount
+
+    def _position_closed(self, record: PositionClosed) -> None:
+        track = self.positions.pop(record.symbol)
+        self.cash += record.gross - track.realised - (record.fees - track.fees)
+        self.last_closed[record.symbol] = ClosedTrade(
+            trade_id=record.trade_id,
+            symbol=record.symbol,
+            side=record.side,
+            opened_at=record.opened_at,
+            closed_at=record.ts,
+            net=record.net,
+            reason=record.reason,
+        )
+
+    def _trading_state_changed(self, record: TradingStateChanged) -> None:
+        self.trading_state = record.state
+
+
+_CHANGES: dict[type[Record], Callable[[State, Any], None]] = {
+    RunStarted: State._run_started,
+    EquityMarked: State._equity_marked,
+    SignalDetected: State._signal_detected,
+    SignalArmed: State._signal_armed,
+    SignalTriggered: State._signal_triggered,
+    VerdictReached: State._verdict_reached,
+    OrderIntended: State._order_intended,
+    OrderMoved: State._order_moved,
+    FillBooked: State._fill_booked,
+    PositionOpened: State._position_opened,
+    PositionChanged: State._position_changed,
+    LevelsSet: State._levels_set,
+    ProtectionChanged: State._protection_changed,
+    FundingBooked: State._funding_booked,
+    PositionClosed: State._position_closed,
+    TradingStateChanged: State._trading_state_changed,
+}

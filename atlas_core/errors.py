@@ -1,0 +1,126 @@
+"""What Atlas raises, each class with the exit code that the command line ends with.
+
+AtlasError                      1   something failed
+├── UsageError                  2   the command line asks for something that does not exist
+├── ProfileError                3   a profile has problems; it carries all of them
+├── PluginError                 3   a plugin cannot be used
+│   └── MissingExtra            3   its SDK is not installed; says which extra installs it
+├── DataError                   4   market data is missing, dirty or ambiguous
+├── JournalError                4   the journal cannot be trusted
+│   ├── JournalCorrupt          4   the hash chain or a projection does not hold
+│   └── JournalTooNew           3   written by a newer Atlas
+├── NotFound                    5   no such run, trade, signal or key
+├── VenueError                  6   a venue or the network
+│   ├── NotReady                6   try again later, with back-off
+│   ├── AuthFailed              6   never retried
+│   └── Unsupported             6   the venue does not offer this
+├── SafetyStop                  7   a safety limit ended the run
+├── ContractError               1   a component broke its contract
+└── EngineError                 1   an internal invariant does not hold
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from atlas_core.options import Problem
+
+
+class AtlasError(Exception):
+    """Base of everything that Atlas raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(AtlasError):
+    """The command line asks for something that does not exist."""
+
+    exit_code = 2
+
+
+class ProfileError(AtlasError):
+    """A profile has problems; `problems` holds every one of them with its address."""
+
+    exit_code = 3
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class PluginError(AtlasError):
+    """A plugin cannot be used."""
+
+    exit_code = 3
+
+
+class MissingExtra(PluginError):
+    """A component's SDK is not installed."""
+
+    def __init__(self, what: str, modules: Sequence[str], remedy: str) -> None:
+        self.modules = tuple(modules)
+        self.remedy = remedy
+        super().__init__(f"{what} needs {', '.join(modules)}, not installed here; {remedy}")
+
+
+class DataError(AtlasError):
+    """Market data is missing, dirty or ambiguous."""
+
+    exit_code = 4
+
+
+class JournalError(AtlasError):
+    """The journal cannot be trusted or written."""
+
+    exit_code = 4
+
+
+class JournalCorrupt(JournalError):
+    """The hash chain is broken or a projection differs from its events."""
+
+
+class JournalTooNew(JournalError):
+    """The journal was written by a newer Atlas."""
+
+    exit_code = 3
+
+
+class NotFound(AtlasError):
+    """There is no such run, trade, signal or key."""
+
+    exit_code = 5
+
+
+class VenueError(AtlasError):
+    """A venue or the network failed."""
+
+    exit_code = 6
+
+
+class NotReady(VenueError):
+    """The venue is not ready; try again with back-off."""
+
+
+class AuthFailed(VenueError):
+    """The venue refused the credential; never retried."""
+
+
+class Unsupported(VenueError):
+    """The venue does not offer what was asked."""
+
+
+class SafetyStop(AtlasError):
+    """A safety limit ended the run."""
+
+    exit_code = 7
+
+
+class ContractError(AtlasError):
+    """A component broke its contract; the message names it."""
+
+
+class EngineError(AtlasError):
+    """An internal invariant of the engine does not hold."""

@@ -1,0 +1,133 @@
+"""Opening journal files: connections, their settings, and SQLite's faults in words."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from atlas_core.errors import JournalCorrupt, JournalError, NotFound
+from atlas_core.journal.schema import APPLICATION_ID
+
+_LOCKED_SECONDS = 1.0
+"""Only a stranger can hold the file against the writer; waiting longer for him would hold up exits."""
+
+_SETTINGS = (
+    "foreign_keys = ON",
+    "trusted_schema = OFF",
+    "cell_size_check = ON",
+    "mmap_size = 0",
+    "recursive_triggers = ON",  # so that INSERT OR REPLACE meets the trigger that forbids deleting
+)
+_WRITER_SETTINGS = (
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "wal_autocheckpoint = 4000",
+    "journal_size_limit = 67108864",
+    "cache_size = -65536",
+)
+_READER_SETTINGS = ("query_only = ON", "wal_autocheckpoint = 0")
+
+
+def create_file(path: Path) -> None:
+    """Create an empty file that only its owner may read; raises JournalError when there is one already."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        sync_directory(path.parent)
+    except FileExistsError:
+        raise JournalError(f"expected no file at {path}, was one; a journal is never overwritten") from None
+    except OSError as error:
+        raise JournalError(f"cannot create {path}: {error.strerror}") from error
+
+
+def sync_directory(directory: Path) -> None:
+    """Make a new name in a directory durable."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def expect_file(path: Path) -> None:
+    """Raise NotFound when there is nothing at `path` and JournalError when it is a directory or a device."""
+    if not path.exists():
+        raise NotFound(f"there is no journal at {path}")
+    if not path.is_file():
+        raise JournalError(f"expected a journal file at {path}, was a directory or device")
+
+
+def connect_writer(path: Path, *, new: bool = False) -> sqlite3.Connection:
+    """Open a journal, or the empty file of a `new` one, for writing; the caller must hold the lock."""
+    return _connect(path, "rw", _WRITER_SETTINGS, new=new)
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """Open a journal for reading only."""
+    return _connect(path, "ro", _READER_SETTINGS)
+
+
+def connect_memory() -> sqlite3.Connection:
+    """Open an empty database in memory."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    _set(connection, _SETTINGS)
+    return connection
+
+
+def _connect(path: Path, mode: str, settings: tuple[str, ...], *, new: bool = False) -> sqlite3.Connection:
+    expect_file(path)
+    with faults_of(path):
+        uri = f"{path.resolve().as_uri()}?mode={mode}"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_LOCKED_SECONDS)
+    try:
+        with faults_of(path):
+            _set(connection, _SETTINGS)
+            if not new:
+                _expect_journal(connection, path)
+            _set(connection, settings)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _set(connection: sqlite3.Connection, settings: tuple[str, ...]) -> None:
+    for setting in settings:
+        connection.execute(f"PRAGMA {setting}")
+
+
+def _expect_journal(connection: sqlite3.Connection, path: Path) -> None:
+    application_id = connection.execute("PRAGMA application_id").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if application_id == APPLICATION_ID:
+        return
+    if not tables:
+        raise JournalError(f"expected a journal at {path}, was an empty file; delete it")
+    raise JournalError(
+        f"expected a journal at {path}, was the SQLite file of another program (application id {application_id:#x})"
+    )
+
+
+@contextmanager
+def faults_of(path: Path) -> Iterator[None]:
+    """Raise SQLite's faults as JournalError, or JournalCorrupt where the file is damaged, in words."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _in_words(error, path) from error
+
+
+def _in_words(error: sqlite3.Error, path: Path) -> JournalError:
+    name = getattr(error, "sqlite_errorname", None) or ""
+    if name.startswith("SQLITE_CORRUPT"):
+        return JournalCorrupt(f"{path} is damaged or cut off: {error}; restore it from a backup")
+    if name == "SQLITE_NOTADB":
+        return JournalError(f"expected a journal at {path}, was not a SQLite file")
+    if name == "SQLITE_FULL":
+        return JournalError(f"{path}: the disk is full; nothing of this append was kept; free space and try again")
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return JournalError(f"{path} is locked by another program; close that program and try again")
+    return JournalError(f"{path}: {error}{f' ({name})' if name else ''}")

@@ -1,0 +1,109 @@
+"""Bringing a journal file to the version of this Atlas: forward only, backed up, each step whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from atlas_core.errors import JournalError, JournalTooNew
+from atlas_core.journal.files import faults_of, sync_directory
+from atlas_core.journal.schema import APPLICATION_ID, STEPS, Step
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """Return the schema version of a file; 0 is a file without a schema."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def expect_current(connection: sqlite3.Connection, path: Path, steps: Sequence[Step] = STEPS) -> None:
+    """Raise JournalTooNew or JournalError when the file has another version than this Atlas."""
+    version, current = version_of(connection), steps[-1].version
+    if version > current:
+        raise _too_new(path, version, current)
+    if version < current:
+        raise JournalError(
+            f"{path}: expected schema version {current}, was {version}; opening it for writing once migrates it"
+        )
+    _expect_known_steps(connection, path, steps)
+
+
+def migrate(
+    connection: sqlite3.Connection,
+    path: Path,
+    rebuild: Callable[[sqlite3.Connection], None],
+    steps: Sequence[Step] = STEPS,
+) -> None:
+    """Apply the steps that the file lacks, then rebuild its projections.
+
+    Each step is one transaction together with the version it reaches; `rebuild` belongs to the last one. A file that
+    holds events is copied first, to a file named after its version. Raises JournalTooNew for a newer file and
+    JournalError, leaving the last version reached intact, when a step fails.
+    """
+    version, current = version_of(connection), steps[-1].version
+    if version > current:
+        raise _too_new(path, version, current)
+    if version:
+        _expect_known_steps(connection, path, steps)
+        if version < current:
+            back_up(connection, path, path.with_name(f"{path.name}.v{version}-backup"))
+    for step in steps:
+        if step.version > version:
+            _apply(connection, path, step, rebuild if step.version == current else None)
+
+
+def back_up(connection: sqlite3.Connection, path: Path, target: Path) -> None:
+    """Write a whole, compact copy of the database to `target`, replacing an earlier one at once."""
+    partial = target.with_name(target.name + ".partial")
+    partial.unlink(missing_ok=True)
+    with faults_of(path):
+        connection.execute("VACUUM INTO ?", (str(partial),))
+    partial.chmod(0o600)
+    with partial.open("rb") as copy:
+        os.fsync(copy.fileno())
+    partial.replace(target)
+    sync_directory(target.parent)
+
+
+def _apply(
+    connection: sqlite3.Connection, path: Path, step: Step, rebuild: Callable[[sqlite3.Connection], None] | None
+) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for statement in step.statements:
+            connection.execute(statement)
+        row = (step.version, step.name, step.checksum)
+        connection.execute("INSERT INTO migration VALUES (?, ?, ?)", row)
+        if rebuild is not None:
+            rebuild(connection)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {step.version}")
+        connection.execute("COMMIT")
+    except BaseException as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        if isinstance(error, sqlite3.Error):
+            raise JournalError(
+                f"{path}: migration {step.version} ({step.name}) failed and was taken back: {error}"
+            ) from error
+        raise
+
+
+def _expect_known_steps(connection: sqlite3.Connection, path: Path, steps: Sequence[Step]) -> None:
+    known = {step.version: step.checksum for step in steps}
+    with faults_of(path):
+        applied = connection.execute("SELECT version, name, checksum FROM migration ORDER BY version").fetchall()
+    for version, name, checksum in applied:
+        if known.get(version) != checksum:
+            raise JournalError(
+                f"{path}: expected migration {version} with checksum {str(known.get(version))[:16]}, "
+                f"was {name} with {checksum[:16]}; the file was made by another build of Atlas"
+            )
+
+
+def _too_new(path: Path, version: int, current: int) -> JournalTooNew:
+    return JournalTooNew(
+        f"{path}: expected schema version {current} or lower, was {version}; use the Atlas that wrote it or a newer "
+        f"one, or restore the backup beside it ({path.name}.v{current}-backup) if there is one"
+    )

@@ -1,0 +1,84 @@
+"""Loads the whole market of a run: bars, their higher timeframes, funding, and every signal in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from attrs import frozen
+
+from atlas_core.compose import OpenSystem
+from atlas_core.contracts import Capability, FundingProvider, HistoryRequest
+from atlas_core.errors import ContractError, DataError
+from atlas_core.marketdata.history import MarketData
+from atlas_core.model.bars import Bars
+from atlas_core.model.events import FundingDue
+from atlas_core.model.signals import SignalTable
+
+
+@frozen(kw_only=True)
+class LoadedMarket:
+    """History for a run from `start` to `end` (nanoseconds UTC); `data` reaches further back for the warm-up."""
+
+    data: MarketData
+    funding: tuple[FundingDue, ...]
+    start: int
+    end: int
+
+    def bars_of_run(self, symbol: str) -> Bars:
+        """Return the base bars of a symbol that belong to the run."""
+        bars = self.data.base(symbol)
+        first = int(np.searchsorted(bars.opened_at, self.start))
+        return bars.between(first, len(bars))
+
+
+async def load(system: OpenSystem) -> LoadedMarket:
+    """Read the history of every symbol; raises DataError when a symbol has no bars in the run."""
+    universe = system.system.profile.universe
+    request = HistoryRequest(
+        symbols=universe.symbols,
+        timeframe=universe.base_timeframe,
+        start=None if universe.start is None else universe.start - system.system.warmup,
+        end=universe.end,
+    )
+    bars = await system.system.provider.history(request)
+    missing = [symbol for symbol in universe.symbols if symbol not in bars or not len(bars[symbol])]
+    if missing:
+        raise DataError(f"expected bars of every symbol between start and end, none for {', '.join(missing)}")
+    ordered = {symbol: bars[symbol] for symbol in universe.symbols}
+    start = universe.start if universe.start is not None else min(int(b.opened_at[0]) for b in ordered.values())
+    end = max(int(b.available_at[-1]) for b in ordered.values())
+    return LoadedMarket(
+        data=MarketData(ordered, system.instruments),
+        funding=await funding_of(system, request, start),
+        start=start,
+        end=end,
+    )
+
+
+def find_signals(system: OpenSystem, market: LoadedMarket) -> list[tuple[str, SignalTable]]:
+    """Run every scanner over the whole history; return its signals of the run, ordered by time.
+
+    A signal belongs to the run when it became available in it. Raises ContractError naming a scanner that fails.
+    """
+    found = []
+    for scanner in system.system.scanners:
+        try:
+            table = scanner.scanner.scan(market.data)
+        except Exception as error:
+            raise ContractError(f"scanner {scanner.label} failed: {type(error).__name__}: {error}") from error
+        if not isinstance(table, SignalTable):
+            raise ContractError(f"scanner {scanner.label}: expected a SignalTable, was {type(table).__name__}")
+        in_run = (table.available_at > market.start) & (table.available_at <= market.end)
+        found.append((scanner.label, table.take(in_run).sorted()))
+    return found
+
+
+async def funding_of(system: OpenSystem, request: HistoryRequest, start: int) -> tuple[FundingDue, ...]:
+    """Return the funding times after `start` that the provider knows, none where it does not offer them."""
+    provider = system.system.provider
+    offers = Capability.FUNDING in system.system.profile.provider.component.capabilities
+    if not offers or not isinstance(provider, FundingProvider):
+        return ()
+    due: Sequence[FundingDue] = await provider.funding(request)
+    return tuple(event for event in due if event.ts > start)

@@ -1,0 +1,135 @@
+"""Bars as columns: one symbol and timeframe, oldest first."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import ArrayLike, NDArray
+
+from atlas_core.errors import DataError
+from atlas_core.model.timeframe import Timeframe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Times = NDArray[np.int64]
+Prices = NDArray[np.float64]
+
+_COLUMNS = ("opened_at", "available_at", "open", "high", "low", "close", "volume")
+
+
+def sealed(array: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Return a view of `array` that nobody can write to."""
+    if not array.flags.writeable:
+        return array
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def as_times(values: ArrayLike) -> Times:
+    """Return `values` as a read-only int64 column."""
+    return sealed(np.ascontiguousarray(values, dtype=np.int64))  # type: ignore[return-value]
+
+
+def as_prices(values: ArrayLike) -> Prices:
+    """Return `values` as a read-only float64 column."""
+    return sealed(np.ascontiguousarray(values, dtype=np.float64))  # type: ignore[return-value]
+
+
+@frozen(eq=False)
+class Bars:
+    """Equal-length read-only columns of closed bars.
+
+    `opened_at` and `available_at` are int64 nanoseconds UTC (a bar covers `[opened_at, available_at)` and may be
+    used from `available_at` on); prices and volume are float64; `gap_before` marks a bar whose predecessor is
+    missing. Raises DataError when the columns differ in length or the times do not increase.
+    """
+
+    symbol: str
+    timeframe: Timeframe
+    opened_at: Times = field(converter=as_times)
+    available_at: Times = field(converter=as_times)
+    open: Prices = field(converter=as_prices)
+    high: Prices = field(converter=as_prices)
+    low: Prices = field(converter=as_prices)
+    close: Prices = field(converter=as_prices)
+    volume: Prices = field(converter=as_prices)
+    tick_size: Decimal = Decimal("0.01")
+    _ticks: dict[str, Times] = field(factory=dict, init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        lengths = {len(column) for column in (self.available_at, self.volume, *self.prices())}
+        if lengths != {len(self.opened_at)}:
+            raise DataError(f"{self}: expected columns of one length, were {sorted(lengths | {len(self.opened_at)})}")
+        if len(self) > 1 and not bool(np.all(np.diff(self.opened_at) > 0)):
+            raise DataError(f"{self}: expected strictly increasing opening times")
+
+    def __len__(self) -> int:
+        return len(self.opened_at)
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.timeframe} bars"
+
+    def prices(self) -> tuple[Prices, Prices, Prices, Prices]:
+        """Return the open, high, low and close columns."""
+        return self.open, self.high, self.low, self.close
+
+    def ticks(self, column: str) -> Times:
+        """Return a price column as whole ticks (int64), computed once; prices compare in ticks."""
+        cached = self._ticks.get(column)
+        if cached is None:
+            values = np.rint(getattr(self, column) / float(self.tick_size)).astype(np.int64)
+            cached = self._ticks[column] = as_times(values)
+        return cached
+
+    @property
+    def gap_before(self) -> NDArray[np.bool_]:
+        """Mark each bar that does not begin where the one before ended."""
+        marks = np.zeros(len(self), dtype=bool)
+        marks[1:] = self.opened_at[1:] != self.available_at[:-1]
+        return marks
+
+    def between(self, first: int, last: int) -> Bars:
+        """Return rows `first` to `last` (exclusive) without copying the columns."""
+        part = slice(first, last)
+        view = object.__new__(Bars)  # rows of checked columns need no second check
+        for name in _COLUMNS:
+            object.__setattr__(view, name, getattr(self, name)[part])
+        object.__setattr__(view, "symbol", self.symbol)
+        object.__setattr__(view, "timeframe", self.timeframe)
+        object.__setattr__(view, "tick_size", self.tick_size)
+        object.__setattr__(view, "_ticks", {})
+        return view
+
+    def count_available(self, now: int) -> int:
+        """Return how many bars may be used at `now`."""
+        return int(np.searchsorted(self.available_at, now, side="right"))
+
+    def until(self, now: int) -> Bars:
+        """Return the bars that may be used at `now`: the past and nothing else."""
+        return self.between(0, self.count_available(now))
+
+    def valid(self) -> NDArray[np.bool_]:
+        """Mark the rows that are bars: finite prices, high at the top and low at the bottom."""
+        o, h, low, c = self.prices()
+        finite = np.isfinite(o) & np.isfinite(h) & np.isfinite(low) & np.isfinite(c)
+        with np.errstate(invalid="ignore"):
+            return finite & (h >= np.maximum(o, c)) & (low <= np.minimum(o, c))
+
+
+def bars_of_rows(
+    symbol: str,
+    timeframe: Timeframe,
+    rows: Sequence[tuple[int, float, float, float, float, float]],
+    tick_size: Decimal = Decimal("0.01"),
+) -> Bars:
+    """Make bars from rows of (opened_at, open, high, low, close, volume); each ends where its bucket ends."""
+    opened = [row[0] for row in rows]
+    available = [timeframe.bucket_end(ts) for ts in opened]
+    prices = np.array([row[1:] for row in rows], dtype=np.float64).reshape(len(rows), 5).T
+    o, h, low, c, volume = prices
+    return Bars(symbol, timeframe, opened, available, o, h, low, c, volume, tick_size)

@@ -1,0 +1,120 @@
+"""What deciders answer, and how a signal ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from atlas_core.model.instrument import ONE
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Outcome(StrEnum):
+    """The terminal verdicts; every signal ends in exactly one of them."""
+
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    INVALIDATED = "invalidated"
+    VOID_GAP = "void_gap"
+    SKIPPED = "skipped"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    CLOSED = "closed"
+
+
+@frozen
+class Approve:
+    """A gate lets the signal pass; `value` against `threshold` says by how much."""
+
+    reason: str = ""
+    value: float | None = None
+    threshold: float | None = None
+
+
+@frozen
+class Refuse:
+    """A gate stops the signal; `value` against `threshold` says by how much it failed."""
+
+    reason: str
+    value: float | None = None
+    threshold: float | None = None
+
+
+@frozen
+class Scale:
+    """A gate lets the signal pass with `factor` (above 0, at most 1) of its size."""
+
+    factor: Decimal
+    reason: str
+    value: float | None = None
+    threshold: float | None = None
+
+
+GateAnswer = Approve | Refuse | Scale
+
+
+@frozen(eq=False)
+class GateMask:
+    """A stateless gate's answer for a whole signal table: which rows pass, each row's value, one threshold.
+
+    `reason` is either one text or an array of one text a row.
+    """
+
+    passed: NDArray[np.bool_]
+    value: NDArray[np.float64]
+    threshold: float
+    reason: str | NDArray[np.str_]
+
+
+@frozen(kw_only=True)
+class OrderPlan:
+    """A sizer's answer: how much of which instrument; a quantity of zero means skip, for `reason`."""
+
+    symbol: str
+    quantity: Decimal
+    leverage: Decimal = ONE
+    reason: str = ""
+    inputs: Mapping[str, Any] = field(factory=dict)
+
+
+@frozen
+class Exit:
+    """An exit rule wants the position closed now; `value` against `threshold` says why."""
+
+    reason: str
+    value: float | None = None
+    threshold: float | None = None
+
+
+@frozen
+class Levels:
+    """Prices at which a position shall be closed; either may be None."""
+
+    stop: Decimal | None = None
+    target: Decimal | None = None
+
+
+class Severity(StrEnum):
+    """How loud an alert is."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+@frozen(kw_only=True)
+class Alert:
+    """One message for people; `key` names what it is about, so that repeats can be folded."""
+
+    ts: int
+    severity: Severity
+    title: str
+    text: str = ""
+    key: str = ""

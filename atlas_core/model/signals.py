@@ -1,0 +1,215 @@
+"""Signals: as columns where scanners make them, as exact values where the engine handles them."""
+
+from __future__ import annotations
+
+import hashlib
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from attrs import field, fields, frozen
+from numpy.typing import ArrayLike, NDArray
+
+from atlas_core.errors import ContractError
+from atlas_core.model.bars import as_prices, as_times, sealed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from atlas_core.model.instrument import Instrument
+
+
+class Side(StrEnum):
+    """The direction of a signal and of a position."""
+
+    LONG = "long"
+    SHORT = "short"
+
+    @property
+    def sign(self) -> int:
+        """Return +1 for long and -1 for short."""
+        return 1 if self is Side.LONG else -1
+
+    @property
+    def opposite(self) -> Side:
+        """Return the other side."""
+        return Side.SHORT if self is Side.LONG else Side.LONG
+
+
+class EntryKind(StrEnum):
+    """How a signal wants to get in."""
+
+    MARKET = "market"
+    STOP = "stop"
+    LIMIT = "limit"
+
+
+@frozen(kw_only=True)
+class Signal:
+    """One signal with exact prices; `key` is derived from immutable facts only.
+
+    `trigger` is the level to be taken (stop entries: strictly beyond it); `valid_until` is in nanoseconds UTC;
+    a price beyond `cancel_beyond` before the trigger invalidates the signal; an opening price at or beyond
+    `void_beyond` voids it; `context` holds the scanner's own columns.
+    """
+
+    key: str
+    scanner: str
+    symbol: str
+    timeframe: str
+    pattern: str
+    side: Side
+    entry: EntryKind
+    available_at: int
+    setup_at: int
+    valid_until: int
+    trigger: Decimal | None = None
+    stop: Decimal | None = None
+    target: Decimal | None = None
+    cancel_beyond: Decimal | None = None
+    void_beyond: Decimal | None = None
+    score: float = 0.0
+    context: Mapping[str, Any] = field(factory=dict)
+
+    @property
+    def reward_to_risk(self) -> float | None:
+        """Return |target - trigger| / |trigger - stop|, or None where a level is missing or the risk is zero."""
+        if self.trigger is None or self.stop is None or self.target is None or self.trigger == self.stop:
+            return None
+        return float(abs(self.target - self.trigger) / abs(self.trigger - self.stop))
+
+
+def signal_key(profile: str, scanner: str, symbol: str, timeframe: str, side: str, setup_at: int) -> str:
+    """Derive a signal's identity: the same setup seen twice, under any label, is one signal."""
+    facts = "\x1f".join((profile, scanner, symbol, timeframe, side, str(setup_at)))
+    return "sig-" + hashlib.sha256(facts.encode()).hexdigest()[:16]
+
+
+def _words(values: ArrayLike) -> NDArray[np.str_]:
+    return sealed(np.ascontiguousarray(values, dtype=np.str_))  # type: ignore[return-value]
+
+
+@frozen(eq=False, kw_only=True)
+class SignalTable:
+    """One row per signal, oldest first; times in nanoseconds UTC, prices float64 with NaN for "none".
+
+    `side` is +1 or -1. A row may use only bars with `bar.available_at <= row.available_at`. `context` columns are
+    carried along unread. Raises ContractError when the columns differ in length or a side is neither +1 nor -1.
+    """
+
+    available_at: NDArray[np.int64] = field(converter=as_times)
+    setup_at: NDArray[np.int64] = field(converter=as_times)
+    symbol: NDArray[np.str_] = field(converter=_words)
+    timeframe: NDArray[np.str_] = field(converter=_words)
+    pattern: NDArray[np.str_] = field(converter=_words)
+    side: NDArray[np.int64] = field(converter=as_times)
+    entry: NDArray[np.str_] = field(converter=_words)
+    valid_until: NDArray[np.int64] = field(converter=as_times)
+    trigger: NDArray[np.float64] = field(converter=as_prices)
+    stop: NDArray[np.float64] = field(converter=as_prices)
+    target: NDArray[np.float64] = field(converter=as_prices)
+    cancel_beyond: NDArray[np.float64] = field(converter=as_prices)
+    void_beyond: NDArray[np.float64] = field(converter=as_prices)
+    score: NDArray[np.float64] = field(converter=as_prices)
+    context: Mapping[str, NDArray[np.generic]] = field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        columns = {name: getattr(self, name) for name in COLUMNS} | dict(self.context)
+        wrong = [name for name, column in columns.items() if len(column) != len(self)]
+        if wrong:
+            raise ContractError(
+                f"signal table: expected {len(self)} rows in every column, differ in {', '.join(wrong)}"
+            )
+        if not bool(np.all(np.abs(self.side) == 1)):
+            raise ContractError("signal table: expected sides of +1 or -1")
+
+    def __len__(self) -> int:
+        return len(self.available_at)
+
+    def take(self, rows: NDArray[Any]) -> SignalTable:
+        """Return the rows that an index or mask array selects."""
+        picked = {name: getattr(self, name)[rows] for name in COLUMNS}
+        return SignalTable(**picked, context={name: column[rows] for name, column in self.context.items()})
+
+    def sorted(self) -> SignalTable:
+        """Return the rows ordered by time; rows of one instant keep the scanner's order."""
+        return self.take(np.argsort(self.available_at, kind="stable"))
+
+    def signal(self, row: int, profile: str, scanner: str, instrument: Instrument) -> Signal:
+        """Return one row as an exact value, prices on the instrument's tick."""
+        side = Side.LONG if self.side[row] > 0 else Side.SHORT
+        symbol, timeframe = str(self.symbol[row]), str(self.timeframe[row])
+        setup_at = int(self.setup_at[row])
+
+        def price(column: NDArray[np.float64]) -> Decimal | None:
+            value = float(column[row])
+            return None if np.isnan(value) else instrument.exact(value)
+
+        return Signal(
+            key=signal_key(profile, scanner, symbol, timeframe, side, setup_at),
+            scanner=scanner,
+            symbol=symbol,
+            timeframe=timeframe,
+            pattern=str(self.pattern[row]),
+            side=side,
+            entry=EntryKind(str(self.entry[row])),
+            available_at=int(self.available_at[row]),
+            setup_at=setup_at,
+            valid_until=int(self.valid_until[row]),
+            trigger=price(self.trigger),
+            stop=price(self.stop),
+            target=price(self.target),
+            cancel_beyond=price(self.cancel_beyond),
+            void_beyond=price(self.void_beyond),
+            score=float(self.score[row]),
+            context={name: column[row].item() for name, column in self.context.items()},
+        )
+
+
+COLUMNS = tuple(attribute.name for attribute in fields(SignalTable) if attribute.name != "context")
+FOREVER = np.iinfo(np.int64).max
+_DEFAULTS: dict[str, Any] = {
+    "entry": EntryKind.MARKET.value, "valid_until": FOREVER, "score": 0.0,
+    **dict.fromkeys(("trigger", "stop", "target", "cancel_beyond", "void_beyond"), np.nan),
+}  # fmt: skip
+
+
+def signal_table(*, context: Mapping[str, ArrayLike] | None = None, **columns: ArrayLike) -> SignalTable:
+    """Make a table; scalars are repeated for every row and left-out columns take their neutral value.
+
+    `available_at` gives the number of rows. Raises ContractError for a column that does not exist or is missing.
+    """
+    unknown = sorted(set(columns) - set(COLUMNS))
+    missing = [name for name in COLUMNS if name not in columns and name not in _DEFAULTS]
+    if unknown or missing:
+        raise ContractError(f"signal table: unknown columns {unknown}, missing columns {missing}")
+    count = len(np.atleast_1d(np.asarray(columns["available_at"])))
+    full = {name: np.broadcast_to(np.asarray(columns.get(name, _DEFAULTS.get(name))), (count,)) for name in COLUMNS}
+    extra = {name: np.broadcast_to(np.asarray(column), (count,)) for name, column in (context or {}).items()}
+    return SignalTable(**full, context=extra)
+
+
+def no_signals() -> SignalTable:
+    """Return a table without rows."""
+    return signal_table(available_at=[], setup_at=[], symbol=[], timeframe=[], pattern=[], side=[])
+
+
+def concat_signals(tables: Sequence[SignalTable]) -> SignalTable:
+    """Join tables into one, ordered by time; a context column that a table lacks is filled with NaN or ''."""
+    filled = [table for table in tables if len(table)]
+    if not filled:
+        return no_signals()
+    names = {name: table.context[name].dtype for table in filled for name in table.context}
+    context = {
+        name: np.concatenate([_context_column(table, name, dtype) for table in filled]) for name, dtype in names.items()
+    }
+    joined = {name: np.concatenate([getattr(table, name) for table in filled]) for name in COLUMNS}
+    return SignalTable(**joined, context=context).sorted()
+
+
+def _context_column(table: SignalTable, name: str, dtype: np.dtype[Any]) -> NDArray[Any]:
+    if name in table.context:
+        return table.context[name]
+    blank: Any = "" if dtype.kind == "U" else np.nan
+    return np.full(len(table), blank)

@@ -1,0 +1,63 @@
+"""Values that are each right and contradict each other: a limit that can never bind is a mistake, not a limit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from atlas_core.options import Problem, written
+from atlas_core.profile.document import COMMAND_LINE
+from atlas_core.profile.reader import Section
+from atlas_core.profile.sections import Limits, Universe
+
+# The first must not be above the second, or it would never be reached.
+_ORDERED = (
+    ("max_positions_per_symbol", "max_positions"),
+    ("max_positions_per_symbol", "max_positions_per_group"),
+    ("max_positions_per_group", "max_positions"),
+    ("max_daily_loss_pct", "max_drawdown_pct"),
+)
+
+
+def contradictions(limits: Section[Limits], universe: Section[Universe]) -> Iterator[Problem]:
+    """Yield what contradicts itself, looking only at keys that could be read."""
+    if limits.partial is not None:
+        yield from _limits_out_of_order(limits, limits.partial)
+        yield from _exposure_out_of_reach(limits, limits.partial)
+    if universe.partial is not None:
+        yield from _strangers_in_groups(universe, universe.partial)
+        yield from _time_backwards(universe, universe.partial)
+
+
+def _limits_out_of_order(section: Section[Limits], limits: Limits) -> Iterator[Problem]:
+    for low, high in _ORDERED:
+        value, bound = getattr(limits, low), getattr(limits, high)
+        both_good = section.good(low) and section.good(high)
+        if both_good and value is not None and bound is not None and value > bound:
+            message = f"expected at most {high} ({written(bound)}), was {written(value)}"
+            yield section.where.problem((low,), message)
+
+
+def _exposure_out_of_reach(section: Section[Limits], limits: Limits) -> Iterator[Problem]:
+    reachable = 100 * limits.max_leverage
+    if section.good("max_exposure_pct") and section.good("max_leverage") and limits.max_exposure_pct > reachable:
+        message = f"expected at most 100 x max_leverage ({written(reachable)}), was {written(limits.max_exposure_pct)}"
+        yield section.where.problem(("max_exposure_pct",), message)
+
+
+def _strangers_in_groups(section: Section[Universe], universe: Universe) -> Iterator[Problem]:
+    place = section.where.find(("symbols",))
+    # A command line that narrows the universe leaves the groups of the file as they are.
+    narrowed = place is not None and place[0] == COMMAND_LINE
+    if narrowed or not (section.good("groups") and section.good("symbols")):
+        return
+    for group, symbols in universe.groups.items():
+        for index, symbol in enumerate(symbols):
+            if symbol not in universe.symbols:
+                message = f"expected a symbol of the universe, was {written(symbol)}"
+                yield section.where.problem(("groups", group, index), message)
+
+
+def _time_backwards(section: Section[Universe], universe: Universe) -> Iterator[Problem]:
+    known = universe.start is not None and universe.end is not None
+    if known and section.good("start") and section.good("end") and universe.end <= universe.start:  # type: ignore[operator]
+        yield section.where.problem(("end",), "expected a time after start, was not after it")

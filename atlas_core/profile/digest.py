@@ -1,0 +1,58 @@
+"""The digest of a profile: equal for two profiles that decide the same, on any machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from atlas_core.options import Secret
+from atlas_core.options.reference import plain
+from atlas_core.profile.model import Selection
+
+# How and with which words a profile runs is no part of what it decides.
+_LEFT_OUT = {"profile": ("mode", "description", "extends")}
+
+
+def profile_digest(source: Path, values: Mapping[str, Any], chosen: Mapping[str, Sequence[Selection]]) -> str:
+    """Return the SHA-256 of the resolved values: no secret, no machine's own path, not the mode."""
+    folder = source.parent.resolve()
+    facts = {
+        "tables": {name: _facts(name, value, folder) for name, value in values.items() if name != "plugins"},
+        "components": {
+            name: [[each.use, each.label, _canonical(plain(each.options), folder)] for each in selections]
+            for name, selections in chosen.items()
+        },
+    }
+    text = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _facts(name: str, value: Any, folder: Path) -> Any:
+    table = plain(value)
+    return _canonical({key: item for key, item in table.items() if key not in _LEFT_OUT.get(name, ())}, folder)
+
+
+def _canonical(value: Any, folder: Path) -> Any:
+    if isinstance(value, Secret):
+        return "secret"
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    if isinstance(value, Mapping):
+        return {str(key): _canonical(item, folder) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_canonical(item, folder) for item in value]
+    return _portable(value, folder) if isinstance(value, Path) else value
+
+
+def _portable(path: Path, folder: Path) -> str:
+    if not path.is_absolute():
+        return path.as_posix()
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:  # on another drive
+        return path.as_posix()

@@ -1,0 +1,75 @@
+"""Values from the command line, put over what the files say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import tomli
+
+from atlas_core.options.problems import KeyPath, Problem, closest
+from atlas_core.profile.document import COMMAND_LINE, Document, Place, read_number, replace_places
+
+Override = tuple[str, str]
+
+
+def override_value(text: str) -> Any:
+    """Return the TOML value that a text is, or the text itself where it is none (`BTC/USD` needs no quotes)."""
+    try:
+        data = tomli.loads(f"value = {text}", parse_float=read_number)
+    except (ValueError, RecursionError):
+        return text
+    return data["value"] if list(data) == ["value"] else text
+
+
+def _label_of(entry: Any) -> str:
+    return str(entry.get("label", entry.get("use", ""))) if isinstance(entry, dict) else ""
+
+
+def _entry(entries: list[Any], rest: str) -> tuple[int, str] | None:
+    """Return the number of the entry that `label.key` names, and the key."""
+    by_label = {_label_of(entry): index for index, entry in reversed(list(enumerate(entries)))}
+    for label in sorted(by_label, key=len, reverse=True):
+        if label and rest.startswith(f"{label}."):
+            return by_label[label], rest.removeprefix(f"{label}.")
+    return None
+
+
+def _problem(key: str, message: str, suggestion: str = "") -> Problem:
+    return Problem(message=message, key=key, file=COMMAND_LINE, suggestion=suggestion)
+
+
+def _apply(document: Document, key: str, text: str) -> Problem | None:
+    table, _, rest = key.partition(".")
+    target: Any = document.data.setdefault(table, {}) if rest else None
+    path: KeyPath = (table,)
+    if isinstance(target, list):
+        found = _entry(target, rest)
+        if found is None:
+            labels = [_label_of(entry) for entry in target]
+            known = ", ".join(labels) or "none"
+            return _problem(key, f"expected {table}.LABEL.KEY with one of the labels {known}", closest(rest, labels))
+        index, rest = found
+        target = target[index] = dict(target[index])
+        path = (table, index)
+    if not isinstance(target, dict):
+        return _problem(key, "expected TABLE.KEY, such as limits.max_positions")
+    *around, last = rest.split(".")
+    for step in around:
+        path = (*path, step)
+        target[step] = dict(target[step]) if isinstance(target.get(step), dict) else {}
+        target = target[step]
+    target[last] = override_value(text)
+    _note_place(document, (*path, last))
+    return None
+
+
+def _note_place(document: Document, path: KeyPath) -> None:
+    replace_places(document, Document({}, {path: Place(COMMAND_LINE, None, Path.cwd())}, {path}), path)
+
+
+def apply_overrides(document: Document, overrides: Sequence[Override]) -> list[Problem]:
+    """Put `("table.key", "value")` pairs over a document; a component of an array is named by its label."""
+    problems = (_apply(document, key, text) for key, text in overrides)
+    return [problem for problem in problems if problem is not None]

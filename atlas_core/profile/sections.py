@@ -1,0 +1,128 @@
+"""The kernel's own tables of a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from attrs import Factory, frozen
+
+from atlas_core.model.timeframe import Timeframe, parse_timeframe
+from atlas_core.options import (
+    Check,
+    Moment,
+    above,
+    at_least,
+    between,
+    each,
+    matches,
+    not_empty,
+    one_of,
+    option,
+)
+from atlas_core.runs import Mode
+
+_NAME = matches(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "a name of letters, digits, '.', '_' and '-'")
+_SYMBOL = matches(r"[^\s\x00-\x1f]+", 'a symbol without spaces, such as "BTC/USD"')
+_CLOCK = matches(r"([01]\d|2[0-3]):[0-5]\d", 'a time of day such as "17:00"')
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
+_ZONE = Check('a time zone such as "America/New_York" or "UTC"', _is_zone)
+_UNIQUE = Check("no value twice", lambda values: len(set(values)) == len(values), {"uniqueItems": True})
+
+
+@frozen(kw_only=True)
+class ProfileHead:
+    """The table `[profile]`."""
+
+    name: str = option(check=_NAME, help="names the profile, and with it where its runs are kept")
+    mode: Mode = option(Mode.PAPER, help="how the profile runs; a command line may only lower the risk")
+    description: str = option("", help="one sentence for people")
+    extends: str | None = option(None, help="a file, relative to this one, that this profile is put over")
+    seed: int = option(7, check=at_least(0), help="makes every random stream of a run")
+    starting_cash: Decimal = option(Decimal(10_000), check=above(0), help="money at the start of a simulated account")
+    quote: str = option("USD", check=_NAME, help="the currency that results are counted in")
+
+
+@frozen(kw_only=True)
+class Universe:
+    """The table `[universe]`: `start` and `end` are nanoseconds UTC."""
+
+    symbols: tuple[str, ...] = option(
+        check=[not_empty(), each(_SYMBOL), _UNIQUE], help="what may be traded, in the order of decisions"
+    )
+    base_timeframe: Timeframe = option(parse_timeframe("1m"), help="the bars that everything is built from")
+    start: Moment | None = option(None, help="first time of a back-test; none: all there is")
+    end: Moment | None = option(None, help="last time of a back-test (a date is its first instant); none: all there is")
+    groups: Mapping[str, tuple[str, ...]] = option(
+        Factory(dict), help="named groups of symbols that max_positions_per_group counts"
+    )
+
+
+@frozen(kw_only=True)
+class Limits:
+    """The table `[limits]`: owned by the kernel, checked before every entry."""
+
+    max_positions: int = option(6, check=at_least(1), help="open positions at once")
+    max_positions_per_symbol: int = option(1, check=at_least(1), help="open positions in one symbol")
+    max_positions_per_group: int | None = option(None, check=at_least(1), help="open positions in one group")
+    max_exposure_pct: Decimal = option(Decimal(100), check=above(0), unit="% of equity", help="value of all positions")
+    max_leverage: Decimal = option(Decimal(1), check=between(1, 200), help="leverage of any position")
+    max_daily_loss_pct: Decimal | None = option(
+        None, check=[above(0), between(0, 100)], unit="% of equity", help="loss since 00:00 UTC that stops entries"
+    )
+    max_drawdown_pct: Decimal | None = option(
+        None,
+        check=[above(0), between(0, 100)],
+        unit="% of equity",
+        help="loss from the highest equity that stops entries",
+    )
+    max_orders_per_minute: int = option(60, check=at_least(1), help="orders sent within one minute")
+    stale_data_seconds: int | None = option(
+        None, check=at_least(1), unit="seconds", help="age of the newest bar beyond which nothing is entered"
+    )
+
+
+@frozen(kw_only=True)
+class Window:
+    """One weekly maintenance window; an `end` before the `start` lies on the next day."""
+
+    weekday: str = option(check=one_of("mon", "tue", "wed", "thu", "fri", "sat", "sun"), help="the day it begins")
+    start: str = option(check=_CLOCK, help="local time of day")
+    end: str = option(check=_CLOCK, help="local time of day")
+    zone: str = option("UTC", check=_ZONE, help="the time zone of start and end")
+
+    def __attrs_post_init__(self) -> None:
+        if self.start == self.end:
+            raise ValueError(f"expected a window that ends after it starts, was {self.start} to {self.end}")
+
+
+@frozen(kw_only=True)
+class Schedule:
+    """The table `[schedule]`."""
+
+    maintenance: tuple[Window, ...] = option((), help="windows in which nothing is entered")
+
+
+@frozen(kw_only=True)
+class Protection:
+    """The table `[protection]`."""
+
+    waiver: str = option("", help="why positions may be without a stop; empty: every position must have one")
+
+
+@frozen(kw_only=True)
+class PluginFilter:
+    """The table `[plugins]`: which installed plugins are looked at."""
+
+    block: tuple[str, ...] = option((), check=each(_NAME), help="plugins that are never imported")
+    only: tuple[str, ...] | None = option(None, check=each(_NAME), help="the only plugins that are imported")

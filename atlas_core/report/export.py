@@ -1,0 +1,215 @@
+"""Tables and figures of a run as CSV and JSON: the same run gives the same bytes.
+
+CSV: one header line, the columns in the order of `TRADE_COLUMNS`, `SIGNAL_COLUMNS`, `ORDER_COLUMNS` and
+`EQUITY_COLUMNS` (new columns are only ever added at the end), times in ISO 8601 UTC, plain decimals without exponent,
+empty for none, lines end with `\\n`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from enum import Enum
+from typing import Any, TypeVar
+
+import attrs
+
+from atlas_core.clock import NANOSECONDS_PER_SECOND, to_datetime
+from atlas_core.report.equity import EquityPoint
+from atlas_core.report.orders import OrderRow
+from atlas_core.report.signals import SignalRow
+from atlas_core.report.summary import Group, Report, honesty
+from atlas_core.report.trades import OpenRow, TradeRow
+
+Row = TypeVar("Row")
+
+TRADE_COLUMNS = (
+    "trade_id", "symbol", "timeframe", "setup", "family", "side", "quantity", "leverage", "opened_at", "closed_at",
+    "entry_price", "exit_price", "stop", "target", "gross", "fees", "slippage", "funding", "net", "r_multiple",
+    "rule", "reason", "highest", "lowest", "ambiguous", "signal_key",
+)  # fmt: skip
+SIGNAL_COLUMNS = (
+    "key", "scanner", "symbol", "timeframe", "setup", "family", "side", "entry", "detected_at", "setup_at",
+    "trigger", "stop", "target", "score", "state", "by", "reason", "value", "threshold", "ended_at", "trade_id",
+)  # fmt: skip
+ORDER_COLUMNS = (
+    "client_order_id", "signal_key", "symbol", "role", "attempt", "action", "kind", "quantity", "limit_price",
+    "stop_price", "reduce_only", "intended_at", "changed_at", "status", "filled_quantity", "average_price", "fee",
+    "slippage", "reason",
+)  # fmt: skip
+EQUITY_COLUMNS = ("ts", "equity")
+OPEN_COLUMNS = tuple(attribute.name for attribute in attrs.fields(OpenRow))
+_TIMES = frozenset({"opened_at", "closed_at", "detected_at", "setup_at", "ended_at", "intended_at", "changed_at", "ts"})
+
+
+def iso(ts: int) -> str:
+    """Return nanoseconds UTC as `2026-04-05T18:00:00Z`, with as many digits of the second as it needs."""
+    seconds, rest = divmod(ts, NANOSECONDS_PER_SECOND)
+    fraction = f".{rest:09d}".rstrip("0") if rest else ""
+    return to_datetime(seconds * NANOSECONDS_PER_SECOND).strftime("%Y-%m-%dT%H:%M:%S") + fraction + "Z"
+
+
+def decimal_text(value: Decimal) -> str:
+    """Return an exact decimal without exponent and without a negative zero."""
+    return format(value if value else abs(value), "f")
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None or (isinstance(value, float) and value != value):  # noqa: PLR0124  (NaN)
+        return ""
+    if name in _TIMES:
+        return iso(value)
+    if isinstance(value, Decimal):
+        return decimal_text(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value.value) if isinstance(value, Enum) else str(value)
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[object]) -> str:
+    """Return objects as CSV, one attribute a column."""
+    target = io.StringIO()
+    writer = csv.writer(target, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_cell(name, getattr(row, name)) for name in columns] for row in rows)
+    return target.getvalue()
+
+
+def trades_csv(rows: Iterable[TradeRow]) -> str:
+    """Return closed trades as CSV."""
+    return csv_text(TRADE_COLUMNS, rows)
+
+
+def signals_csv(rows: Iterable[SignalRow]) -> str:
+    """Return signals with their verdicts as CSV."""
+    return csv_text(SIGNAL_COLUMNS, rows)
+
+
+def orders_csv(rows: Iterable[OrderRow]) -> str:
+    """Return orders as CSV."""
+    return csv_text(ORDER_COLUMNS, rows)
+
+
+def equity_csv(points: Iterable[EquityPoint]) -> str:
+    """Return the daily curve as CSV."""
+    return csv_text(EQUITY_COLUMNS, points)
+
+
+def json_rows(columns: Sequence[str], rows: Iterable[object]) -> list[dict[str, Any]]:
+    """Return objects as JSON values: times as ISO text, decimals as text, numbers and truth values as such."""
+    return [{name: _json_value(name, getattr(row, name)) for name in columns} for row in rows]
+
+
+def _json_value(name: str, value: Any) -> Any:
+    if isinstance(value, bool) or (isinstance(value, int | float) and name not in _TIMES):
+        return None if value != value else value  # noqa: PLR0124  (NaN)
+    return None if value is None else _cell(name, value)
+
+
+def summary_of(report: Report) -> dict[str, Any]:
+    """Return the figures of a run as JSON values; the mode and whether the market is synthetic come first."""
+    started, figures = report.started, report.figures
+    return {
+        "profile": started.profile,
+        "mode": started.mode,
+        "synthetic": started.synthetic,
+        "seed": started.seed,
+        "quote": started.quote,
+        "symbols": list(started.symbols),
+        "started_at": iso(started.ts),
+        "ended_at": iso(report.ended_at),
+        "finished": report.finished,
+        "figures": _figures(report),
+        "signals": {"total": len(report.signals), "by_outcome": report.states, "sum": report.sum_line},
+        "refusals": [attrs.asdict(refusal) for refusal in report.refusals],
+        "open_positions": json_rows(OPEN_COLUMNS, report.open_positions),
+        "by_setup": _groups(report.by_setup),
+        "by_timeframe": _groups(report.by_timeframe),
+        "by_symbol": _groups(report.by_symbol),
+        "by_side": _groups(report.by_side),
+        "by_exit": _groups(report.by_exit),
+        "notes": list(honesty(figures, report.trades)),
+    }
+
+
+def _figures(report: Report) -> dict[str, Any]:
+    figures = report.figures
+    exact: Mapping[str, Decimal | None] = {
+        "starting_cash": figures.starting_cash, "equity": figures.equity, "net": figures.net, "fees": figures.fees,
+        "slippage": figures.slippage, "funding": figures.funding, "gross_profit": figures.trades.gross_profit,
+        "gross_loss": figures.trades.gross_loss, "profit_factor": figures.trades.profit_factor,
+        "expectancy": figures.trades.expectancy, "average_win": figures.trades.average_win,
+        "average_loss": figures.trades.average_loss,
+    }  # fmt: skip
+    return {
+        **{name: None if value is None else decimal_text(value) for name, value in exact.items()},
+        "trades": figures.trades.count, "wins": figures.trades.wins, "losses": figures.trades.losses,
+        "flats": figures.trades.flats, "win_rate": figures.trades.win_rate, "long_trades": figures.long_trades,
+        "short_trades": figures.short_trades, "expectancy_r": figures.expectancy_r, "sqn": figures.sqn,
+        "total_return": figures.total_return, "cagr": figures.cagr, "volatility": figures.volatility,
+        "sharpe": figures.sharpe, "sortino": figures.sortino, "calmar": figures.calmar,
+        "max_drawdown": figures.drawdown.depth, "closed_trade_drawdown": figures.closed_drawdown.depth,
+        "expectancy_interval_95": None if figures.interval is None else [figures.interval.low, figures.interval.high],
+        "days": figures.days, "daily_returns": figures.returns, "periods_per_year": figures.periods,
+        "risk_free": figures.risk_free,
+    }  # fmt: skip
+
+
+def _groups(groups: Iterable[Group]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": group.name,
+            "trades": group.figures.count,
+            "wins": group.figures.wins,
+            "win_rate": group.figures.win_rate,
+            "net": decimal_text(group.net),
+            "profit_factor": None if group.figures.profit_factor is None else decimal_text(group.figures.profit_factor),
+            "r_total": group.r_total,
+        }
+        for group in groups
+    ]
+
+
+def json_text(value: object) -> str:
+    """Return strict JSON in a stable layout, ending with a new line."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def manifest_of(report: Report, run_id: str, journal_digest: str, version: str) -> dict[str, Any]:
+    """Return what a run was made of; two equal runs differ in `run_id` alone."""
+    started = report.started
+    return {
+        "run_id": run_id,
+        "atlas": version,
+        "profile": started.profile,
+        "profile_digest": started.profile_digest,
+        "mode": started.mode,
+        "synthetic": started.synthetic,
+        "seed": started.seed,
+        "base_timeframe": started.base_timeframe,
+        "symbols": list(started.symbols),
+        "components": list(started.components),
+        "journal_digest": journal_digest,
+        "signals": len(report.signals),
+        "trades": len(report.trades),
+        "open_positions": len(report.open_positions),
+        "net": decimal_text(report.figures.net),
+        "equity": decimal_text(report.figures.equity),
+        "finished": report.finished,
+    }
+
+
+def export_files(report: Report, orders: Sequence[OrderRow], manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Return the files that a run leaves beside its journal, by name."""
+    makers: Mapping[str, Callable[[], str]] = {
+        "trades.csv": lambda: trades_csv(report.trades),
+        "signals.csv": lambda: signals_csv(report.signals),
+        "orders.csv": lambda: orders_csv(orders),
+        "equity.csv": lambda: equity_csv(report.curve),
+        "summary.json": lambda: json_text(summary_of(report)),
+        "manifest.json": lambda: json_text(dict(manifest)),
+    }
+    return {name: make() for name, make in makers.items()}

@@ -1,0 +1,213 @@
+"""Trades as rows: what was closed, and what is still open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from attrs import evolve, frozen
+
+from atlas_core.model.instrument import ZERO
+from atlas_core.model.records import (
+    EquityMarked,
+    FillBooked,
+    FundingBooked,
+    LevelsSet,
+    OrderIntended,
+    PositionChanged,
+    PositionClosed,
+    PositionOpened,
+    Record,
+    SignalDetected,
+)
+from atlas_core.model.signals import Side
+
+
+@frozen(kw_only=True)
+class TradeRow:
+    """One closed trade; money in the quote currency, times in nanoseconds UTC, `net = gross - fees - funding`.
+
+    `slippage` is the part of `gross` that was lost to it. `stop` and `target` are those of the entry.
+    """
+
+    trade_id: int
+    symbol: str
+    timeframe: str
+    setup: str
+    family: str
+    side: Side
+    quantity: Decimal
+    leverage: Decimal
+    opened_at: int
+    closed_at: int
+    entry_price: Decimal
+    exit_price: Decimal
+    stop: Decimal | None
+    target: Decimal | None
+    gross: Decimal
+    fees: Decimal
+    slippage: Decimal
+    funding: Decimal
+    net: Decimal
+    r_multiple: float | None
+    rule: str
+    reason: str
+    highest: Decimal
+    lowest: Decimal
+    ambiguous: bool
+    signal_key: str
+
+    @property
+    def held(self) -> int:
+        """Return the nanoseconds from the first fill until flat."""
+        return self.closed_at - self.opened_at
+
+
+@frozen(kw_only=True)
+class OpenRow:
+    """One position that was still open; `mark` and `unrealised` are None where no mark tells them."""
+
+    trade_id: int
+    signal_key: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    leverage: Decimal
+    opened_at: int
+    entry_price: Decimal
+    stop: Decimal | None
+    target: Decimal | None
+    initial_risk: Decimal | None
+    funding: Decimal = ZERO
+    mark: Decimal | None = None
+    unrealised: Decimal | None = None
+
+
+def family_of(pattern: str, context: Mapping[str, Any]) -> str:
+    """Return the family a signal is counted under: the scanner's own, or its pattern."""
+    return str(context.get("family") or pattern)
+
+
+def closed_trades(records: Iterable[Record]) -> tuple[TradeRow, ...]:
+    """Return the closed trades in the order of closing."""
+    family: dict[str, str] = {}
+    opened: dict[int, PositionOpened] = {}
+    rows: list[TradeRow] = []
+    for record in records:
+        if isinstance(record, SignalDetected):
+            family[record.key] = family_of(record.pattern, record.context)
+        elif isinstance(record, PositionOpened):
+            opened[record.trade_id] = record
+        elif isinstance(record, PositionClosed):
+            rows.append(_closed_row(record, opened.get(record.trade_id), family))
+    return tuple(rows)
+
+
+def _closed_row(closed: PositionClosed, opened: PositionOpened | None, family: Mapping[str, str]) -> TradeRow:
+    return TradeRow(
+        trade_id=closed.trade_id,
+        symbol=closed.symbol,
+        timeframe=closed.timeframe,
+        setup=closed.pattern,
+        family=family.get(closed.signal_key, closed.pattern),
+        side=closed.side,
+        quantity=closed.quantity,
+        leverage=opened.leverage if opened else Decimal(1),
+        opened_at=closed.opened_at,
+        closed_at=closed.ts,
+        entry_price=closed.entry_price,
+        exit_price=closed.exit_price,
+        stop=opened.stop if opened else None,
+        target=opened.target if opened else None,
+        gross=closed.gross,
+        fees=closed.fees,
+        slippage=closed.slippage,
+        funding=closed.funding,
+        net=closed.net,
+        r_multiple=closed.r_multiple,
+        rule=closed.rule,
+        reason=closed.reason,
+        highest=closed.highest,
+        lowest=closed.lowest,
+        ambiguous=closed.ambiguous,
+        signal_key=closed.signal_key,
+    )
+
+
+def open_positions(records: Iterable[Record]) -> tuple[OpenRow, ...]:
+    """Return the positions that were open after the last record, marked at the last equity mark."""
+    rows: dict[int, OpenRow] = {}
+    mark: EquityMarked | None = None
+    for record in records:
+        if isinstance(record, PositionOpened):
+            rows[record.trade_id] = _open_row(record)
+        elif isinstance(record, PositionClosed):
+            rows.pop(record.trade_id, None)
+        elif isinstance(record, EquityMarked):
+            mark = record
+        elif isinstance(record, PositionChanged | LevelsSet | FundingBooked) and record.trade_id in rows:
+            rows[record.trade_id] = _changed(rows[record.trade_id], record)
+    return _marked(tuple(rows.values()), mark)
+
+
+def _open_row(record: PositionOpened) -> OpenRow:
+    return OpenRow(
+        trade_id=record.trade_id,
+        signal_key=record.signal_key,
+        symbol=record.symbol,
+        side=record.side,
+        quantity=record.quantity,
+        leverage=record.leverage,
+        opened_at=record.ts,
+        entry_price=record.price,
+        stop=record.stop,
+        target=record.target,
+        initial_risk=record.initial_risk,
+    )
+
+
+def _changed(row: OpenRow, record: PositionChanged | LevelsSet | FundingBooked) -> OpenRow:
+    if isinstance(record, FundingBooked):
+        return evolve(row, funding=row.funding + record.amount)
+    if isinstance(record, LevelsSet):
+        return evolve(row, stop=record.stop, target=record.target)
+    return evolve(row, quantity=record.quantity, entry_price=record.entry_price, initial_risk=record.initial_risk)
+
+
+def _marked(rows: Sequence[OpenRow], mark: EquityMarked | None) -> tuple[OpenRow, ...]:
+    prices = mark.price_by_symbol if mark is not None else {}
+    marked = tuple(_at_price(row, prices.get(row.symbol)) for row in rows)
+    total = sum((row.unrealised for row in marked if row.unrealised is not None), ZERO)
+    if mark is None or total == mark.equity - mark.cash:
+        return marked
+    if len(marked) == 1:  # the account knows the instrument's multiplier, the record of the position does not
+        return (evolve(marked[0], unrealised=mark.equity - mark.cash),)
+    return tuple(evolve(row, unrealised=None) for row in marked)
+
+
+def _at_price(row: OpenRow, text: str | None) -> OpenRow:
+    if text is None:
+        return row
+    mark = Decimal(text)
+    return evolve(row, mark=mark, unrealised=(mark - row.entry_price) * row.quantity * row.side.sign)
+
+
+def price_decimals(records: Iterable[Record]) -> dict[str, int]:
+    """Return for each symbol the decimals of its tick, as its orders, levels and fills show them."""
+    decimals: dict[str, int] = {}
+    for record in records:
+        for value in _prices(record):
+            if value is not None:
+                exponent = value.as_tuple().exponent
+                symbol = str(getattr(record, "symbol"))  # noqa: B009  (three record types share the name, no base does)
+                decimals[symbol] = max(decimals.get(symbol, 0), -exponent if isinstance(exponent, int) else 0)
+    return decimals
+
+
+def _prices(record: Record) -> tuple[Decimal | None, ...]:
+    if isinstance(record, SignalDetected):
+        return record.trigger, record.stop, record.target
+    if isinstance(record, OrderIntended):
+        return record.limit_price, record.stop_price
+    return (record.price,) if isinstance(record, FillBooked) else ()

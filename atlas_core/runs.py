@@ -1,0 +1,52 @@
+"""What the outside learns about a run: where it is kept, and its summary at the end."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+
+from attrs import frozen
+
+
+class Mode(StrEnum):
+    """How a profile runs; ordered by what can go wrong."""
+
+    BACKTEST = "backtest"
+    REPLAY = "replay"
+    PAPER = "paper"
+    LIVE = "live"
+
+    @property
+    def risk(self) -> int:
+        """Return the rank by risk: a command line may lower it, never raise it."""
+        return list(Mode).index(self)
+
+    @property
+    def word(self) -> str:
+        """Return the word that stands on every screen."""
+        return "LIVE" if self is Mode.LIVE else str(self.value)
+
+
+@frozen(kw_only=True)
+class RunInfo:
+    """A run and the directory that keeps its journal, tables and manifest."""
+
+    run_id: str
+    profile: str
+    mode: Mode
+    synthetic: bool
+    directory: Path
+
+
+@frozen(kw_only=True)
+class RunSummary:
+    """How a run ended, in the quote currency."""
+
+    signals: int
+    trades: int
+    open_positions: int
+    net: Decimal
+    equity: Decimal
+    digest: str
+    reason: str

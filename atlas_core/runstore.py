@@ -1,0 +1,116 @@
+"""Where runs are kept: `home/runs/<profile>/<mode>/<run-id>/`, so that paper never touches live."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from atlas_core.errors import AtlasError, NotFound
+from atlas_core.runs import Mode, RunInfo
+
+JOURNAL_NAME = "journal.db"
+MANIFEST_NAME = "manifest.json"
+FACTS_NAME = "run.json"
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def default_home() -> Path:
+    """Return `$ATLAS_HOME`, or the platform's place for a user's data."""
+    named = os.environ.get("ATLAS_HOME")
+    if named:
+        return Path(named).expanduser()
+    from platformdirs import user_data_path
+
+    return user_data_path("atlas")
+
+
+@frozen
+class RunStore:
+    """The runs below one home directory, numbered in the order in which they began."""
+
+    home: Path
+
+    @classmethod
+    def at(cls, home: Path | None = None) -> RunStore:
+        """Return the store at `home`, or at the default place."""
+        return cls(home or default_home())
+
+    @property
+    def _runs(self) -> Path:
+        return self.home / "runs"
+
+    def create(self, profile_name: str, mode: Mode, synthetic: bool) -> RunInfo:
+        """Make the directory of a new run, named `<profile>-<mode>-<number>`.
+
+        Two processes never receive the same run: making a directory is atomic. Raises AtlasError when the home
+        cannot be written.
+        """
+        facts = {"profile": profile_name, "mode": mode.value, "synthetic": synthetic}
+        try:
+            directory = self._claim(_safe(profile_name), mode)
+            (directory / FACTS_NAME).write_text(json.dumps(facts) + "\n", encoding="utf-8")
+        except OSError as fault:
+            raise AtlasError(f"expected to write below {self.home}, was refused: {fault}; set ATLAS_HOME") from fault
+        return _info(directory, facts)
+
+    def _claim(self, name: str, mode: Mode) -> Path:
+        folder = self._runs / name / mode.value
+        folder.mkdir(parents=True, exist_ok=True)
+        number = max((_number(path) for path in self._directories()), default=0)
+        while True:
+            number += 1
+            directory = folder / f"{name}-{mode.value}-{number:04d}"
+            try:
+                directory.mkdir()
+            except FileExistsError:
+                continue
+            return directory
+
+    def _directories(self) -> list[Path]:
+        return [path for path in self._runs.glob("*/*/*") if path.is_dir() and _number(path)]
+
+    def all(self) -> tuple[RunInfo, ...]:
+        """Return every run, oldest first; a directory that is not a run is left out."""
+        runs = [
+            _info(path, json.loads((path / FACTS_NAME).read_text(encoding="utf-8")))
+            for path in sorted(self._directories(), key=lambda path: (_number(path), path.name))
+            if (path / FACTS_NAME).is_file()
+        ]
+        return tuple(runs)
+
+    def find(self, run_id: str | None = None) -> RunInfo:
+        """Return the run with this id or number, or the latest one for None; raises NotFound."""
+        runs = self.all()
+        if not runs:
+            raise NotFound(f"there is no run below {self._runs}; start one: atlas run demo")
+        if run_id in (None, "", "latest"):
+            return runs[-1]
+        found = [run for run in runs if run_id in (run.run_id, str(_number(run.directory)))]
+        if not found:
+            known = ", ".join(run.run_id for run in runs[-3:])
+            raise NotFound(f"expected the id of a run, was {run_id!r}; the latest are {known} (all: atlas runs)")
+        return found[-1]
+
+
+def _info(directory: Path, facts: dict[str, Any]) -> RunInfo:
+    return RunInfo(
+        run_id=directory.name,
+        profile=str(facts["profile"]),
+        mode=Mode(facts["mode"]),
+        synthetic=bool(facts["synthetic"]),
+        directory=directory,
+    )
+
+
+def _number(directory: Path) -> int:
+    last = directory.name.rpartition("-")[2]
+    return int(last) if last.isdigit() else 0
+
+
+def _safe(name: str) -> str:
+    return _UNSAFE.sub("-", name).strip("-.") or "profile"

@@ -1,0 +1,1 @@
+"""Runs a profile as a session: streams in, commands out, on asyncio."""

@@ -1,0 +1,69 @@
+"""What the scanners see now: the signals that can still be taken, and what would become of them."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+from attrs import frozen
+
+from atlas_core.compose import OpenSystem, System, opened
+from atlas_core.contracts import MaskingGate
+from atlas_core.loading import LoadedMarket, find_signals, load
+from atlas_core.model.signals import Signal, SignalTable
+
+
+@frozen(kw_only=True)
+class ScanRow:
+    """One signal that can still be taken; `decision` is `arm`, `enter` or `refuse`, the rest says why."""
+
+    signal: Signal
+    decision: str
+    by: str = ""
+    reason: str = ""
+    value: float | None = None
+    threshold: float | None = None
+
+
+def scan_latest(system: System) -> tuple[ScanRow, ...]:
+    """Run the scanners up to the end of the data; return the signals still valid there, newest last.
+
+    Only gates that judge whole tables are asked: the others judge at the moment of entry. Nothing is traded.
+    """
+    return asyncio.run(_scan(system))
+
+
+async def _scan(system: System) -> tuple[ScanRow, ...]:
+    async with opened(system) as live:
+        market = await load(live)
+        rows = [
+            row
+            for label, table in find_signals(live, market)
+            for row in _rows(live, label, _still_valid(table, market))
+        ]
+    return tuple(sorted(rows, key=lambda row: row.signal.available_at))
+
+
+def _still_valid(table: SignalTable, market: LoadedMarket) -> SignalTable:
+    return table.take(table.valid_until > market.end)
+
+
+def _rows(live: OpenSystem, label: str, table: SignalTable) -> list[ScanRow]:
+    profile = live.system.profile.name
+    signals = [table.signal(row, profile, label, live.instruments[str(table.symbol[row])]) for row in range(len(table))]
+    masks = [(name, gate.mask(table)) for name, gate in live.system.parts.gates if isinstance(gate, MaskingGate)]
+    rows = []
+    for row, signal in enumerate(signals):
+        refusal = next(((name, mask) for name, mask in masks if not mask.passed[row]), None)
+        if refusal is None:
+            rows.append(ScanRow(signal=signal, decision="enter" if signal.entry == "market" else "arm"))
+            continue
+        name, mask = refusal
+        reason = mask.reason if isinstance(mask.reason, str) else str(mask.reason[row])
+        value = None if np.isnan(mask.value[row]) else float(mask.value[row])
+        rows.append(
+            ScanRow(
+                signal=signal, decision="refuse", by=name, reason=reason, value=value, threshold=float(mask.threshold)
+            )
+        )
+    return rows

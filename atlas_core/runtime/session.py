@@ -1,0 +1,167 @@
+"""The asyncio pump: one task reads the provider's stream, one takes its bars through the engine.
+
+What a back-test knows beforehand the session learns bar by bar: higher timeframes grow, and each time one of them
+closes a bar, the scanners look at the trailing window. The decisions are the same, and so is the journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+from attrs import define, field
+
+from atlas_core.compose import OpenSystem, System, opened
+from atlas_core.contracts import HistoryRequest
+from atlas_core.errors import DataError
+from atlas_core.journal import Journal
+from atlas_core.loading import funding_of
+from atlas_core.marketdata.feed import BarFeed
+from atlas_core.marketdata.history import PastMarket
+from atlas_core.marketdata.live import LiveMarket
+from atlas_core.model.events import BarClosed, FundingDue, Phase
+from atlas_core.runs import RunSummary
+from atlas_core.runtime.alerts import AlertDesk
+from atlas_core.runtime.scanning import ScanDesk
+from atlas_core.tape import ScanDue, bar_pair
+from atlas_core.trading import TradingDesk
+from atlas_core.watching import Ledger, Unwatched, Watch
+
+INBOX_LENGTH = 1_000
+PROGRESS_EVERY = 500
+
+
+async def run_session(system: System, journal: Journal, watch: Watch | None = None) -> RunSummary:
+    """Run a composed system on its provider's stream until the stream ends; return how it ended.
+
+    Raises DataError when the stream brings no bar.
+    """
+    async with opened(system) as live, AlertDesk(system.alerters) as alerts:
+        session = await Session.on(live, Ledger(journal, watch or Unwatched()), alerts)
+        return await session.run()
+
+
+@define
+class Session:
+    """Takes a stream of closed bars through a trading desk, all bars of one instant together."""
+
+    live: OpenSystem
+    desk: TradingDesk
+    feeds: dict[str, BarFeed]
+    scans: ScanDesk
+    request: HistoryRequest
+    funding: list[FundingDue]
+    now: int | None = None
+    done: int = 0
+    _group: list[BarClosed] = field(factory=list)
+
+    @classmethod
+    async def on(cls, live: OpenSystem, ledger: Ledger, alerts: AlertDesk) -> Session:
+        """Prepare a session: read the warm-up history and make the growing market."""
+        system, universe = live.system, live.system.profile.universe
+        base = system.base_timeframe
+        feeds = {s: BarFeed(s, base, live.instruments[s].tick_size) for s in universe.symbols}
+        request = HistoryRequest(symbols=universe.symbols, timeframe=base, start=universe.start, end=universe.end)
+        if universe.start is not None:
+            await _warm_up(live, feeds, universe.start)
+        everything = LiveMarket(feeds, live.instruments)
+        desk = TradingDesk(live, live.engine(PastMarket(everything)), ledger, alerts.post)
+        window = LiveMarket(feeds, live.instruments, system.window_bars())
+        scans = ScanDesk(system.scanners, feeds, window, _scanner_failed(desk))
+        funding = list(await funding_of(live, request, universe.start or 0))
+        return cls(live, desk, feeds, scans, request, funding)
+
+    async def run(self) -> RunSummary:
+        """Run until the stream ends."""
+        async for bar in _buffered(self.live.system.provider.stream(self.request)):
+            if self._group and bar.ts != self._group[0].ts:
+                self._take_group()
+            self._group.append(bar)
+        if self._group:
+            self._take_group()
+        if self.now is None:
+            raise DataError("expected bars from the provider's stream, it brought none")
+        return self.desk.finish(self.now, "end of data")
+
+    def _take_group(self) -> None:
+        """Process the bars of one instant and everything that was due until then."""
+        group, self._group = self._group, []
+        ts, opened_at = group[0].ts, group[0].opened_at
+        if self.now is None:
+            self.now = self.request.start if self.request.start is not None else opened_at
+            self.desk.start(self.now)
+            self.funding = [due for due in self.funding if due.ts > self.now]
+        self._lay_out(group, self.now, opened_at, ts)
+        self._play_until(ts)
+        self.now = ts
+        self.done += len(group)
+        if self.done % PROGRESS_EVERY < len(group):
+            self.desk.ledger.watch.progress(self.done, 0, ts)
+        self.desk.ledger.flush()
+
+    def _lay_out(self, group: list[BarClosed], after: int, opened_at: int, ts: int) -> None:
+        """Queue the group's bars, then the funding, then the scans that are due: the order within one instant."""
+        queue = self.desk.queue
+        for bar in group:
+            for event in bar_pair(bar):
+                queue.push(*event)
+        while self.funding and self.funding[0].ts <= ts:
+            due = self.funding.pop(0)
+            queue.push(due.ts, Phase.MARKET, due)
+        for end in self.scans.due(after, opened_at, ts):
+            queue.push(end, Phase.MARKET, ScanDue(end))
+
+    def _play_until(self, ts: int) -> None:
+        queue = self.desk.queue
+        while queue and queue.next_time() <= ts:
+            _, event = queue.pop()
+            if isinstance(event, ScanDue):
+                for found in self.scans.scan(event.ts):
+                    self.desk.feed(found)
+                continue
+            if isinstance(event, BarClosed):
+                _append(self.feeds[event.symbol], event)
+            self.desk.feed(event)
+
+
+async def _warm_up(live: OpenSystem, feeds: dict[str, BarFeed], start: int) -> None:
+    """Fill the feeds with what the scanners look back on; it is never traded."""
+    system = live.system
+    request = HistoryRequest(
+        symbols=tuple(feeds), timeframe=system.base_timeframe, start=start - system.warmup, end=start
+    )
+    for symbol, bars in (await system.provider.history(request)).items():
+        columns = (bars.opened_at, bars.available_at, *bars.prices(), bars.volume)
+        for row in zip(*(column.tolist() for column in columns), strict=True):
+            feeds[symbol].append(*row)
+
+
+async def _buffered(stream: AsyncIterator[BarClosed]) -> AsyncIterator[BarClosed]:
+    """Read a stream in a task of its own, so that the provider is never held up by the engine's work."""
+    inbox: asyncio.Queue[BarClosed | None] = asyncio.Queue(INBOX_LENGTH)
+
+    async def read() -> None:
+        try:
+            async for bar in stream:
+                await inbox.put(bar)
+        finally:
+            await inbox.put(None)
+
+    reader = asyncio.create_task(read(), name="provider stream")
+    try:
+        while (bar := await inbox.get()) is not None:
+            yield bar
+        await reader
+    finally:
+        reader.cancel()
+
+
+def _append(feed: BarFeed, bar: BarClosed) -> None:
+    feed.append(bar.opened_at, bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume)
+
+
+def _scanner_failed(desk: TradingDesk) -> Callable[[str, str], None]:
+    def tell(label: str, reason: str) -> None:
+        desk.engine.component_failed(f"scanner {label}", reason, "no signals from it this time")
+
+    return tell

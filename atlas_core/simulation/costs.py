@@ -1,0 +1,57 @@
+"""What trading costs in the simulation, as options. Imports nothing heavy: plugin descriptors name this class."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+
+from attrs import frozen
+
+from atlas_core.model.instrument import ZERO
+from atlas_core.options import above, at_least, at_most, between, each, option
+
+
+class LimitFill(StrEnum):
+    """When a resting limit order counts as filled inside a bar."""
+
+    TOUCH = "touch"
+    THROUGH = "through"
+
+
+@frozen(kw_only=True)
+class CostOptions:
+    """What the simulated venue charges and how it treats orders; basis points are of the notional or the price.
+
+    Raises ValueError when only one of `depth_notional` and `impact_bps_at_depth` is set.
+    """
+
+    maker_fee_bps: Decimal = option(ZERO, help="Fee of a fill that rested in the book.", check=between(-100, 1_000))
+    taker_fee_bps: Decimal = option(ZERO, help="Fee of every other fill.", check=between(0, 1_000))
+    fee_per_contract: Decimal = option(ZERO, help="Fixed fee for each contract of a fill.", check=at_least(0))
+    slippage_bps: Decimal = option(ZERO, help="How far taker fills are worse than the market.", check=between(0, 1_000))
+    depth_notional: Decimal | None = option(
+        None, help="Notional that moves the price by `impact_bps_at_depth`; none means no impact.", check=above(0)
+    )
+    impact_bps_at_depth: Decimal = option(ZERO, help="Move of the price by `depth_notional`.", check=at_least(0))
+    latency_ms: int = option(0, help="Time between sending an order and its arrival.", check=at_least(0))
+    max_volume_participation_pct: Decimal | None = option(
+        None, help="Share of a bar's volume that all orders together may take.", check=(above(0), at_most(100))
+    )
+    limit_fill: LimitFill = option(
+        LimitFill.THROUGH, help="Whether the price must touch a limit or go at least one tick through it."
+    )
+    liquidation_fee_bps: Decimal = option(ZERO, help="Fee of a forced close.", check=between(0, 1_000))
+    funding_rate_bps: Decimal = option(
+        ZERO, help="Funding of perpetuals per funding time where the data has none.", check=between(-1_000, 1_000)
+    )
+    funding_hours_utc: tuple[int, ...] = option(
+        (0, 8, 16), help="Hours of the day at which `funding_rate_bps` is due.", check=each(between(0, 23))
+    )
+    allow_spot_shorts: bool = option(False, help="Whether spot may be sold without owning it.")
+
+    def __attrs_post_init__(self) -> None:
+        if (self.depth_notional is None) != (self.impact_bps_at_depth == 0):
+            raise ValueError(
+                "expected depth_notional and impact_bps_at_depth to be set together, "
+                f"were {self.depth_notional} and {self.impact_bps_at_depth}"
+            )

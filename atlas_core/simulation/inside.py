@@ -1,0 +1,155 @@
+"""Which order is filled next inside a bar, decided against us wherever the order of prices is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from attrs import frozen
+
+from atlas_core.simulation.working import Stance, Working
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+    from atlas_core.simulation.market import EntryWindow, Market, TickBar
+
+
+class Rank(NamedTuple):
+    """Smaller is earlier: what protects, then what opens, then what takes profit; nearest to the opening first."""
+
+    group: int
+    distance: int
+    sequence: int
+
+
+PROTECTS, OPENS_BY_STOP, OPENS_BY_LIMIT, TAKES_PROFIT = range(4)
+
+
+@frozen
+class Hit:
+    """One fill inside a bar; without an order it is the forced close. `reference` is in whole ticks."""
+
+    rank: Rank
+    working: Working | None
+    reference: int
+    ambiguous: bool = False
+
+
+class BarView(NamedTuple):
+    """A closed bar as the orders meet it: its prices in ticks and its two times."""
+
+    prices: TickBar
+    opened_at: int
+    ts: int
+
+
+def next_hit(market: Market, bar: BarView, spent: AbstractSet[int], beyond: int) -> Hit | None:
+    """Return the fill that comes next in the pessimistic order, or None when the bar reaches nothing more.
+
+    `spent` holds the sequence numbers of the orders that had their turn; `beyond` is how many ticks the price must
+    go through a limit.
+    """
+    hits = [hit for hit in _hits(market, bar, beyond) if hit.working is None or hit.working.sequence not in spent]
+    if not hits:
+        return None
+    first = min(hits, key=lambda hit: hit.rank)
+    protects = first.rank.group == PROTECTS and first.working is not None
+    if protects and any(hit.rank.group == TAKES_PROFIT for hit in hits):
+        return Hit(first.rank, first.working, first.reference, ambiguous=True)
+    return first
+
+
+def _hits(market: Market, bar: BarView, beyond: int) -> Iterator[Hit]:
+    side = market.holding.sign
+    if market.liquidation is not None and not market.windows:
+        yield from _forced_close(market.liquidation, side, bar.prices)
+    for working in market.orders.values():
+        if working.active_from > bar.ts or _ends_inside(working, bar):
+            continue
+        whole = working.active_from <= bar.opened_at
+        reduces = working.sign == -side
+        if working.stance is Stance.STOP:
+            hit = stop_hit(working, bar.prices, bar.prices.open, reduces=reduces)
+            if hit is not None:
+                yield hit if whole else Hit(hit.rank, working, hit.reference, ambiguous=True)
+        elif working.stance is Stance.LIMIT:
+            extreme = _favourable(working, bar.prices) if whole else bar.prices.close
+            if working.limit_reached(extreme, beyond):
+                yield _limit_hit(working, bar.prices.open, reduces=reduces)
+
+
+def _ends_inside(working: Working, bar: BarView) -> bool:
+    expires_at = working.order.expires_at
+    return expires_at is not None and expires_at < bar.ts
+
+
+def _favourable(working: Working, prices: TickBar) -> int:
+    return prices.low if working.sign > 0 else prices.high
+
+
+def _adverse(working: Working, prices: TickBar) -> int:
+    return prices.high if working.sign > 0 else prices.low
+
+
+def _forced_close(liquidation: int, side: int, prices: TickBar) -> Iterator[Hit]:
+    extreme = prices.low if side > 0 else prices.high
+    if side * (liquidation - extreme) >= 0:
+        reference = min(liquidation, prices.open) if side > 0 else max(liquidation, prices.open)
+        yield Hit(Rank(PROTECTS, abs(reference - prices.open), 0), None, reference)
+
+
+def stop_hit(working: Working, prices: TickBar, start: int, *, reduces: bool, best: int | None = None) -> Hit | None:
+    """Return the fill of a stop by a bar that the order met at the price `start`, or None.
+
+    A trailing stop is tried where it stood first; then it follows to `best` (the favourable extreme when not given)
+    and is tried again, because the price may have come back from there.
+    """
+    group = PROTECTS if reduces else OPENS_BY_STOP
+    extreme = _adverse(working, prices)
+    if working.stop_reached(extreme):
+        reference = working.stop_reference(start)
+        return Hit(Rank(group, abs(reference - start), working.sequence), working, reference)
+    if not working.offset:
+        return None
+    moved = working.trailed(_favourable(working, prices) if best is None else best)
+    if working.sign * (extreme - moved) < 0:
+        return None
+    certain = working.sign * (prices.close - moved) >= 0
+    return Hit(Rank(group, abs(moved - start), working.sequence), working, moved, ambiguous=not certain)
+
+
+def _limit_hit(working: Working, start: int, *, reduces: bool) -> Hit:
+    price = start if working.limit is None else working.limit
+    group = TAKES_PROFIT if reduces else OPENS_BY_LIMIT
+    return Hit(Rank(group, abs(price - start), working.sequence), working, price)
+
+
+def follow(market: Market, bar: BarView) -> None:
+    """Let the trailing stops that lived through the whole bar follow to its favourable extreme."""
+    for working in market.orders.values():
+        if working.offset and working.active_from <= bar.opened_at:
+            working.trail(_favourable(working, bar.prices))
+
+
+def reaction_hit(working: Working, prices: TickBar, window: EntryWindow, beyond: int) -> Hit | None:
+    """Return the fill of an order that protects an entry made inside this very bar, or None.
+
+    A stop is held against the whole bar, because the bar's other extreme may have come after the entry; a limit only
+    against what certainly came after it.
+    """
+    if working.stance is Stance.LIMIT:
+        extreme = window.low if working.sign > 0 else window.high
+        if not working.limit_reached(extreme, beyond):
+            return None
+        return _limit_hit(working, window.touch, reduces=True)
+    if working.stance is not Stance.STOP:
+        return None
+    best = window.low if working.sign > 0 else window.high
+    hit = stop_hit(working, prices, window.touch, reduces=True, best=best)
+    if hit is None:
+        working.trail(best)
+        return None
+    certain = window.high if working.sign > 0 else window.low
+    reached = working.sign * (certain - hit.reference) >= 0
+    return Hit(hit.rank, working, hit.reference, ambiguous=hit.ambiguous or not reached)

@@ -1,0 +1,65 @@
+"""Price and fee of one fill."""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
+from typing import TYPE_CHECKING
+
+from atlas_core.model.instrument import ONE
+from atlas_core.model.orders import Action, Liquidity
+
+if TYPE_CHECKING:
+    from atlas_core.model.instrument import Instrument
+    from atlas_core.simulation.costs import CostOptions
+
+BPS = Decimal(10_000)
+PERCENT = Decimal(100)
+MONEY_STEP = Decimal("1e-12")
+
+
+def to_money(amount: Decimal) -> Decimal:
+    """Return an amount that we pay, rounded up to 1e-12, so that sums of amounts stay exact."""
+    return _stepped(amount, ROUND_CEILING)
+
+
+def to_nearest_money(amount: Decimal) -> Decimal:
+    """Return an amount rounded to the nearest 1e-12."""
+    return _stepped(amount, ROUND_HALF_EVEN)
+
+
+def _stepped(amount: Decimal, rounding: str) -> Decimal:
+    exponent = amount.as_tuple().exponent
+    if isinstance(exponent, int) and exponent >= -12:
+        return amount
+    return amount.quantize(MONEY_STEP, rounding)
+
+
+def taker_price(
+    costs: CostOptions, instrument: Instrument, action: Action, reference: Decimal, quantity: Decimal
+) -> Decimal:
+    """Return the price at which `quantity` is taken when the market stands at `reference`.
+
+    Slippage is constant, impact is linear in the notional of this fill; both are against the order, and the result
+    is rounded against it to the tick. A sale never goes below one tick.
+    """
+    bps = costs.slippage_bps
+    if costs.depth_notional is not None:
+        bps += costs.impact_bps_at_depth * instrument.notional(quantity, reference) / costs.depth_notional
+    if not bps:
+        return reference
+    if action is Action.BUY:
+        return instrument.round_up(reference * (ONE + bps / BPS))
+    return max(instrument.tick_size, instrument.round_down(reference * (ONE - bps / BPS)))
+
+
+def trade_fee(
+    costs: CostOptions, instrument: Instrument, quantity: Decimal, price: Decimal, liquidity: Liquidity
+) -> Decimal:
+    """Return the fee of one fill: a share of its notional plus the fixed part of each contract."""
+    rate_bps = costs.maker_fee_bps if liquidity is Liquidity.MAKER else costs.taker_fee_bps
+    return to_money(instrument.notional(quantity, price) * rate_bps / BPS + costs.fee_per_contract * quantity)
+
+
+def liquidation_fee(costs: CostOptions, instrument: Instrument, quantity: Decimal, price: Decimal) -> Decimal:
+    """Return the fee of a forced close."""
+    return to_money(instrument.notional(quantity, price) * costs.liquidation_fee_bps / BPS)

@@ -1,0 +1,95 @@
+"""Where the engine meets a simulated broker: the part that every driver shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from attrs import define, field
+
+from atlas_core.clock import SimClock
+from atlas_core.compose import OpenSystem
+from atlas_core.engine.dialogue import Answers, converse
+from atlas_core.engine.engine import Engine
+from atlas_core.engine.queue import EventQueue
+from atlas_core.model.decisions import Alert
+from atlas_core.model.events import (
+    BarClosed,
+    BarOpened,
+    CallAt,
+    Cancel,
+    Command,
+    Event,
+    FundingDue,
+    OperatorCommand,
+    Phase,
+    Quote,
+    Raise,
+    Submit,
+    TimerFired,
+)
+from atlas_core.runs import Mode, RunSummary
+from atlas_core.tape import TapeEvent
+from atlas_core.watching import Ledger
+
+
+def no_reader(_: Alert) -> None:
+    """Tell nobody: an alert of the past has no reader, the journal keeps it."""
+
+
+@define
+class TradingDesk:
+    """Takes events through broker and engine, and the engine's commands back to the broker."""
+
+    live: OpenSystem
+    engine: Engine
+    ledger: Ledger
+    tell: Callable[[Alert], None] = no_reader
+    queue: EventQueue[TapeEvent] = field(factory=EventQueue)
+
+    def start(self, ts: int) -> None:
+        """Begin the run at `ts`."""
+        self.engine.start(self.live.started(ts))
+
+    def feed(self, event: Event) -> None:
+        """Let an event happen: the market moves the broker first, then the engine hears of it."""
+        clock = self.live.system.clock
+        if isinstance(clock, SimClock):
+            clock.advance_to(event.ts)
+        if isinstance(event, (BarOpened, BarClosed, FundingDue, Quote)):
+            self._drive(self.live.broker.observe(event))
+        self._drive((event,))
+        self.ledger.take(self.engine.take_records())
+
+    def finish(self, end: int, reason: str) -> RunSummary:
+        """End the run at `end`: a back-test closes what is open at the last price, a session leaves it open."""
+        is_backtest = self.live.system.mode is Mode.BACKTEST
+        self.feed(OperatorCommand(end, "wind-down", "driver", {"reason": reason, "close_positions": is_backtest}))
+        if is_backtest:
+            later = end + self.live.system.base_timeframe.duration
+            for symbol, position in list(self.engine.state.positions.items()):
+                self.feed(BarOpened(later, symbol, float(position.last_price)))
+        self.engine.finish(end, reason)
+        self.ledger.take(self.engine.take_records())
+        return self.ledger.summary(len(self.engine.state.positions))
+
+    def _drive(self, events: Iterable[Event]) -> None:
+        dialogue = converse(self.engine, events)
+        command = next(dialogue, None)
+        while command is not None:
+            try:
+                command = dialogue.send(self._execute(command))
+            except StopIteration:
+                return
+
+    def _execute(self, command: Command) -> Answers:
+        now = self.engine.recorder.now
+        match command:
+            case Submit(order):
+                return self.live.broker.place(order, now)
+            case Cancel(client_order_id):
+                return self.live.broker.withdraw(client_order_id, now)
+            case CallAt(ts, key):
+                self.queue.push(ts, Phase.TIMER, TimerFired(ts, key))
+            case Raise(alert):
+                self.tell(alert)
+        return ()

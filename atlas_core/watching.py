@@ -1,0 +1,90 @@
+"""What a run tells while it runs."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Protocol
+
+from attrs import define, field
+
+from atlas_core.journal import Journal
+from atlas_core.model.instrument import ZERO
+from atlas_core.model.records import PositionClosed, Record, RunFinished, SignalDetected
+from atlas_core.runs import RunSummary
+
+FLUSH_AT = 5_000
+
+
+class Watch(Protocol):
+    """Follows a run; never influences it."""
+
+    @abstractmethod
+    def progress(self, done: int, total: int, now: int) -> None:
+        """Learn that `done` of `total` bars are processed and that the market's time is `now` (total 0: unknown)."""
+
+    @abstractmethod
+    def records(self, records: Sequence[Record]) -> None:
+        """Learn what was decided."""
+
+
+class Unwatched(Watch):
+    """Follows nothing."""
+
+    def progress(self, done: int, total: int, now: int) -> None:
+        """Pass over the progress."""
+
+    def records(self, records: Sequence[Record]) -> None:
+        """Pass over the records."""
+
+
+@define
+class Ledger:
+    """Takes the engine's records to the journal and to whoever watches, and counts for the summary."""
+
+    journal: Journal
+    watch: Watch
+    signals: int = 0
+    trades: int = 0
+    net: Decimal = ZERO
+    _waiting: list[Record] = field(factory=list)
+    _last: Record | None = None
+
+    def take(self, records: list[Record]) -> None:
+        """Keep records; they are written when enough have come together or when `flush` is called."""
+        if not records:
+            return
+        self._waiting += records
+        if len(self._waiting) >= FLUSH_AT:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits, in one transaction."""
+        records, self._waiting = self._waiting, []
+        if not records:
+            return
+        self.journal.append(records)
+        for record in records:
+            if isinstance(record, SignalDetected):
+                self.signals += 1
+            elif isinstance(record, PositionClosed):
+                self.trades += 1
+                self.net += record.net
+        self._last = records[-1]
+        self.watch.records(records)
+
+    def summary(self, open_positions: int) -> RunSummary:
+        """Return how the run ended; call it after the engine has finished."""
+        self.flush()
+        last = self._last
+        assert isinstance(last, RunFinished)
+        return RunSummary(
+            signals=self.signals,
+            trades=self.trades,
+            open_positions=open_positions,
+            net=self.net,
+            equity=last.equity,
+            digest=self.journal.digest(),
+            reason=last.reason,
+        )

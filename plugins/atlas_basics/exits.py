@@ -1,0 +1,166 @@
+"""The standard exit rules. Their order in the profile is their precedence.
+
+Rounding to the tick never flatters: a stop is rounded towards the entry, so that it risks no more than was said; a
+target is rounded away from it, so that it pays no less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from atlas_core import Exit, ExitRule, Instrument, LevelRule, Levels, Position
+
+if TYPE_CHECKING:
+    from atlas_basics.options import MaxLossOptions, StopOptions, TargetOptions, TimeOptions, TrailingOptions
+    from atlas_core import MarketNow
+
+PERCENT = Decimal(100)
+NANOSECONDS_PER_HOUR = 3_600_000_000_000
+NO_LEVELS = Levels()
+
+
+class _PriceRule(LevelRule):
+    """An exit rule that gives prices and never closes at the market."""
+
+    def __init__(self, instruments: Mapping[str, Instrument]) -> None:
+        self._instruments = instruments
+
+    def on_market(self, position: Position, market: MarketNow) -> Exit | None:  # noqa: ARG002  (the contract's own)
+        """Return None: the levels work as orders."""
+        return None
+
+    def _against(self, position: Position, distance: Decimal) -> Decimal | None:
+        """Return the price `distance` on the losing side of the entry, None where it is not above zero."""
+        price = self._towards_entry(position, position.entry_price - distance * position.side.sign)
+        return price if price > 0 else None
+
+    def _towards_entry(self, position: Position, stop: Decimal) -> Decimal:
+        instrument = self._instruments[position.symbol]
+        return instrument.round_up(stop) if position.side.sign > 0 else instrument.round_down(stop)
+
+    def _ahead(self, position: Position, distance: Decimal) -> Decimal | None:
+        """Return the price `distance` on the winning side of the entry, None where it is not above zero."""
+        instrument = self._instruments[position.symbol]
+        price = position.entry_price + distance * position.side.sign
+        price = instrument.round_up(price) if position.side.sign > 0 else instrument.round_down(price)
+        return price if price > 0 else None
+
+
+class StopRule(_PriceRule):
+    """The signal's own stop, or a percentage of the entry price.
+
+    The order stands `ticks_beyond` beyond the level, so that a price that only touches the level closes nothing.
+    """
+
+    def __init__(self, options: StopOptions, instruments: Mapping[str, Instrument]) -> None:
+        super().__init__(instruments)
+        self._options = options
+
+    def levels(self, position: Position) -> Levels:
+        """Return the stop, or no level where the signal has none and no percentage is set."""
+        level = self._level(position)
+        if level is None:
+            return NO_LEVELS
+        beyond = self._instruments[position.symbol].tick_size * self._options.ticks_beyond
+        return Levels(stop=level - beyond * position.side.sign)
+
+    def _level(self, position: Position) -> Decimal | None:
+        own, pct = position.signal.stop, self._options.pct
+        if pct is None or (own is not None and not self._options.pct_overrides):
+            return own
+        return self._against(position, position.entry_price * pct / PERCENT)
+
+
+class TargetRule(_PriceRule):
+    """The signal's own target, or one at a percentage or a multiple of the risk from the entry price."""
+
+    def __init__(self, options: TargetOptions, instruments: Mapping[str, Instrument]) -> None:
+        super().__init__(instruments)
+        self._options = options
+
+    def levels(self, position: Position) -> Levels:
+        """Return the target, or no level where there is nothing to take it from."""
+        own = position.signal.target
+        if own is not None and not self._options.overrides:
+            return Levels(target=own)
+        distance = self._distance(position)
+        return NO_LEVELS if distance is None else Levels(target=self._ahead(position, distance))
+
+    def _distance(self, position: Position) -> Decimal | None:
+        if self._options.pct is not None:
+            return position.entry_price * self._options.pct / PERCENT
+        risk = _risk_distance(position)
+        if self._options.reward_to_risk is None or risk is None:
+            return None
+        return risk * self._options.reward_to_risk
+
+
+class TrailingRule(_PriceRule):
+    """A stop that keeps a percentage from the best price since the entry.
+
+    The best price only improves, so the stop never moves back. `activate_at_r` counts in distances from entry to the
+    signal's stop; a signal without a stop has no such distance, and its position is trailed from the start.
+    """
+
+    def __init__(self, options: TrailingOptions, instruments: Mapping[str, Instrument]) -> None:
+        super().__init__(instruments)
+        self._options = options
+
+    def levels(self, position: Position) -> Levels:
+        """Return the trailing stop, or no level before it is active."""
+        sign = position.side.sign
+        best = position.highest if sign > 0 else position.lowest
+        if not self._is_active(position, (best - position.entry_price) * sign):
+            return NO_LEVELS
+        stop = self._towards_entry(position, best * (1 - sign * self._options.pct / PERCENT))
+        return Levels(stop=stop) if stop > 0 else NO_LEVELS
+
+    def _is_active(self, position: Position, ahead: Decimal) -> bool:
+        risk = _risk_distance(position)
+        if self._options.activate_at_r is None or risk is None:
+            return True
+        return ahead >= risk * self._options.activate_at_r
+
+
+class MaxLossRule(_PriceRule):
+    """A stop where the loss, before costs, reaches a share of the value at entry or a sum of money, the nearer one."""
+
+    def __init__(self, options: MaxLossOptions, instruments: Mapping[str, Instrument]) -> None:
+        super().__init__(instruments)
+        self._options = options
+
+    def levels(self, position: Position) -> Levels:
+        """Return the stop, or no level where the loss cannot be reached above a price of zero."""
+        distances = []
+        if self._options.pct is not None:
+            distances.append(position.entry_price * self._options.pct / PERCENT)
+        if self._options.money is not None:
+            distances.append(self._options.money / (position.quantity * position.multiplier))
+        return Levels(stop=self._against(position, min(distances)))
+
+
+class TimeRule(ExitRule):
+    """Closes a position that was held long enough, in closed bars or in hours, whichever comes first."""
+
+    def __init__(self, options: TimeOptions) -> None:
+        self._options = options
+
+    def on_market(self, position: Position, market: MarketNow) -> Exit | None:
+        """Return an exit once the time is up."""
+        max_bars, max_hours = self._options.max_bars, self._options.max_hours
+        if max_bars is not None and position.bars_held >= max_bars:
+            return Exit(f"held for {max_bars} bars", float(position.bars_held), float(max_bars))
+        held = market.now - position.opened_at
+        if max_hours is not None and held >= max_hours * NANOSECONDS_PER_HOUR:
+            return Exit(f"held for {max_hours} hours", held / NANOSECONDS_PER_HOUR, float(max_hours))
+        return None
+
+
+def _risk_distance(position: Position) -> Decimal | None:
+    """Return the distance from the entry to the signal's stop, None where it has none on the losing side."""
+    if position.signal.stop is None:
+        return None
+    distance = (position.entry_price - position.signal.stop) * position.side.sign
+    return distance if distance > 0 else None

@@ -1,0 +1,130 @@
+"""The standard gates: a pause after a trade, and a minimum of what a signal must promise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from attrs import frozen
+
+from atlas_core import Approve, Gate, GateMask, MaskingGate, Refuse
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from numpy.typing import NDArray
+
+    from atlas_basics.options import CooldownOptions, QualityOptions
+    from atlas_core import ClosedTrade, GateAnswer, MarketNow, Portfolio, Signal, SignalTable
+
+NANOSECONDS_PER_MINUTE = 60_000_000_000
+# Far below one tick in any ratio of prices; a table holds floats, a signal exact prices, and both must answer alike.
+ROUNDING = 1e-9
+
+
+class CooldownGate(Gate):
+    """Refuses a symbol for some minutes after its last trade was closed, longer after a loss."""
+
+    def __init__(self, options: CooldownOptions) -> None:
+        self._options = options
+
+    def review(self, signal: Signal, portfolio: Portfolio, market: MarketNow) -> GateAnswer:
+        """Judge by the minutes since the symbol's last trade was closed."""
+        last = portfolio.last_closed.get(signal.symbol)
+        if last is None:
+            return Approve("no trade closed yet")
+        pause = self._pause(last)
+        passed = market.now - last.closed_at
+        minutes, threshold = passed / NANOSECONDS_PER_MINUTE, float(pause)
+        if passed >= pause * NANOSECONDS_PER_MINUTE:
+            return Approve("", minutes, threshold)
+        result = "losing trade" if last.net < 0 else "trade"
+        return Refuse(f"{minutes:.1f} of {pause} minutes since the last {result} closed", minutes, threshold)
+
+    def _pause(self, last: ClosedTrade) -> Decimal:
+        after_loss = self._options.after_loss_minutes
+        if last.net < 0 and after_loss is not None:
+            return max(self._options.minutes, after_loss)
+        return self._options.minutes
+
+
+@frozen(eq=False)
+class _Promise:
+    """What signals promise, one row each; NaN where a level that it takes is missing."""
+
+    has_target: NDArray[np.bool_]
+    magnitude_pct: NDArray[np.float64]
+    reward_to_risk: NDArray[np.float64]
+
+
+class QualityGate(MaskingGate):
+    """Refuses signals whose target is too near, of the trigger or against the distance to the stop.
+
+    The value of an answer is how much of its minimum the worse of the two measures reaches, the threshold is 1.
+    """
+
+    def __init__(self, options: QualityOptions) -> None:
+        self._minimum_magnitude_pct = float(options.minimum_magnitude_pct)
+        self._minimum_reward_to_risk = float(options.minimum_reward_to_risk)
+        self._require_target = options.require_target
+
+    def mask(self, table: SignalTable) -> GateMask:
+        """Judge every row at once."""
+        return self._judge(_promise(table.side, table.trigger, table.stop, table.target))
+
+    def review(self, signal: Signal, portfolio: Portfolio, market: MarketNow) -> GateAnswer:  # noqa: ARG002
+        """Judge one signal as `mask` judges its row."""
+        levels = (np.array([np.nan if price is None else float(price)]) for price in _levels(signal))
+        answer = self._judge(_promise(np.array([signal.side.sign]), *levels))
+        value = None if np.isnan(answer.value[0]) else float(answer.value[0])
+        if answer.passed[0]:
+            return Approve("", value, answer.threshold)
+        return Refuse(str(answer.reason[0]), value, answer.threshold)
+
+    def _judge(self, promise: _Promise) -> GateMask:
+        share = np.full(len(promise.has_target), np.inf)
+        for measure, minimum in self._measures(promise):
+            if minimum > 0:
+                share = np.minimum(share, measure / minimum)
+        passed = np.where(promise.has_target, share >= 1 - ROUNDING, not self._require_target)
+        reasons = ["" if passed[row] else self._reason(promise, row) for row in range(len(passed))]
+        value = np.where(np.isfinite(share), share, np.nan)
+        return GateMask(passed, value, 1.0, np.array(reasons, dtype=np.str_))
+
+    def _measures(self, promise: _Promise) -> tuple[tuple[NDArray[np.float64], float], ...]:
+        return (
+            (promise.magnitude_pct, self._minimum_magnitude_pct),
+            (promise.reward_to_risk, self._minimum_reward_to_risk),
+        )
+
+    def _reason(self, promise: _Promise, row: int) -> str:
+        if not promise.has_target[row]:
+            return "no target"
+        magnitude, asked = promise.magnitude_pct[row], self._minimum_magnitude_pct
+        if np.isnan(magnitude):
+            return "no trigger price to measure from"
+        if asked > 0 and magnitude / asked < 1 - ROUNDING:
+            return f"magnitude {magnitude:.2f} % of the trigger, below the minimum of {asked:g} %"
+        ratio = promise.reward_to_risk[row]
+        if np.isnan(ratio):
+            return "no stop on the losing side of the trigger"
+        return f"reward:risk {ratio:.2f}, below the minimum of {self._minimum_reward_to_risk:g}"
+
+
+def _levels(signal: Signal) -> tuple[Decimal | None, ...]:
+    return signal.trigger, signal.stop, signal.target
+
+
+def _promise(
+    side: NDArray[np.int64],
+    trigger: NDArray[np.float64],
+    stop: NDArray[np.float64],
+    target: NDArray[np.float64],
+) -> _Promise:
+    reward = side * (target - trigger)
+    risk = side * (trigger - stop)
+    return _Promise(
+        has_target=~np.isnan(target),
+        magnitude_pct=100 * reward / np.where(trigger == 0, np.nan, np.abs(trigger)),
+        reward_to_risk=reward / np.where(risk > 0, risk, np.nan),
+    )

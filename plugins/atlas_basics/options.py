@@ -1,0 +1,161 @@
+"""What a profile may say about the standard parts."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+
+from attrs import frozen
+
+from atlas_core import Timeframe, above, at_least, between, option
+
+
+class Direction(StrEnum):
+    """The sides that a scanner may take."""
+
+    BOTH = "both"
+    LONG = "long"
+
+
+@frozen(kw_only=True)
+class SmaCrossOptions:
+    """Options of the scanner `sma-cross`."""
+
+    timeframe: Timeframe = option(help="the bars whose closes are averaged")
+    fast: int = option(20, check=at_least(1), unit="bars", help="length of the fast average")
+    slow: int = option(100, check=at_least(2), unit="bars", help="length of the slow average")
+    direction: Direction = option(Direction.BOTH, help="both sides, or long only")
+
+    def __attrs_post_init__(self) -> None:
+        if self.fast >= self.slow:
+            raise ValueError(f"expected fast below slow, were {self.fast} and {self.slow}")
+
+
+@frozen(kw_only=True)
+class FixedNotionalOptions:
+    """Options of the sizer `fixed-notional`."""
+
+    notional: Decimal = option(check=above(0), unit="quote currency", help="the value of every position")
+
+
+@frozen(kw_only=True)
+class FixedFractionOptions:
+    """Options of the sizer `fixed-fraction`."""
+
+    fraction_pct: Decimal = option(
+        check=(above(0), between(0, 100)), unit="%", help="the value of a position as a share of the equity"
+    )
+
+
+@frozen(kw_only=True)
+class RiskPerTradeOptions:
+    """Options of the sizer `risk-per-trade`."""
+
+    risk_pct: Decimal = option(
+        Decimal(1), check=(above(0), between(0, 100)), unit="%", help="the share of the equity lost at the stop"
+    )
+    max_notional_pct: Decimal = option(
+        Decimal(100), check=above(0), unit="%", help="the largest value of a position as a share of the equity"
+    )
+    leverage: Decimal = option(Decimal(1), check=at_least(1), help="leverage, never above the instrument's own")
+    cost_reserve_bps: Decimal = option(
+        Decimal(0), check=at_least(0), unit="bps", help="costs of entry and exit, counted into the risk of a unit"
+    )
+
+
+@frozen(kw_only=True)
+class StopOptions:
+    """Options of the exit `stop`."""
+
+    pct: Decimal | None = option(
+        None, check=(above(0), between(0, 100)), unit="%", help="distance from the entry where the signal has no stop"
+    )
+    pct_overrides: bool = option(False, help="use pct even where the signal has a stop")
+    ticks_beyond: int = option(
+        1, check=at_least(0), unit="ticks", help="how far beyond the level the order stands: a mere touch is no stop"
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if self.pct_overrides and self.pct is None:
+            raise ValueError("expected pct to be set where pct_overrides = true, was missing")
+
+
+@frozen(kw_only=True)
+class TargetOptions:
+    """Options of the exit `target`."""
+
+    pct: Decimal | None = option(None, check=above(0), unit="%", help="distance from the entry")
+    reward_to_risk: Decimal | None = option(
+        None, check=above(0), help="distance from the entry in multiples of the distance to the signal's stop"
+    )
+    overrides: bool = option(False, help="use pct or reward_to_risk even where the signal has a target")
+
+    def __attrs_post_init__(self) -> None:
+        if self.pct is not None and self.reward_to_risk is not None:
+            raise ValueError("expected one of pct and reward_to_risk, were both")
+        if self.overrides and self.pct is None and self.reward_to_risk is None:
+            raise ValueError("expected pct or reward_to_risk to be set where overrides = true, were both missing")
+
+
+@frozen(kw_only=True)
+class TrailingOptions:
+    """Options of the exit `trailing`."""
+
+    pct: Decimal = option(
+        check=(above(0), between(0, 100)), unit="%", help="distance kept from the best price since the entry"
+    )
+    activate_at_r: Decimal | None = option(
+        None,
+        check=at_least(0),
+        unit="R",
+        help="start once the best price is this many times the distance to the signal's stop ahead",
+    )
+
+
+@frozen(kw_only=True)
+class TimeOptions:
+    """Options of the exit `time`."""
+
+    max_bars: int | None = option(None, check=at_least(1), unit="bars", help="close after so many closed bars")
+    max_hours: Decimal | None = option(None, check=above(0), unit="hours", help="close after so many hours")
+
+    def __attrs_post_init__(self) -> None:
+        if self.max_bars is None and self.max_hours is None:
+            raise ValueError("expected max_bars or max_hours, were both missing")
+
+
+@frozen(kw_only=True)
+class MaxLossOptions:
+    """Options of the exit `max-loss`."""
+
+    pct: Decimal | None = option(
+        None, check=(above(0), between(0, 100)), unit="%", help="largest loss as a share of the value at entry"
+    )
+    money: Decimal | None = option(None, check=above(0), unit="quote currency", help="largest loss in money")
+
+    def __attrs_post_init__(self) -> None:
+        if self.pct is None and self.money is None:
+            raise ValueError("expected pct or money, were both missing")
+
+
+@frozen(kw_only=True)
+class CooldownOptions:
+    """Options of the gate `cooldown`."""
+
+    minutes: Decimal = option(check=at_least(0), unit="minutes", help="pause in a symbol after a trade in it closed")
+    after_loss_minutes: Decimal | None = option(
+        None, check=at_least(0), unit="minutes", help="pause after a losing trade, where longer than minutes"
+    )
+
+
+@frozen(kw_only=True)
+class QualityOptions:
+    """Options of the gate `quality`; a minimum of 0 asks nothing."""
+
+    minimum_magnitude_pct: Decimal = option(
+        Decimal("0.5"), check=at_least(0), unit="%", help="least distance from trigger to target, of the trigger"
+    )
+    minimum_reward_to_risk: Decimal = option(
+        Decimal(1), check=at_least(0), help="least distance to the target over the distance to the stop"
+    )
+    require_target: bool = option(True, help="refuse signals without a target")

@@ -1,0 +1,66 @@
+"""The broker `paper`: the simulated venue behind both faces of a broker."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from atlas_core import Broker, SimulatedBroker, SimulatedVenue
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from atlas_core import Account, BrokerEvent, Context, CostOptions, MarketEvent, Order
+
+
+class PaperBroker(Broker, SimulatedBroker):
+    """Trades on the market data it is shown.
+
+    Every event is told once: what a synchronous call (`observe`, `place`, `withdraw`) causes is returned by it, what
+    an asynchronous one (`submit`, `cancel`) causes comes through `events`.
+    """
+
+    def __init__(self, options: CostOptions, context: Context) -> None:
+        self._clock = context.clock
+        self._venue = SimulatedVenue(context.instruments, context.starting_cash, options)
+        self._told: asyncio.Queue[BrokerEvent | None] = asyncio.Queue()
+
+    async def open(self) -> None:
+        """Do nothing: the venue is this object."""
+
+    async def close(self) -> None:
+        """End the stream of events; what was told before is still delivered."""
+        self._told.put_nowait(None)
+
+    async def snapshot(self) -> Account:
+        """Return the account at the last prices that the venue saw."""
+        return self._venue.account()
+
+    async def submit(self, order: Order) -> None:
+        """Send an order; the same `client_order_id` twice is one order."""
+        self._tell(self.place(order, self._clock.now()))
+
+    async def cancel(self, client_order_id: str) -> None:
+        """Withdraw an order."""
+        self._tell(self.withdraw(client_order_id, self._clock.now()))
+
+    async def events(self) -> AsyncIterator[BrokerEvent]:
+        """Yield what submitted and cancelled orders caused, until the broker is closed."""
+        while (event := await self._told.get()) is not None:
+            yield event
+
+    def observe(self, event: MarketEvent) -> Sequence[BrokerEvent]:
+        """Let the market move; return what that did to orders and positions."""
+        return self._venue.observe(event)
+
+    def place(self, order: Order, now: int) -> Sequence[BrokerEvent]:
+        """Take an order at `now`; return what became of it at once."""
+        return self._venue.place(order, now)
+
+    def withdraw(self, client_order_id: str, now: int) -> Sequence[BrokerEvent]:
+        """Cancel an order at `now`."""
+        return self._venue.withdraw(client_order_id, now)
+
+    def _tell(self, events: Sequence[BrokerEvent]) -> None:
+        for event in events:
+            self._told.put_nowait(event)

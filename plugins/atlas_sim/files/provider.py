@@ -1,0 +1,106 @@
+"""The provider `files`: your own bars."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from attrs import fields
+
+from atlas_core import DataError, HistoryRequest, Instrument, InstrumentKind, Provider
+from atlas_sim.files.building import Loaded, load
+from atlas_sim.files.finding import find_file
+from atlas_sim.merging import merged
+from atlas_sim.options import InstrumentOptions
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from atlas_core import BarClosed, Bars, Context
+    from atlas_sim.files.dirt import DirtReport
+    from atlas_sim.options import FilesOptions
+
+
+class FilesProvider(Provider):
+    """Delivers bars from files; each file is read once, when it is first asked for."""
+
+    def __init__(self, options: FilesOptions, context: Context) -> None:
+        self._options = options
+        self._log = context.log
+        self._loaded: dict[str, Loaded] = {}
+
+    @property
+    def report(self) -> Mapping[str, DirtReport]:
+        """What was wrong with the file of each symbol that was read so far."""
+        return {symbol: loaded.report for symbol, loaded in self._loaded.items()}
+
+    async def open(self) -> None:
+        """Do nothing: files are read when a symbol is asked for."""
+
+    async def close(self) -> None:
+        """Forget what was read."""
+        self._loaded.clear()
+
+    async def instruments(self, symbols: Sequence[str]) -> Mapping[str, Instrument]:
+        """Return the instruments: what the profile says, and the tick that the decimals in the file show.
+
+        Raises DataError for a symbol without a usable file.
+        """
+        loaded = self._load_all(symbols)
+        return {symbol: self._instrument(symbol, bars.bars.tick_size) for symbol, bars in loaded.items()}
+
+    async def history(self, request: HistoryRequest) -> Mapping[str, Bars]:
+        """Return the bars of the files in the files' own timeframe, which is the one asked for or divides it.
+
+        Raises DataError for a file that is missing, dirty or ambiguous, or too coarse for the request.
+        """
+        return self._bars(request)
+
+    async def stream(self, request: HistoryRequest) -> AsyncIterator[BarClosed]:
+        """Yield the bars of `history` as events, as fast as they are read."""
+        async for bar in merged(self._bars(request)):
+            yield bar
+
+    def _bars(self, request: HistoryRequest) -> Mapping[str, Bars]:
+        loaded = self._load_all(request.symbols)
+        for symbol, item in loaded.items():
+            _require_fine_enough(symbol, item, request)
+        return {symbol: _inside(item.bars, request) for symbol, item in loaded.items()}
+
+    def _load_all(self, symbols: Sequence[str]) -> Mapping[str, Loaded]:
+        for symbol in symbols:
+            if symbol not in self._loaded:
+                path = find_file(self._options, symbol, symbols)
+                loaded = load(path, symbol, self._options, self._said(symbol).get("tick_size"))
+                if loaded.report.dirty:
+                    self._log.warning("left out rows that are not bars: {}", loaded.report)
+                self._loaded[symbol] = loaded
+        return {symbol: self._loaded[symbol] for symbol in symbols}
+
+    def _instrument(self, symbol: str, tick_size: Decimal) -> Instrument:
+        said = {"tick_size": tick_size} | self._said(symbol)
+        if said.get("kind") is InstrumentKind.STOCK:
+            said.setdefault("lot_size", Decimal(1))
+        return Instrument(symbol, **said)
+
+    def _said(self, symbol: str) -> dict[str, Any]:
+        own = self._options.instruments.get(symbol, InstrumentOptions())
+        both = (self._options.instrument, own)
+        values = ((field.name, getattr(options, field.name)) for options in both for field in fields(InstrumentOptions))
+        return {name: value for name, value in values if value is not None}
+
+
+def _require_fine_enough(symbol: str, loaded: Loaded, request: HistoryRequest) -> None:
+    held = loaded.bars.timeframe
+    if not request.timeframe.is_multiple_of(held):
+        raise DataError(
+            f"{loaded.report.file}: expected bars of {request.timeframe} or of a part of it for {symbol}, was {held}; "
+            f'set base_timeframe = "{held}" in [universe], or use a finer file'
+        )
+
+
+def _inside(bars: Bars, request: HistoryRequest) -> Bars:
+    first = 0 if request.start is None else int(np.searchsorted(bars.opened_at, request.start))
+    last = len(bars) if request.end is None else bars.count_available(request.end)
+    return bars.between(first, max(first, last))

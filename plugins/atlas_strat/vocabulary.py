@@ -1,0 +1,52 @@
+"""The words of the method that options, scanners and reports share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Family(StrEnum):
+    """A group of patterns with one shape; directions and colours make the members."""
+
+    TWO_ONE_TWO = "2-1-2"
+    THREE_ONE_TWO = "3-1-2"
+    TWO_TWO = "2-2"
+    THREE_TWO = "3-2"
+    THREE_TWO_TWO = "3-2-2"
+    ONE_TWO_TWO = "1-2-2"
+    ONE_ONE_TWO = "1-1-2"
+    ONE_TWO = "1-2"
+
+
+TRADED_FAMILIES = (
+    Family.TWO_ONE_TWO,
+    Family.THREE_ONE_TWO,
+    Family.TWO_TWO,
+    Family.THREE_TWO,
+    Family.THREE_TWO_TWO,
+    Family.ONE_TWO_TWO,
+)
+
+
+class PatternKind(StrEnum):
+    """What a pattern does to the move before it."""
+
+    REVERSAL = "reversal"
+    CONTINUATION = "continuation"
+    NEUTRAL = "neutral"
+    INSIDE_BREAK = "inside_break"
+
+
+class StopMode(StrEnum):
+    """Where the stop of a setup stands."""
+
+    SETUP_BAR = "setup_bar"
+    FIRST_BAR = "first_bar"
+    MIDPOINT = "midpoint"
+
+
+class ThreeTwoTarget(StrEnum):
+    """What stands in for the objective that a 3-2 has not."""
+
+    NONE = "none"
+    PERCENT = "percent"

@@ -1,0 +1,55 @@
+"""The public interface: a name that appears here or goes away is a decision, not an accident."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+import atlas_core
+from tests.architecture.sources import kernel
+
+PINNED = (
+    "Account Action Alert Alerter Approve AtlasError AuthFailed BarClosed BarOpened Bars Broker BrokerEvent "
+    "Capability Clock ClosedTrade Component Context ContractError CostOptions DataError EntryKind Exit ExitRule "
+    "FundingCharged FundingDue FundingProvider Gate GateAnswer GateMask HOOK_API HistoryRequest Instrument "
+    "InstrumentKind Kind LevelRule Levels Liquidity LiveClock MarketEvent MarketHistory MarketNow MaskingGate "
+    "MissingExtra Mode Need NoOptions NotReady Order OrderAccepted OrderCancelled OrderExpired OrderFilled "
+    "OrderKind OrderPlan OrderRejected OrderRole OrderUnknown Portfolio Position PositionLiquidated Provider Quote "
+    "Refuse RunInfo RunSummary Scale Scanner Secret Severity Side Signal SignalTable SimClock SimulatedBroker "
+    "SimulatedVenue Sizer Timeframe Touch Unsupported VenueError __version__ above alerter at_least at_most "
+    "bars_of_rows between broker concat_signals each exit_rule from_datetime gate hookimpl matches no_signals "
+    "not_empty one_of option parse_timeframe provider resample scanner signal_table sizer to_datetime "
+)
+PUBLIC = tuple(PINNED.split())
+
+
+def front() -> ast.Module:
+    return next(module.tree for module in kernel() if module.name == "atlas_core")
+
+
+def test_the_list_of_public_names_is_pinned() -> None:
+    assert sorted(atlas_core.__all__) == sorted(PUBLIC)
+    assert len(PUBLIC) == len(set(PUBLIC))
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_public_name_can_be_imported(name: str) -> None:
+    assert getattr(atlas_core, name) is not None
+    assert name in dir(atlas_core)
+
+
+def test_type_checkers_see_the_same_names_from_the_same_modules() -> None:
+    block = next(node for node in front().body if isinstance(node, ast.If))
+    typed = {
+        alias.asname: statement.module
+        for statement in block.body
+        if isinstance(statement, ast.ImportFrom)
+        for alias in statement.names
+    }
+    assert typed == atlas_core._MODULE_OF
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Barz'"):
+        atlas_core.Barz  # noqa: B018

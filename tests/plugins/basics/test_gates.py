@@ -1,0 +1,157 @@
+"""The standard gates: a pause after a trade, and a mask and a review that agree."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from math import nan
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atlas_basics.gates import CooldownGate, QualityGate
+from atlas_basics.options import CooldownOptions, QualityOptions
+from atlas_core import (
+    Approve,
+    ClosedTrade,
+    GateAnswer,
+    MaskingGate,
+    Portfolio,
+    Refuse,
+    Side,
+    Signal,
+    SignalTable,
+    signal_table,
+)
+from tests.plugins.basics.samples import INSTRUMENT, MINUTE, START, SYMBOL, Moment, account_of, signal_of
+
+
+def portfolio_after(net: int | None, symbol: str = SYMBOL) -> Portfolio:
+    if net is None:
+        return Portfolio(account=account_of())
+    trade = ClosedTrade(
+        trade_id=1, symbol=symbol, side=Side.LONG, opened_at=START - 1, closed_at=START, net=Decimal(net), reason="stop"
+    )
+    return Portfolio(account=account_of(), last_closed={symbol: trade})
+
+
+def cooled(passed: float, net: int | None, symbol: str = SYMBOL, **options: str) -> GateAnswer:
+    gate = CooldownGate(CooldownOptions(**{name: Decimal(value) for name, value in options.items()}))
+    return gate.review(signal_of(), portfolio_after(net, symbol), Moment(START + round(passed * MINUTE)))
+
+
+def test_a_symbol_rests_until_its_minutes_have_passed() -> None:
+    assert cooled(59.5, 10, minutes="60") == Refuse("59.5 of 60 minutes since the last trade closed", 59.5, 60.0)
+    assert cooled(60, 10, minutes="60") == Approve("", 60.0, 60.0)
+
+
+def test_a_symbol_rests_longer_after_a_loss() -> None:
+    answer = cooled(100, -10, minutes="60", after_loss_minutes="240")
+    assert answer == Refuse("100.0 of 240 minutes since the last losing trade closed", 100.0, 240.0)
+    assert isinstance(cooled(100, 10, minutes="60", after_loss_minutes="240"), Approve)
+
+
+def test_a_pause_after_a_loss_is_never_shorter_than_the_ordinary_one() -> None:
+    assert isinstance(cooled(30, -10, minutes="60", after_loss_minutes="5"), Refuse)
+
+
+def test_only_trades_of_the_same_symbol_count() -> None:
+    assert isinstance(cooled(1, -10, "ETH/USD", minutes="60"), Approve)
+    assert isinstance(cooled(1, None, minutes="60"), Approve)
+
+
+def quality(magnitude: str = "0.5", ratio: str = "1", *, require_target: bool = True) -> QualityGate:
+    return QualityGate(
+        QualityOptions(
+            minimum_magnitude_pct=Decimal(magnitude),
+            minimum_reward_to_risk=Decimal(ratio),
+            require_target=require_target,
+        )
+    )
+
+
+def reviewed(gate: QualityGate, signal: Signal) -> GateAnswer:
+    return gate.review(signal, portfolio_after(None), Moment())
+
+
+def test_quality_is_a_gate_that_masks_whole_tables() -> None:
+    assert isinstance(quality(), MaskingGate)
+
+
+@pytest.mark.parametrize(
+    ("signal", "said"),
+    [
+        (signal_of(stop=99), "no target"),
+        (signal_of(trigger=None, stop=99, target=102), "no trigger price to measure from"),
+        (signal_of(stop="99.9", target="100.4"), "magnitude 0.40 % of the trigger, below the minimum of 0.5 %"),
+        (signal_of(stop=98, target=101), "reward:risk 0.50, below the minimum of 1"),
+        (signal_of(target=101), "no stop on the losing side of the trigger"),
+        (signal_of(stop=101, target=102), "no stop on the losing side of the trigger"),
+        (signal_of(Side.SHORT, stop=101, target=102), "magnitude -2.00 % of the trigger, below the minimum of 0.5 %"),
+    ],
+)
+def test_a_refusal_names_the_measure_that_failed_and_its_minimum(signal: Signal, said: str) -> None:
+    answer = reviewed(quality(), signal)
+    assert isinstance(answer, Refuse)
+    assert answer.reason == said
+
+
+def test_the_value_is_the_share_of_its_minimum_that_the_worse_measure_reaches() -> None:
+    answer = reviewed(quality(), signal_of(stop=96, target=101))
+    assert isinstance(answer, Refuse)
+    assert (answer.value, answer.threshold) == (0.25, 1.0)
+
+
+@pytest.mark.parametrize("side", Side)
+def test_a_measure_that_just_reaches_its_minimum_passes(side: Side) -> None:
+    signal = signal_of(side, stop=100 - side.sign, target=str(100 + side.sign))
+    assert reviewed(quality("1", "1"), signal) == Approve("", 1.0, 1.0)
+
+
+def test_a_missing_target_passes_where_none_is_required() -> None:
+    assert reviewed(quality(require_target=False), signal_of()) == Approve("", None, 1.0)
+
+
+def test_a_minimum_of_zero_asks_nothing() -> None:
+    assert reviewed(quality("0", "0"), signal_of(trigger=None, target=101)) == Approve("", None, 1.0)
+
+
+LEVEL = st.one_of(st.just(nan), st.integers(-30, 30).map(lambda ticks: (1000 + ticks) / 10))
+ROWS = st.lists(st.tuples(st.sampled_from([1, -1]), LEVEL, LEVEL, LEVEL), max_size=20)
+GATES = st.builds(
+    quality,
+    st.sampled_from(["0", "0.5", "1"]),
+    st.sampled_from(["0", "0.5", "1", "2"]),
+    require_target=st.booleans(),
+)
+
+
+def table_of(rows: list[Any]) -> SignalTable:
+    side, trigger, stop, target = np.array(rows).reshape(len(rows), 4).T
+    times = START + np.arange(len(rows))
+    return signal_table(
+        available_at=times,
+        setup_at=times,
+        symbol=SYMBOL,
+        timeframe="1h",
+        pattern="test",
+        side=side.astype(np.int64),
+        trigger=trigger,
+        stop=stop,
+        target=target,
+    )
+
+
+@given(GATES, ROWS)
+def test_mask_and_review_agree_on_every_row(gate: QualityGate, rows: list[Any]) -> None:
+    table = table_of(rows)
+    mask = gate.mask(table)
+    assert len(mask.passed) == len(mask.value) == len(mask.reason) == len(table)
+    for row in range(len(table)):
+        answer = reviewed(gate, table.signal(row, "test", "test", INSTRUMENT))
+        assert isinstance(answer, Approve) == bool(mask.passed[row])
+        assert answer.reason == mask.reason[row]
+        assert answer.threshold == mask.threshold
+        assert (nan if answer.value is None else answer.value) == pytest.approx(mask.value[row], nan_ok=True)

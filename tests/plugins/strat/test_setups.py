@@ -1,0 +1,83 @@
+"""Armed setups against vectors made outside the project, and how they relate to completed patterns."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+
+from atlas_core import Bars
+from atlas_strat.labels import classify
+from atlas_strat.patterns import two
+from atlas_strat.setups import Setups, armed_setups, completed_patterns
+from tests.plugins.strat.series import bars_of, walks
+from tests.shared import shared_file
+
+
+def described(setups: Setups, row: int) -> dict[str, object]:
+    levels = setups.levels
+    return {
+        "pattern": setups.pattern[row],
+        "family": setups.family[row],
+        "kind": setups.kind[row],
+        "direction": "bullish" if setups.side[row] > 0 else "bearish",
+        "trigger": levels.trigger[row] / 100,
+        "stop": levels.stop[row] / 100,
+        "magnitude": levels.magnitude[row] / 100 if levels.has_magnitude[row] else None,
+    }
+
+
+def keys(setups: Setups) -> list[tuple[object, ...]]:
+    columns = (setups.side, setups.pattern, setups.kind, setups.levels.trigger, setups.levels.stop)
+    return [tuple(row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+def test_every_shared_vector_of_armed_setups_holds() -> None:
+    wrong = {}
+    for case in json.loads(shared_file("cases/strat/03_armed_setups.json").read_text())["cases"]:
+        bars = bars_of(case["closed_bars"])
+        setups = armed_setups(bars)
+        found = [described(setups, row) for row in range(len(setups)) if setups.row[row] == len(bars) - 1]
+        if found != case["expect"]:
+            wrong[case["id"]] = found
+    assert wrong == {}
+
+
+def test_an_unlabelled_bar_arms_nothing() -> None:
+    assert len(armed_setups(bars_of([]))) == 0
+    assert len(armed_setups(bars_of([[100, 110, 90, 105]]))) == 0
+
+
+def test_rows_point_into_the_series_that_was_given_although_bad_rows_are_dropped() -> None:
+    bars = bars_of([[100, 110, 95, 98], [98, 105, 90, 92], [None] * 4, [95, 102, 94, 100], [101, 104, 96, 103]])
+    assert armed_setups(bars).row.tolist() == [1, 1, 3, 3, 4, 4]
+    assert completed_patterns(bars).row.tolist() == [4]
+    assert completed_patterns(bars).pattern.tolist() == ["2D-1-2U"]
+
+
+@given(walks())
+def test_each_labelled_bar_arms_one_setup_a_side(bars: Bars) -> None:
+    setups = armed_setups(bars)
+    expected = [(row, side) for row in range(1, len(bars)) for side in (1, -1)]
+    assert list(zip(setups.row.tolist(), setups.side.tolist(), strict=True)) == expected
+
+
+@given(walks())
+def test_a_pattern_completes_exactly_where_an_armed_setup_found_its_two(bars: Bars) -> None:
+    codes = classify(bars)
+    armed, completed = armed_setups(bars), completed_patterns(bars)
+    wanted = [
+        key
+        for row, side, key in zip(armed.row, armed.side, keys(armed), strict=True)
+        if row + 1 < len(bars) and codes[row + 1] == two(side)
+    ]
+    assert keys(completed) == wanted
+
+
+@given(walks())
+def test_levels_lie_on_their_sides_of_the_trigger(bars: Bars) -> None:
+    setups = armed_setups(bars)
+    levels, side = setups.levels, setups.side
+    assert (side * (levels.trigger - levels.stop) >= 0).all()
+    assert (levels.far_side == levels.stop).all()
+    assert (side * (levels.magnitude - levels.trigger) > 0)[levels.has_magnitude].all()
