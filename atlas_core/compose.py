@@ -6,10 +6,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 from loguru import logger
 
 from atlas_core.clock import Clock, SimClock
@@ -48,7 +49,10 @@ class LabelledScanner:
 
 @frozen(kw_only=True)
 class System:
-    """Everything that a profile composes, made but not opened."""
+    """Everything that a profile composes, made but not opened.
+
+    `instruments` is empty until the provider has been opened; every component's context shows it.
+    """
 
     profile: Profile
     mode: Mode
@@ -58,6 +62,7 @@ class System:
     parts: EngineParts
     alerters: tuple[tuple[str, Alerter], ...]
     context: Callable[[Selection], Context]
+    instruments: dict[str, Instrument]
     clock: Clock = field(factory=SimClock)
 
     @property
@@ -173,6 +178,7 @@ def compose(profile: Profile, mode: Mode, clock: Clock | None = None) -> System:
         ),
         alerters=tuple((s.label, maker.make(s)) for s in profile.alerters),
         context=maker.context,
+        instruments=maker.instruments,
         clock=clock,
     )
 
@@ -187,8 +193,8 @@ async def opened(system: System) -> AsyncIterator[OpenSystem]:
         await system.provider.open()
         stack.push_async_callback(system.provider.close)
         instruments = await system.provider.instruments(system.profile.universe.symbols)
-        context = evolve(system.context(system.broker), instruments=instruments)
-        broker: Broker = system.broker.component.factory(system.broker.options, context)
+        system.instruments.update(instruments)
+        broker: Broker = system.broker.component.factory(system.broker.options, system.context(system.broker))
         await broker.open()
         stack.push_async_callback(broker.close)
         if not isinstance(broker, SimulatedBroker):
@@ -204,6 +210,7 @@ class _Maker:
 
     profile: Profile
     clock: Clock
+    instruments: dict[str, Instrument] = field(factory=dict)
     _shared: dict[Hashable, object] = field(factory=dict)
 
     def context(self, selection: Selection) -> Context:
@@ -222,6 +229,7 @@ class _Maker:
             log=logger.bind(component=selection.label),
             random=random,
             share=share,
+            instruments=MappingProxyType(self.instruments),
             starting_cash=self.profile.starting_cash,
             seed=self.profile.seed,
         )

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 EVENT_LINES = 12
-_STEPS_PER_DRAW = 200
 
 
 def event_line(record: Record, setup_by_key: dict[str, str]) -> str | None:
@@ -53,7 +52,6 @@ class LiveScreen(AbstractContextManager["LiveScreen"]):
         self._task: TaskID | None = None
         self._setup_by_key: dict[str, str] = {}
         self._lines = 0
-        self._calls = 0
 
     def __enter__(self) -> LiveScreen:
         if self._progress is not None:
@@ -73,9 +71,7 @@ class LiveScreen(AbstractContextManager["LiveScreen"]):
         """Show how far the run is: steps done of all, and the market's time."""
         if self._progress is None or self._task is None:
             return
-        self._calls += 1
-        if self._calls % _STEPS_PER_DRAW == 1 or done >= total:
-            self._progress.update(self._task, completed=done, total=total or None, market=when(now))
+        self._progress.update(self._task, completed=done, total=total or None, market=when(now))
 
     def records(self, records: Sequence[Record]) -> None:
         """Keep the records, and tell about entries, exits and funding."""

@@ -29,8 +29,8 @@ SIGNALS = (
     Column("Reason", drop=3),
 )  # fmt: skip
 ORDERS = (
-    Column("Intended", numeric=True, drop=3), Column("Symbol"), Column("Role"), Column("Action"), Column("Kind", drop=2),
-    Column("Quantity", numeric=True), Column("Price", numeric=True, drop=4), Column("Status"),
+    Column("Intended", numeric=True, drop=3), Column("Symbol"), Column("Role"), Column("Action"),
+    Column("Kind", drop=2), Column("Quantity", numeric=True), Column("Price", numeric=True, drop=4), Column("Status"),
     Column("Filled", numeric=True, drop=2), Column("Average", numeric=True), Column("Fee", numeric=True, drop=1),
     Column("Slippage", numeric=True, drop=3), Column("Order", drop=5),
 )  # fmt: skip

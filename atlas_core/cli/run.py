@@ -12,7 +12,7 @@ import click
 from atlas_core import __version__
 from atlas_core.cli.completion import complete_profile
 from atlas_core.cli.settings import Settings
-from atlas_core.errors import ProfileError, UsageError
+from atlas_core.errors import UsageError
 from atlas_core.runs import Mode, RunInfo, RunSummary
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def result_options(command: Command) -> Command:
 @profile_options
 @result_options
 @click.pass_context
-def run(ctx: click.Context, profile: str | None, mode: str | None, **options: Any) -> None:
+def run(ctx: click.Context, /, profile: str | None, mode: str | None, **options: Any) -> None:
     """Run a profile in its mode; `atlas run demo` needs no key and no network.
 
     Without a profile: list those that come with Atlas.
@@ -80,7 +80,7 @@ def run(ctx: click.Context, profile: str | None, mode: str | None, **options: An
 @profile_options
 @result_options
 @click.pass_context
-def backtest(ctx: click.Context, profile: str, timerange: str | None, **options: Any) -> None:
+def backtest(ctx: click.Context, /, profile: str, timerange: str | None, **options: Any) -> None:
     """Run a profile over its history and show what it would have done."""
     if timerange is not None:
         if options["start"] or options["end"]:
@@ -123,17 +123,11 @@ def _toml_text(text: str) -> str:
 
 def prepare(profile: str, mode: Mode | None, overrides: Sequence[Override]) -> tuple[Profile, Registry, System]:
     """Read a profile and compose its system; raises ProfileError with every problem there is."""
-    from atlas_core.compose import check_system, compose
-    from atlas_core.plugins import discover
-    from atlas_core.profile import load_profile, lowered_mode
+    from atlas_core.compose import compose
+    from atlas_core.profile import lowered_mode, open_profile
 
-    registry = discover()
-    loaded = load_profile(profile, registry, overrides=overrides)
-    chosen = lowered_mode(loaded, mode) if mode is not None else loaded.mode
-    problems = check_system(loaded, registry, chosen)
-    if problems:
-        raise ProfileError(problems)
-    return loaded, registry, compose(loaded, registry, chosen)
+    loaded, registry = open_profile(profile, overrides=overrides, resolve_secrets=True)
+    return loaded, registry, compose(loaded, lowered_mode(loaded, mode))
 
 
 def _run(

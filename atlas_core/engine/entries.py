@@ -52,7 +52,7 @@ class EntryDesk:
         fresh = table.take(np.array([row for row in range(len(table)) if self._is_new(scanner, table, row)], dtype=int))
         if not len(fresh):
             return
-        masks = [(label, self._mask(label, gate, fresh)) for label, gate in self._masking_gates()]
+        masks = [(label, self._mask(label, gate, fresh)) for label, gate in self.parts.masking_gates]
         for row in range(len(fresh)):
             symbol = str(fresh.symbol[row])
             signal = fresh.signal(row, self.profile, scanner, self.state.instruments[symbol])
@@ -112,9 +112,6 @@ class EntryDesk:
         symbol, timeframe = str(table.symbol[row]), str(table.timeframe[row])
         key = signal_key(self.profile, scanner, symbol, timeframe, side, int(table.setup_at[row]))
         return key not in self.state.seen
-
-    def _masking_gates(self) -> list[tuple[str, MaskingGate]]:
-        return [(label, gate) for label, gate in self.parts.gates if isinstance(gate, MaskingGate)]
 
     def _mask(self, label: str, gate: MaskingGate, table: SignalTable) -> GateMask:
         answer = self.guard.call(
@@ -208,9 +205,7 @@ class EntryDesk:
     def _entry_gates(self, signal: Signal) -> Decimal | None:
         """Ask the gates that judge at the moment of entry; return the scale of the size, None when refused."""
         factor = ONE
-        for label, gate in self.parts.gates:
-            if isinstance(gate, MaskingGate):
-                continue
+        for label, gate in self.parts.entry_gates:
             answer = self._ask(label, gate, signal)
             if isinstance(answer, Refuse):
                 self._verdict(signal.key, Outcome.REFUSED, label, answer.reason, answer.value, answer.threshold)

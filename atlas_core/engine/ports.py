@@ -9,7 +9,7 @@ from typing import Protocol
 
 from attrs import define, field, frozen
 
-from atlas_core.contracts import ExitRule, Gate, MarketNow, Sizer
+from atlas_core.contracts import ExitRule, Gate, LevelRule, MarketNow, MaskingGate, Sizer
 from atlas_core.engine.state import State
 from atlas_core.model.events import Command
 from atlas_core.model.records import Record
@@ -29,11 +29,29 @@ class MovingMarket(MarketNow, Protocol):
 
 @frozen(kw_only=True)
 class EngineParts:
-    """The deciders of one system, in the profile's order."""
+    """The deciders of one system, in the profile's order.
+
+    What a decider can do is looked up once here, never in the path of a bar.
+    """
 
     gates: tuple[tuple[str, Gate], ...] = ()
     sizer: tuple[str, Sizer]
     exits: tuple[tuple[str, ExitRule], ...] = ()
+    masking_gates: tuple[tuple[str, MaskingGate], ...] = field(init=False)
+    entry_gates: tuple[tuple[str, Gate], ...] = field(init=False)
+    level_rules: tuple[tuple[str, LevelRule], ...] = field(init=False)
+
+    @masking_gates.default
+    def _masking_gates(self) -> tuple[tuple[str, MaskingGate], ...]:
+        return tuple((label, gate) for label, gate in self.gates if isinstance(gate, MaskingGate))
+
+    @entry_gates.default
+    def _entry_gates(self) -> tuple[tuple[str, Gate], ...]:
+        return tuple((label, gate) for label, gate in self.gates if not isinstance(gate, MaskingGate))
+
+    @level_rules.default
+    def _level_rules(self) -> tuple[tuple[str, LevelRule], ...]:
+        return tuple((label, rule) for label, rule in self.exits if isinstance(rule, LevelRule))
 
 
 @frozen(kw_only=True)

@@ -10,7 +10,6 @@ from decimal import Decimal
 
 from attrs import define, frozen
 
-from atlas_core.contracts import LevelRule
 from atlas_core.engine.guard import Guard, raise_alert
 from atlas_core.engine.orders import OrderDesk
 from atlas_core.engine.ports import EngineParts, Recorder
@@ -127,16 +126,15 @@ class ProtectionDesk:
 
     def _merge(self, position: Position) -> RuledLevels:
         merged = RuledLevels()
-        for label, rule in self.parts.exits:
-            if isinstance(rule, LevelRule):
-                levels = self.guard.call(
-                    f"exit rule {label}",
-                    position.symbol,
-                    "kept the levels of the other rules",
-                    lambda rule=rule: rule.levels(position),  # type: ignore[misc]
-                    Levels,
-                )
-                merged = _nearest(merged, levels or Levels(), label, position.side)
+        for label, rule in self.parts.level_rules:
+            levels = self.guard.call(
+                f"exit rule {label}",
+                position.symbol,
+                "kept the levels of the other rules",
+                lambda rule=rule: rule.levels(position),  # type: ignore[misc]
+                Levels,
+            )
+            merged = _nearest(merged, levels or Levels(), label, position.side)
         return merged
 
     def _tightened(self, position: PositionTrack, levels: RuledLevels) -> RuledLevels:

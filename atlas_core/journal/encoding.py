@@ -99,20 +99,10 @@ def _encode_float(value: float) -> str:
     return float.__repr__(float(value))
 
 
-def _encode_optional_decimal(value: Decimal | None) -> str:
-    if value is None:
-        return "null"
-    if not isinstance(value, Decimal) or not value.is_finite():
-        return _encode_decimal(value)
-    return '"' + str(value) + '"'
-
-
 def _optional(annotation: Any) -> Encoder:
     kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
     if len(kinds) != 1:
         raise TypeError(f"the journal has no encoder for fields of type {annotation}")
-    if kinds[0] is Decimal:
-        return _encode_optional_decimal
     encode = encoder_for(kinds[0])
     return lambda value: "null" if value is None else encode(value)
 

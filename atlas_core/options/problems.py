@@ -89,32 +89,33 @@ def _number(value: Decimal | float) -> str:
     return named.get(text, text.replace("E+", "e").replace("E", "e"))
 
 
-def _plain(value: Any) -> str | None:
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Enum):
-        return written(value.value)
-    if isinstance(value, Decimal | float):
-        return _number(value)
-    if isinstance(value, str | Path):
-        return json.dumps(str(value), ensure_ascii=False)
-    if isinstance(value, date | time):
-        return value.isoformat()
-    return None
+def _quoted(value: object) -> str:
+    return json.dumps(str(value), ensure_ascii=False)
+
+
+# The first type that fits decides: true is also a whole number, a member of a StrEnum is also a text.
+_WRITTEN: tuple[tuple[type[Any] | tuple[type[Any], ...], Callable[[Any], str]], ...] = (
+    (bool, lambda value: "true" if value else "false"),
+    (Enum, lambda value: written(value.value)),
+    ((Decimal, float), _number),
+    ((str, Path), _quoted),
+    ((date, time), lambda value: str(value.isoformat())),
+    (Mapping, lambda value: _table(value)),
+    ((list, tuple), lambda value: f"[{', '.join(map(written, value))}]"),
+    (type(None), lambda _: "none"),
+)
+
+
+def _table(value: Mapping[Any, Any]) -> str:
+    inside = ", ".join(f"{key_text(str(key))} = {written(item)}" for key, item in value.items())
+    return f"{{ {inside} }}" if inside else "{}"
 
 
 def written(value: Any) -> str:
     """Return a value as a profile writes it, without any trace of its Python type."""
-    plain = _plain(value)
-    if plain is not None:
-        return plain
-    if isinstance(value, Mapping):
-        inside = ", ".join(f"{key_text(str(key))} = {written(item)}" for key, item in value.items())
-        return f"{{ {inside} }}" if inside else "{}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(written(item) for item in value)}]"
+    for types, write in _WRITTEN:
+        if isinstance(value, types):
+            return write(value)
     return str(value)
 
 

@@ -18,7 +18,7 @@ from atlas_core.profile.address import scan_lines
 LARGEST_FILE = 256 * 1024
 DEEPEST_TABLE = 12
 COMMAND_LINE = "command line"
-_AT_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
+_AT_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _ONE_COMPONENT = frozenset({"provider", "sizer", "broker", "paper"})
 
 
@@ -95,9 +95,9 @@ def _parse(text: str, name: str) -> dict[str, Any]:
     try:
         data = tomli.loads(text, parse_float=read_number)
     except tomli.TOMLDecodeError as error:
-        at = _AT_LINE.search(str(error))
-        message = f"expected TOML, was not: {_AT_LINE.sub('', str(error))}"
-        raise _failed(name, message, int(at.group(1)) if at else None) from None
+        at = _AT_PLACE.search(str(error))
+        line = int(at.group(1)) if at and at.group(1) else text.rstrip().count("\n") + 1
+        raise _failed(name, f"expected TOML, was not: {_AT_PLACE.sub('', str(error))}", line) from None
     except RecursionError:
         raise _failed(name, f"expected at most {DEEPEST_TABLE} tables inside each other, was deeper") from None
     except ValueError as error:

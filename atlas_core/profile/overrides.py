@@ -10,6 +10,7 @@ import tomli
 
 from atlas_core.options.problems import KeyPath, Problem, closest
 from atlas_core.profile.document import COMMAND_LINE, Document, Place, read_number, replace_places
+from atlas_core.profile.labels import labels_of
 
 Override = tuple[str, str]
 
@@ -23,16 +24,12 @@ def override_value(text: str) -> Any:
     return data["value"] if list(data) == ["value"] else text
 
 
-def _label_of(entry: Any) -> str:
-    return str(entry.get("label", entry.get("use", ""))) if isinstance(entry, dict) else ""
-
-
 def _entry(entries: list[Any], rest: str) -> tuple[int, str] | None:
     """Return the number of the entry that `label.key` names, and the key."""
-    by_label = {_label_of(entry): index for index, entry in reversed(list(enumerate(entries)))}
-    for label in sorted(by_label, key=len, reverse=True):
-        if label and rest.startswith(f"{label}."):
-            return by_label[label], rest.removeprefix(f"{label}.")
+    labels = labels_of(entries)
+    for index in sorted(range(len(labels)), key=lambda index: -len(labels[index])):
+        if labels[index] and rest.startswith(f"{labels[index]}."):
+            return index, rest.removeprefix(f"{labels[index]}.")
     return None
 
 
@@ -47,11 +44,11 @@ def _apply(document: Document, key: str, text: str) -> Problem | None:
     if isinstance(target, list):
         found = _entry(target, rest)
         if found is None:
-            labels = [_label_of(entry) for entry in target]
+            labels = labels_of(target)
             known = ", ".join(labels) or "none"
             return _problem(key, f"expected {table}.LABEL.KEY with one of the labels {known}", closest(rest, labels))
         index, rest = found
-        target = target[index] = dict(target[index])
+        target = target[index]
         path = (table, index)
     if not isinstance(target, dict):
         return _problem(key, "expected TABLE.KEY, such as limits.max_positions")

@@ -13,6 +13,7 @@ from atlas_core.errors import PluginError
 from atlas_core.options import Address, Problem, closest, structure, written
 from atlas_core.options.problems import KeyPath, shown
 from atlas_core.profile.document import Document
+from atlas_core.profile.labels import labels_of
 from atlas_core.profile.model import ComponentSource, Selection
 from atlas_core.profile.secrets import anchored, missing_secrets
 
@@ -84,11 +85,12 @@ class Reader:
     def selections(self, table: ComponentTable) -> tuple[Selection, ...]:
         """Read the components of one table, in the order of the file."""
         chosen = []
-        taken: set[str] = set()
         entries = list(self._entries(table))
-        explicit = [entry.get("label") for _, entry in entries]
-        for path, entry in entries:
-            selection = self._selection(table, path, entry, taken, explicit)
+        labels = labels_of([entry for _, entry in entries])
+        for index, (path, entry) in enumerate(entries):
+            where = self.document.address(path, f"[{table.name}]" if table.many else table.name, self.file)
+            self._check_label(entry, where, labels[index], labels[:index])
+            selection = self._selection(table, path, entry, where, labels[index])
             if selection is not None:
                 chosen.append(selection)
         if table.required and not entries and table.name not in self.document.data:
@@ -114,10 +116,8 @@ class Reader:
             yield (table.name,), found
 
     def _selection(
-        self, table: ComponentTable, path: KeyPath, entry: Mapping[str, Any], taken: set[str], explicit: list[Any]
+        self, table: ComponentTable, path: KeyPath, entry: Mapping[str, Any], where: Address, label: str
     ) -> Selection | None:
-        where = self.document.address(path, f"[{table.name}]" if table.many else table.name, self.file)
-        label = self._label(entry, where, taken, explicit)
         component = self._component(table, entry, where)
         if component is None:
             return None
@@ -131,27 +131,19 @@ class Reader:
 
         if table.name in self.resolve_secrets:
             self.problems.extend(missing_secrets(component.options, rest, where, folder_of))
-        if options is None or label is None:
+        if options is None:
             return None
         return Selection(
             kind=table.kind, use=entry["use"], label=label, options=anchored(options, folder_of),
             component=component, file=where.file, line=where.line or 0, table=where.table,
         )  # fmt: skip
 
-    def _label(self, entry: Mapping[str, Any], where: Address, taken: set[str], explicit: list[Any]) -> str | None:
-        label = entry.get("label")
-        if label is None:
-            use = str(entry.get("use", ""))
-            numbers = (use if number == 1 else f"{use}-{number}" for number in range(1, len(explicit) + len(taken) + 3))
-            label = next(name for name in numbers if name not in taken and name not in explicit)
-        elif not isinstance(label, str) or not label.strip() or not label.isprintable():
-            self.problems.append(where.problem(("label",), f"expected a text, was {shown(label)}"))
-            return None
-        elif label in taken:
+    def _check_label(self, entry: Mapping[str, Any], where: Address, label: str, before: tuple[str, ...]) -> None:
+        said = entry.get("label")
+        if said is not None and (not isinstance(said, str) or not said.strip() or not said.isprintable()):
+            self.problems.append(where.problem(("label",), f"expected a text, was {shown(said)}"))
+        elif label in before:
             self.problems.append(where.problem(("label",), f"expected a label of its own, was {written(label)} again"))
-            return None
-        taken.add(label)
-        return str(label)
 
     def _component(self, table: ComponentTable, entry: Mapping[str, Any], where: Address) -> Any:
         use = entry.get("use")

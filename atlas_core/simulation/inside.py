@@ -70,7 +70,8 @@ def _hits(market: Market, bar: BarView, beyond: int) -> Iterator[Hit]:
         whole = working.active_from <= bar.opened_at
         reduces = working.sign == -side
         if working.stance is Stance.STOP:
-            hit = stop_hit(working, bar.prices, bar.prices.open, reduces=reduces)
+            best = None if whole else bar.prices.close
+            hit = stop_hit(working, bar.prices, bar.prices.open, reduces=reduces, best=best)
             if hit is not None:
                 yield hit if whole else Hit(hit.rank, working, hit.reference, ambiguous=True)
         elif working.stance is Stance.LIMIT:

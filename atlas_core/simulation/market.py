@@ -155,7 +155,7 @@ class Market:
         bar = self.bar
         if bar is None:
             return ZERO
-        offered = Decimal(repr(bar.volume)) * share_pct / PERCENT
+        offered = Decimal(str(bar.volume)) * share_pct / PERCENT
         used = self._volume_used if self._volume_of == self._bar_time() else ZERO
         return max(ZERO, self.instrument.round_quantity(offered - used))
 

@@ -54,7 +54,6 @@ class Working:
     filled: Decimal = ZERO
     withheld: Decimal = ZERO
     paid: Decimal = ZERO
-    referred: Decimal = ZERO
     fee: Decimal = ZERO
     accepted: OrderAccepted | None = None
     fill: OrderFilled | None = None
@@ -99,11 +98,13 @@ class Working:
     def book(
         self, ts: int, quantity: Decimal, price: Decimal, reference: Decimal, fee: Decimal, liquidity: Liquidity
     ) -> OrderFilled:
-        """Add one fill and return the totals of the order; averages are not rounded to the tick."""
+        """Add one fill and return the totals of the order.
+
+        The average price is not rounded to the tick; the reference price is that of this fill alone.
+        """
         single = not self.filled
         self.filled += quantity
         self.paid += quantity * price
-        self.referred += quantity * reference
         self.fee += fee
         self.fill = OrderFilled(
             ts=ts,
@@ -112,7 +113,7 @@ class Working:
             price=price if single else self.paid / self.filled,
             cumulative_fee=self.fee,
             liquidity=liquidity,
-            reference_price=reference if single else self.referred / self.filled,
+            reference_price=reference,
             ambiguous=self.ambiguous,
         )
         return self.fill

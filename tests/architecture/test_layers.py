@@ -17,8 +17,8 @@ LAYERS = {
     1: "contracts components hookspecs options runs",
     2: "plugins profile",
     3: "engine simulation journal marketdata",
-    4: "compose control report runstore watching",
-    5: "loading backtest runtime",
+    4: "compose control report runstore tape watching",
+    5: "loading trading backtest runtime",
     6: "cli testing scaffold __main__",
 }
 LAYER_OF = {f"atlas_core.{name}": layer for layer, names in LAYERS.items() for name in names.split()}

@@ -44,20 +44,26 @@ def load(path: Path, symbol: str, options: FilesOptions, tick_size: Decimal | No
     table = read_table(path, options.columns)
     times = read_times(table, options.time_unit, options.zone)
     inspection = Inspection(table, times)
+    _judge(inspection, options)
     timeframe = options.timeframe or _usual_timeframe(table.file, times.ts[inspection.clean])
     inspection.require_grid(times.ts, timeframe)
-    report = inspection.report()
-    if report.dirty and options.on_dirty == "refuse":
-        raise DataError(f'{report}\nrepair the file, or leave these rows out with on_dirty = "drop"')
+    report = _judge(inspection, options)
     kept = np.flatnonzero(inspection.clean)
-    if not len(kept):
-        raise DataError(f"{report}\nnothing is left of it")
     marks_close = options.time_marks == "close" and not times.whole_days
     opened_at, available_at = _edges(times.ts[kept], timeframe, marks_close)
     numbers = {name: column[kept] for name, column in table.numbers.items()}
     tick = tick_size or _usual_tick([numbers[name] for name in PRICES])
     bars = Bars(symbol, timeframe, opened_at, available_at, **numbers, tick_size=tick)
     return Loaded(bars, report)
+
+
+def _judge(inspection: Inspection, options: FilesOptions) -> DirtReport:
+    report = inspection.report()
+    if report.dirty and options.on_dirty == "refuse":
+        raise DataError(f'{report}\nrepair the file, or leave these rows out with on_dirty = "drop"')
+    if report.dirty == report.rows:
+        raise DataError(f"{report}\nnothing is left of the file")
+    return report
 
 
 def _usual_timeframe(file: str, ts: NDArray[np.int64]) -> Timeframe:

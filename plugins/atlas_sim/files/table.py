@@ -16,9 +16,9 @@ NUMBERS = (*PRICES, "volume")
 class Table:
     """The rows of one file.
 
-    `time` is int64 (numbers), bytes (texts) or datetime64[ns] (`zoned` says whether it is UTC); `numbers`
-    holds open, high, low, close and volume with NaN where there was no number. `lines` numbers the rows as an editor does; `notes` says per row what
-    could not be read.
+    `time` is int64 (numbers), bytes (texts) or datetime64[ns] (`zoned` says whether it is UTC); `numbers` holds open,
+    high, low, close and volume, NaN where there was no number. `lines` numbers the rows as an editor does; `notes`
+    says per row what could not be read.
     """
 
     file: str

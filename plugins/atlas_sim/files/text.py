@@ -40,14 +40,14 @@ def read_text(file: str, text: str, mapping: Mapping[str, str]) -> Table:
 def _read_quickly(
     file: str, rows: Sequence[str], separator: str, width: int, columns: Columns, lines: NDArray[np.int64]
 ) -> Table | None:
+    if any(row.count(separator) != width - 1 for row in rows):
+        return None
     time_type = (
         "i8" if _WHOLE_NUMBER.fullmatch(_fields(rows[0], separator)[columns.time].strip()) else f"S{_TIME_BYTES}"
     )
     names = ["time", *PRICES] + ([] if columns.volume is None else ["volume"])
     places = [columns.time, *columns.prices()] + ([] if columns.volume is None else [columns.volume])
     kinds = np.dtype([(name, time_type if name == "time" else "f8") for name in names])
-    if any(row.count(separator) != width - 1 for row in rows):
-        return None
     try:
         with warnings.catch_warnings():
             # Old numpy reads 1.5 as a whole number with a warning; here that is not a whole number.
@@ -55,7 +55,7 @@ def _read_quickly(
             read = np.loadtxt(
                 rows, dtype=kinds, delimiter=separator, usecols=places, comments=None, quotechar='"', ndmin=1
             )
-    except (ValueError, DeprecationWarning):
+    except (ValueError, Warning):
         return None
     if len(read) != len(rows):
         return None
@@ -87,7 +87,12 @@ def _read_carefully(
 
 
 def _fields(line: str, separator: str) -> list[str]:
-    return next(csv.reader([line], delimiter=separator)) if '"' in line else line.split(separator)
+    if '"' not in line:
+        return line.split(separator)
+    try:
+        return next(csv.reader([line], delimiter=separator))
+    except csv.Error:
+        return [line]
 
 
 def _number(text: str) -> float | None:

@@ -57,7 +57,8 @@ def read_times(table: Table, unit: str, zone: str) -> Times:
 
 
 def _from_texts(table: Table, unit: str, zone: str) -> Times:
-    texts: list[bytes] = table.time.tolist()
+    column = np.char.strip(table.time.astype(bytes))
+    texts: list[bytes] = column.tolist()
     first = next((text for text in texts if text), b"")
     if unit in _SCALES or (_NUMBER.fullmatch(first) and unit == "auto"):
         return _from_number_texts(table, texts, unit)
@@ -68,7 +69,7 @@ def _from_texts(table: Table, unit: str, zone: str) -> Times:
             f"was {_shown(first)}; convert the column first, because other forms can be read in two ways"
         )
     whole_days = all(len(text) == _DATE_BYTES for text in texts if text)
-    quick = _from_plain_iso(table.time, first, zone)
+    quick = _from_plain_iso(column, first, zone)
     return Times(quick, {}, whole_days) if quick is not None else _from_any_iso(table, texts, zone, whole_days)
 
 
@@ -128,30 +129,32 @@ def _decimal(text: bytes) -> Decimal | None:
     return Decimal(text.decode()) if _NUMBER.fullmatch(text) else None
 
 
-def _from_plain_iso(texts: NDArray[np.generic], first: bytes, zone: str) -> NDArray[np.int64] | None:
+def _from_plain_iso(texts: NDArray[np.bytes_], first: bytes, zone: str) -> NDArray[np.int64] | None:
     """Return what numpy reads of times that all have one form, or None when they need a closer look."""
     suffix = next((end for end in (b"Z", b"+00:00") if first.endswith(end)), b"")
-    body = np.asarray(texts, dtype=bytes)
-    if not np.all(np.char.str_len(body) == len(first)) or (suffix and not np.all(np.char.endswith(body, suffix))):
+    body = np.asarray(texts, dtype=f"S{len(first)}")
+    same_length = np.all(np.char.str_len(texts) == len(first))
+    if not same_length or not np.all(np.char.endswith(body, suffix)):
         return None
-    letters = np.ascontiguousarray(body.astype(f"S{len(first)}")).view("S1").reshape(len(body), len(first))
-    letters = letters[:, : len(first) - len(suffix)]
-    form = _FORM[: letters.shape[1]].encode()
-    for place, expected in enumerate(form):
-        column = letters[:, place]
-        digits = (column >= b"0") & (column <= b"9")
-        if not np.all(
-            digits
-            if expected == ord("0")
-            else np.isin(column, [b" ", b"T"] if place == _DATE_BYTES else [bytes([expected])])
-        ):
-            return None
-    stripped = np.ascontiguousarray(letters).view(f"S{letters.shape[1]}").reshape(-1)
+    letters = body.view(np.uint8).reshape(len(body), len(first))[:, : len(first) - len(suffix)]
+    if not _has_form(letters):
+        return None
     try:
-        moments = stripped.astype("datetime64[ns]").astype(np.int64)
+        moments = np.ascontiguousarray(letters).view(f"S{letters.shape[1]}").ravel().astype("datetime64[ns]")
     except ValueError:
         return None
-    return moments if suffix else _from_local(moments, zone)
+    return moments.astype(np.int64) if suffix else _from_local(moments.astype(np.int64), zone)
+
+
+def _has_form(letters: NDArray[np.uint8]) -> bool:
+    """Tell whether every row is digits and marks in the places of `_FORM`: numpy alone would read `today`."""
+    if letters.shape[1] > len(_FORM):
+        return False
+    for column, expected in zip(letters.T, _FORM, strict=False):
+        allowed = b"0123456789" if expected == "0" else b"T " if expected == "T" else expected.encode()
+        if not np.isin(column, np.frombuffer(allowed, dtype=np.uint8)).all():
+            return False
+    return True
 
 
 def _from_any_iso(table: Table, texts: list[bytes], zone: str, whole_days: bool) -> Times:

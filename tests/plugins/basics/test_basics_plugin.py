@@ -14,7 +14,7 @@ from loguru import logger
 
 from atlas_basics import plugin
 from atlas_core import Component, Context, Kind, Mode, RunInfo, RunSummary, SimClock
-from atlas_core.options import Address, structure
+from atlas_core.options import Address, describe, structure
 from tests.plugins.basics.samples import INSTRUMENTS
 
 HOOKS = (
@@ -102,6 +102,12 @@ def test_a_wrong_option_is_one_problem_that_says_what_was_expected(
     made, problems = structure(component_named(name).options, table, Address())
     assert made is None
     assert [said in str(problem) for problem in problems] == [True]
+
+
+def test_the_page_of_the_parts_names_each_part_and_each_of_its_options() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "strategy-parts.md").read_text()
+    names = [name for part in components() for name in (part.name, *(option.name for option in describe(part.options)))]
+    assert [name for name in names if f"`{name}`" not in page] == []
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from atlas_basics.exits import MaxLossRule, StopRule, TargetRule, TimeRule, TrailingRule
 from atlas_basics.options import MaxLossOptions, StopOptions, TargetOptions, TimeOptions, TrailingOptions
-from atlas_core import Exit, LevelRule, Levels, Position, Side
+from atlas_core import Exit, Instrument, LevelRule, Levels, Position, Side
 from tests.plugins.basics.samples import HOUR, INSTRUMENT, INSTRUMENTS, START, Moment, position_of, signal_of
 
 LONG, SHORT = signal_of(stop=96, target=106), signal_of(Side.SHORT, stop=104, target=94)
@@ -67,6 +67,13 @@ def test_a_percentage_may_override_the_stop_of_the_signal() -> None:
 
 def test_without_any_stop_there_is_no_level() -> None:
     assert stop().levels(position_of(signal_of())) == Levels()
+
+
+def test_instruments_may_become_known_after_the_rule_was_made() -> None:
+    known: dict[str, Instrument] = {}
+    rule = StopRule(StopOptions(), known)
+    known.update(INSTRUMENTS)
+    assert rule.levels(position_of(LONG)) == Levels(stop=Decimal("95.9"))
 
 
 def test_the_target_is_that_of_the_signal_unless_overridden() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from atlas_core import Bars, Instrument, MarketHistory, SignalTable, bars_of_rows, parse_timeframe
+from atlas_strat.setups import Setups
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,3 +84,17 @@ def rows_of(table: SignalTable) -> list[Mapping[str, object]]:
         {name: getattr(signal, name) for name in (*fields, "cancel_beyond", "void_beyond", "timeframe", "context")}
         for signal in signals
     ]
+
+
+def described(setups: Setups, row: int) -> dict[str, object]:
+    """Describe one setup as the shared vectors do."""
+    levels = setups.levels
+    return {
+        "pattern": setups.pattern[row],
+        "family": setups.family[row],
+        "kind": setups.kind[row],
+        "direction": "bullish" if setups.side[row] > 0 else "bearish",
+        "trigger": levels.trigger[row] / 100,
+        "stop": levels.stop[row] / 100,
+        "magnitude": levels.magnitude[row] / 100 if levels.has_magnitude[row] else None,
+    }

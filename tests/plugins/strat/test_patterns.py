@@ -10,9 +10,9 @@ import pytest
 
 from atlas_strat.labels import Label
 from atlas_strat.patterns import GRAMMAR, NO_RULE, PATTERN_OF, RULE_OF, Part, two
-from atlas_strat.setups import Setups, completed_patterns
+from atlas_strat.setups import completed_patterns
 from atlas_strat.vocabulary import Family, StopMode
-from tests.plugins.strat.series import bars_of, bars_of_csv
+from tests.plugins.strat.series import bars_of, bars_of_csv, described
 from tests.shared import shared_file
 
 FAMILIES = [family.value for family in Family]
@@ -31,19 +31,6 @@ def completed_by_last_bar(rows: list[Any]) -> dict[str, object] | None:
         return None
     stops = {f"stop_{mode}": each.levels.stop[-1] / 100 for mode, each in found.items()}
     return described(setups, -1) | stops
-
-
-def described(setups: Setups, row: int) -> dict[str, object]:
-    levels = setups.levels
-    return {
-        "pattern": setups.pattern[row],
-        "family": setups.family[row],
-        "kind": setups.kind[row],
-        "direction": "bullish" if setups.side[row] > 0 else "bearish",
-        "trigger": levels.trigger[row] / 100,
-        "stop_setup_bar": levels.stop[row] / 100,
-        "magnitude": levels.magnitude[row] / 100 if levels.has_magnitude[row] else None,
-    }
 
 
 def test_every_shared_pattern_of_these_families_is_named_and_levelled() -> None:
@@ -73,7 +60,7 @@ def test_patterns_that_need_a_path_are_left_to_the_whole_method() -> None:
 def test_patterns_of_real_series_are_those_of_other_implementations(name: str) -> None:
     dataset = cases("09_cross_patterns.json")["datasets"][name]
     setups = completed_patterns(bars_of_csv(shared_file(f"cases/data/{dataset['csv']}")))
-    names = ("pattern", "family", "kind", "direction", "trigger", "stop_setup_bar", "magnitude")
+    names = ("pattern", "family", "kind", "direction", "trigger", "stop", "magnitude")
     found = [(setups.row[row], *(described(setups, row)[name] for name in names)) for row in range(len(setups))]
     wanted = [(row[0], *row[2:9]) for row in dataset["rows"] if row[3] in FAMILIES]
     assert len(found) == len(wanted)

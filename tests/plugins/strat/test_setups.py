@@ -10,21 +10,8 @@ from atlas_core import Bars
 from atlas_strat.labels import classify
 from atlas_strat.patterns import two
 from atlas_strat.setups import Setups, armed_setups, completed_patterns
-from tests.plugins.strat.series import bars_of, walks
+from tests.plugins.strat.series import bars_of, described, walks
 from tests.shared import shared_file
-
-
-def described(setups: Setups, row: int) -> dict[str, object]:
-    levels = setups.levels
-    return {
-        "pattern": setups.pattern[row],
-        "family": setups.family[row],
-        "kind": setups.kind[row],
-        "direction": "bullish" if setups.side[row] > 0 else "bearish",
-        "trigger": levels.trigger[row] / 100,
-        "stop": levels.stop[row] / 100,
-        "magnitude": levels.magnitude[row] / 100 if levels.has_magnitude[row] else None,
-    }
 
 
 def keys(setups: Setups) -> list[tuple[object, ...]]:

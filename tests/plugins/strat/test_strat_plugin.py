@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from atlas_core import Kind
 from atlas_core.clock import SimClock
 from atlas_core.contracts import Context
-from atlas_core.options import Address, structure
+from atlas_core.options import Address, describe, structure
 from atlas_strat import plugin
 from atlas_strat.options import StratOptions
 from atlas_strat.scanner import StratScanner
@@ -53,6 +54,11 @@ def test_the_factory_makes_the_scanner_from_a_profile_table() -> None:
 def test_a_wrong_option_is_one_problem_that_says_what_was_expected(table: dict[str, object], said: str) -> None:
     (message,) = messages(table)
     assert said in message
+
+
+def test_the_page_of_the_scanner_names_each_of_its_options() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "strat-first-slice.md").read_text()
+    assert [option.name for option in describe(StratOptions) if f"`{option.name}`" not in page] == []
 
 
 def test_listing_the_plugin_imports_no_numpy() -> None:
