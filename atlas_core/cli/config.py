@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +58,7 @@ def check(profile: str, settings: tuple[str, ...], json_: bool) -> None:
         tables, values = _extent(loaded)
         click.echo(f"ok: {tables} tables, {values} values")
     if problems:
-        sys.exit(ProfileError.exit_code)
+        click.get_current_context().exit(ProfileError.exit_code)
 
 
 def _checked(name: str, settings: Sequence[str]) -> tuple[Profile | None, Sequence[Problem]]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from attrs import frozen
 
+from atlas_core.cli.settings import Settings
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -79,6 +81,8 @@ class LazyGroup(click.Group):
         if found is None:
             from atlas_core.plugins import discover
 
+            # Commands are looked up before the options of the group are applied, and plugins may fail already.
+            ctx.ensure_object(Settings).apply()
             group = click.Group()
             discover().add_commands(group, reserved=self.lazy)
             found = ctx.meta[_META_KEY] = group.commands

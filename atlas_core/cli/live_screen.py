@@ -12,9 +12,12 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from attrs import define, field
+
 from atlas_core.cli.formats import number, price, signed, when
 from atlas_core.cli.tables import say
 from atlas_core.model.records import FundingBooked, PositionClosed, PositionOpened, Record, SignalDetected
+from atlas_core.report.trades import price_decimals
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -22,23 +25,38 @@ if TYPE_CHECKING:
 EVENT_LINES = 12
 
 
-def event_line(record: Record, setup_by_key: dict[str, str]) -> str | None:
-    """Return a line for a record that people follow a run by, or None."""
-    if isinstance(record, PositionOpened):
-        what = f"{record.side.value} {price(record.quantity.normalize())} @ {price(record.price)}"
-        return _line(record.ts, "ENTRY", record.symbol, f"{what}  {setup_by_key.get(record.signal_key, '')}", record)
-    if isinstance(record, PositionClosed):
-        multiple = f" ({number(record.r_multiple, 1, sign=True)} R)" if record.r_multiple is not None else ""
-        what = f"{record.rule} @ {price(record.exit_price)}  {signed(record.net)}{multiple}"
-        return _line(record.ts, "EXIT", record.symbol, what, record)
-    if isinstance(record, FundingBooked):
-        what = f"rate {number(float(record.rate) * 100, 4)} %  {signed(-record.amount)}"
-        return _line(record.ts, "FUNDING", record.symbol, what, record)
-    return None
+@define
+class EventTeller:
+    """Turns records into the lines that people follow a run by."""
+
+    _setup_by_key: dict[str, str] = field(factory=dict)
+    _decimals: dict[str, int] = field(factory=dict)
+
+    def line(self, record: Record) -> str | None:
+        """Return a line for an entry, an exit or funding; None for any other record, of which it learns."""
+        if isinstance(record, SignalDetected):
+            self._setup_by_key[record.key] = f"{record.pattern} {record.timeframe}"
+        for symbol, decimals in price_decimals([record]).items():
+            self._decimals[symbol] = max(decimals, self._decimals.get(symbol, 0))
+        return self._told(record)
+
+    def _told(self, record: Record) -> str | None:
+        if isinstance(record, PositionOpened):
+            digits = self._decimals.get(record.symbol)
+            quantity = price(record.quantity.normalize())
+            what = f"{record.side.value} {quantity} @ {price(record.price, digits)}"
+            return _line("ENTRY", record, f"{what}  {self._setup_by_key.get(record.signal_key, '')}")
+        if isinstance(record, PositionClosed):
+            multiple = f" ({number(record.r_multiple, 1, sign=True)} R)" if record.r_multiple is not None else ""
+            what = f"{record.rule} @ {price(record.exit_price, self._decimals.get(record.symbol))}"
+            return _line("EXIT", record, f"{what}  {signed(record.net)}{multiple}")
+        if isinstance(record, FundingBooked):
+            return _line("FUNDING", record, f"rate {number(float(record.rate) * 100, 4)} %  {signed(-record.amount)}")
+        return None
 
 
-def _line(ts: int, word: str, symbol: str, what: str, record: PositionOpened | PositionClosed | FundingBooked) -> str:
-    return f"  {when(ts)}  {word:<7} {symbol:<10} {what.rstrip()}  trade {record.trade_id}"
+def _line(word: str, record: PositionOpened | PositionClosed | FundingBooked, what: str) -> str:
+    return f"  {when(record.ts)}  {word:<7} {record.symbol:<10} {what.rstrip()}  trade {record.trade_id}"
 
 
 class LiveScreen(AbstractContextManager["LiveScreen"]):
@@ -50,7 +68,7 @@ class LiveScreen(AbstractContextManager["LiveScreen"]):
         self._with_events = with_events
         self._progress: Progress | None = _progress_bar() if with_bar and sys.stderr.isatty() else None
         self._task: TaskID | None = None
-        self._setup_by_key: dict[str, str] = {}
+        self._teller = EventTeller()
         self._lines = 0
 
     def __enter__(self) -> LiveScreen:
@@ -81,9 +99,7 @@ class LiveScreen(AbstractContextManager["LiveScreen"]):
                 self._tell(record)
 
     def _tell(self, record: Record) -> None:
-        if isinstance(record, SignalDetected):
-            self._setup_by_key[record.key] = f"{record.pattern} {record.timeframe}"
-        line = event_line(record, self._setup_by_key)
+        line = self._teller.line(record)
         if line is None:
             return
         self._lines += 1

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from atlas_core.report.trades import OpenRow, TradeRow
 
 TERMINAL_ROWS = 25
-NEEDS_DAYS = "from 30 days"
+RATIO_MINIMUM_RETURNS = 30
+NEEDS_DAYS = f"from {RATIO_MINIMUM_RETURNS} days"
 NO_LOSSES = "n/a (no losses)"
 
 TRADES = (
@@ -62,7 +63,7 @@ GROUPS = (
     Column("PF", numeric=True, drop=1),
     Column("R", numeric=True, drop=2),
 )
-REFUSALS = (Column("Outcome"), Column("By"), Column("Signals", numeric=True), Column("Most frequent reason", drop=1))
+REFUSALS = (Column("Outcome"), Column("By"), Column("Signals", numeric=True), Column("Such as", drop=1))
 
 
 def market_words(synthetic: bool, seed: int) -> str:
@@ -138,9 +139,9 @@ def figure_pairs(figures: KeyFigures) -> list[tuple[str, str]]:
         ("CAGR", percent(figures.cagr, sign=True) if figures.cagr is not None else NEEDS_DAYS),
         ("Max drawdown, daily", drawdown_text(figures.drawdown)),
         ("Max drawdown, closed trades", drawdown_text(figures.closed_drawdown)),
-        ("Sharpe", _ratio(figures.sharpe)),
-        ("Sortino", _ratio(figures.sortino)),
-        ("Calmar", _ratio(figures.calmar)),
+        ("Sharpe", _ratio(figures.sharpe, figures.returns)),
+        ("Sortino", _ratio(figures.sortino, figures.returns)),
+        ("Calmar", _ratio(figures.calmar, figures.returns)),
         ("Trades (long / short)", f"{trades.count} ({figures.long_trades} / {figures.short_trades})"),
         ("Win rate (won / lost / flat)", _win_rate(trades)),
         ("Profit factor", profit_factor(trades)),
@@ -162,7 +163,9 @@ def conditions_line(figures: KeyFigures) -> str:
     )
 
 
-def _ratio(value: float | None) -> str:
+def _ratio(value: float | None, returns: int) -> str:
+    if returns < RATIO_MINIMUM_RETURNS:
+        return NEEDS_DAYS
     return "n/a" if value is None else number(value)
 
 

@@ -124,16 +124,11 @@ class EntryDesk:
 
     def _passes_masks(self, signal: Signal, row: int, masks: list[tuple[str, GateMask]]) -> bool:
         for label, mask in masks:
-            value, threshold = _number(mask.value[row]), _number(mask.threshold)
-            reason = mask.reason if isinstance(mask.reason, str) else str(mask.reason[row])
-            if not mask.passed[row]:
-                self._verdict(signal.key, Outcome.REFUSED, label, reason, value, threshold)
+            answer = mask.answer(row)
+            if isinstance(answer, Refuse):
+                self._verdict(signal.key, Outcome.REFUSED, label, answer.reason, answer.value, answer.threshold)
                 return False
-            self.recorder.write(
-                GateAnswered(
-                    ts=self.recorder.now, key=signal.key, gate=label, answer="approve", value=value, threshold=threshold
-                )
-            )
+            self._approved(signal.key, label, answer)
         return True
 
     def _take_in(self, signal: Signal) -> None:
@@ -210,21 +205,24 @@ class EntryDesk:
             if isinstance(answer, Refuse):
                 self._verdict(signal.key, Outcome.REFUSED, label, answer.reason, answer.value, answer.threshold)
                 return None
-            scale = answer.factor if isinstance(answer, Scale) else None
-            factor *= scale or ONE
-            self.recorder.write(
-                GateAnswered(
-                    ts=self.recorder.now,
-                    key=signal.key,
-                    gate=label,
-                    answer="approve" if scale is None else "scale",
-                    reason=answer.reason,
-                    value=answer.value,
-                    threshold=answer.threshold,
-                    factor=scale,
-                )
-            )
+            self._approved(signal.key, label, answer)
+            factor *= answer.factor if isinstance(answer, Scale) else ONE
         return factor
+
+    def _approved(self, key: str, gate: str, answer: Approve | Scale) -> None:
+        factor = answer.factor if isinstance(answer, Scale) else None
+        self.recorder.write(
+            GateAnswered(
+                ts=self.recorder.now,
+                key=key,
+                gate=gate,
+                answer="approve" if factor is None else "scale",
+                reason=answer.reason,
+                value=answer.value,
+                threshold=answer.threshold,
+                factor=factor,
+            )
+        )
 
     def _ask(self, label: str, gate: Gate, signal: Signal) -> Approve | Refuse | Scale:
         answer = self.guard.call(
@@ -332,11 +330,6 @@ def _travel(signal: Signal) -> int:
 
 def _reaches(signal: Signal, price: Decimal, level: Decimal) -> bool:
     return (price - level) * signal.side.sign >= 0
-
-
-def _number(value: Any) -> float | None:
-    number = float(value)
-    return None if np.isnan(number) else number
 
 
 def _plain(inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -56,11 +56,11 @@ class ProtectionDesk:
         """Tell whether a position from this plan would get a stop, or has a waiver."""
         if self.waiver:
             return True
-        return self._merge(_expected(signal, plan, price, self.recorder.now)).stop is not None
+        return self._merge(self._expected(signal, plan, price)).stop is not None
 
     def expected_risk(self, signal: Signal, plan: OrderPlan, price: Decimal) -> tuple[RuledLevels, Decimal | None]:
         """Return the first levels of a position and the money between its entry and its stop."""
-        levels = self._merge(_expected(signal, plan, price, self.recorder.now))
+        levels = self._merge(self._expected(signal, plan, price))
         if levels.stop is None:
             return levels, None
         multiplier = self.state.instruments[plan.symbol].multiplier
@@ -137,6 +137,23 @@ class ProtectionDesk:
             merged = _nearest(merged, levels or Levels(), label, position.side)
         return merged
 
+    def _expected(self, signal: Signal, plan: OrderPlan, price: Decimal) -> Position:
+        """Return the position that a plan would lead to at `price`."""
+        return Position(
+            trade_id=0,
+            symbol=plan.symbol,
+            side=signal.side,
+            quantity=plan.quantity,
+            entry_price=price,
+            opened_at=self.recorder.now,
+            signal=signal,
+            leverage=plan.leverage,
+            highest=price,
+            lowest=price,
+            last_price=price,
+            multiplier=self.state.instruments[plan.symbol].multiplier,
+        )
+
     def _tightened(self, position: PositionTrack, levels: RuledLevels) -> RuledLevels:
         """Keep the present stop where the rules ask for a looser one or for none."""
         if position.stop is None:
@@ -196,19 +213,3 @@ def _price_of(track: OrderTrack) -> Decimal | None:
 
 def _leaves(track: OrderTrack) -> Decimal:
     return track.intent.quantity - track.cumulative_quantity
-
-
-def _expected(signal: Signal, plan: OrderPlan, price: Decimal, now: int) -> Position:
-    return Position(
-        trade_id=0,
-        symbol=plan.symbol,
-        side=signal.side,
-        quantity=plan.quantity,
-        entry_price=price,
-        opened_at=now,
-        signal=signal,
-        leverage=plan.leverage,
-        highest=price,
-        lowest=price,
-        last_price=price,
-    )

@@ -37,7 +37,10 @@ def check(rows: Iterable[tuple[int, int, bytes, int, bytes, bytes, bytes]]) -> I
     for seq, ts, kind, version, subject, payload, stored in rows:
         if seq != expected_seq:
             raise JournalCorrupt(f"event {expected_seq}: expected it next in the journal, was event {seq}")
-        facts = b"\x1f".join((b"%d" % seq, b"%d" % ts, kind, b"%d" % version, subject, payload))
+        try:
+            facts = b"\x1f".join((b"%d" % seq, b"%d" % ts, kind, b"%d" % version, subject, payload))
+        except TypeError:
+            raise JournalCorrupt(f"event {seq}: expected numbers and texts, was {(ts, kind, version)}") from None
         previous = hashlib.sha256(previous + facts).digest()
         if previous != stored:
             was = stored.hex()[:16] if isinstance(stored, bytes) else repr(stored)

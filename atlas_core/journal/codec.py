@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from enum import StrEnum
 from operator import attrgetter
 from typing import Any, get_type_hints
 
@@ -128,6 +129,7 @@ def _strict_converter() -> Converter:
     converter = Converter(forbid_extra_keys=True, detailed_validation=False)
     for scalar in (bool, int, float, str):
         converter.register_structure_hook(scalar, _exactly(scalar))
+    converter.register_structure_hook(StrEnum, _choice)  # else the hook of `str` takes it and gives back plain text
     converter.register_structure_hook(Decimal, _decimal)
     return converter
 
@@ -139,6 +141,10 @@ def _exactly(scalar: type) -> Callable[[Any, Any], Any]:
         return value
 
     return structure
+
+
+def _choice(value: Any, choices: type[StrEnum]) -> StrEnum:
+    return choices(value)
 
 
 def _decimal(value: Any, _: Any) -> Decimal:

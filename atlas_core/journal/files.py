@@ -118,12 +118,14 @@ def faults_of(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _in_words(error, path) from error
+    except UnicodeDecodeError as error:  # SQLite quotes damaged text in its message
+        raise _damaged(path, error) from error
 
 
 def _in_words(error: sqlite3.Error, path: Path) -> JournalError:
     name = getattr(error, "sqlite_errorname", None) or ""
-    if name.startswith("SQLITE_CORRUPT"):
-        return JournalCorrupt(f"{path} is damaged or cut off: {error}; restore it from a backup")
+    if name.startswith("SQLITE_CORRUPT") or "Could not decode to UTF-8" in str(error):
+        return _damaged(path, error)
     if name == "SQLITE_NOTADB":
         return JournalError(f"expected a journal at {path}, was not a SQLite file")
     if name == "SQLITE_FULL":
@@ -131,3 +133,7 @@ def _in_words(error: sqlite3.Error, path: Path) -> JournalError:
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return JournalError(f"{path} is locked by another program; close that program and try again")
     return JournalError(f"{path}: {error}{f' ({name})' if name else ''}")
+
+
+def _damaged(path: Path, error: Exception) -> JournalCorrupt:
+    return JournalCorrupt(f"{path} is damaged or cut off: {error}; restore it from a backup")

@@ -37,8 +37,8 @@ def migrate(
 ) -> None:
     """Apply the steps that the file lacks, then rebuild its projections.
 
-    Each step is one transaction together with the version it reaches; `rebuild` belongs to the last one. A file that
-    holds events is copied first, to a file named after its version. Raises JournalTooNew for a newer file and
+    Each step is one transaction together with the version it reaches; `rebuild` belongs to the last one. An older
+    file is copied first, to a file named after its version. Raises JournalTooNew for a newer file and
     JournalError, leaving the last version reached intact, when a step fails.
     """
     version, current = version_of(connection), steps[-1].version

@@ -118,13 +118,13 @@ class JournalReader:
         return dict(self._all("SELECT key, value FROM meta ORDER BY key"))
 
     def verify(self, *, projections: bool = False) -> None:
-        """Check the file, the numbering and the hash chain, and on request the projections against the events.
+        """Check file, numbering and hash chain, and on request all indexes and the projections against the events.
 
         Raises JournalCorrupt with the first event or row that is wrong, what was expected and what it was. A cut-off
         end leaves a shorter, whole chain: compare `digest()` with one kept elsewhere to notice it.
         """
         with self._snapshot():
-            verification.verify_file(self._connection, self.path)
+            verification.verify_file(self._connection, self.path, indexes=projections)
             verification.verify_chain(self._connection)
             if projections:
                 verification.verify_projections(self._connection, self._codec)
@@ -138,10 +138,10 @@ class JournalReader:
 
     def run(self) -> RunRow:
         """Return what the run was and how it ended; raises NotFound when none was started."""
-        rows = self._all(tables.RUN.read_sql)
+        rows = self._typed(RunRow, [row[1:] for row in self._all(tables.RUN.read_sql)])
         if not rows:
             raise NotFound(f"{self.path} holds no run yet")
-        return RunRow(*rows[0][1:])
+        return rows[0]
 
     def signals(
         self, *, outcome: Outcome | None = None, by: str | None = None, symbol: str | None = None
@@ -153,7 +153,7 @@ class JournalReader:
     def signal(self, key: str) -> SignalRow:
         """Return the signal with this key or the only one whose key begins so; raises NotFound."""
         condition = f"{tables.SIGNAL.read_sql} WHERE key >= ? AND key < ? ORDER BY key LIMIT 3"
-        rows = [SignalRow(*row) for row in self._all(condition, (key, key + _AFTER_ANY_TEXT))]
+        rows = self._typed(SignalRow, self._all(condition, (key, key + _AFTER_ANY_TEXT)))
         if not rows:
             raise NotFound(f"there is no signal {key!r} among the {self.signal_count()} of {self.path}")
         if len(rows) > 1 and rows[0].key != key:
@@ -171,7 +171,7 @@ class JournalReader:
             "SELECT outcome, verdict_by, count(*) FROM signal WHERE outcome IS NOT NULL GROUP BY outcome, verdict_by "
             "ORDER BY count(*) DESC, outcome, verdict_by"
         )
-        return tuple(VerdictCount(*row) for row in rows)
+        return self._typed(VerdictCount, rows)
 
     def trades(self, *, state: str | None = None, symbol: str | None = None) -> tuple[TradeRow, ...]:
         """Return trades by number, all or the `open` or `closed` ones, of all symbols or one."""
@@ -198,7 +198,7 @@ class JournalReader:
         """Return the orders of a trade (its number) or a signal (its key) in the order of their intention."""
         key = self.trade(owner).signal_key if isinstance(owner, int) else owner
         rows = self._all(f'{_ORDER_SQL} WHERE "order".signal_key = ? ORDER BY "order".seq', (key,))
-        return tuple(OrderRow(*row) for row in rows)
+        return self._typed(OrderRow, rows)
 
     def fills_of(self, client_order_id: str) -> tuple[FillRow, ...]:
         """Return the fills of one order in the order of their booking."""
@@ -220,18 +220,17 @@ class JournalReader:
         given = {column: value for column, value in where.items() if value is not None}
         condition = " AND ".join(f'"{column}" = ?' for column in given)
         sql = f'{table.read_sql}{f" WHERE {condition}" if given else ""} ORDER BY "{order}"'
-        return tuple(row_type(*row) for row in self._all(sql, tuple(given.values())))
+        return self._typed(row_type, self._all(sql, tuple(given.values())))
+
+    def _typed(self, row_type: type[AnyRow], rows: list[Any]) -> tuple[AnyRow, ...]:
+        try:
+            return tuple(row_type(*row) for row in rows)
+        except (ValueError, TypeError, ArithmeticError) as error:
+            raise JournalCorrupt(f"{self.path}: expected rows of {row_type.__name__}: {error}; verify it") from error
 
     def _all(self, sql: str, values: tuple[object, ...] = ()) -> list[Any]:
         with faults_of(self.path):
-            try:
-                return self._connection.execute(sql, values).fetchall()
-            except sqlite3.OperationalError as error:
-                if "decode to UTF-8" in str(error):
-                    raise JournalCorrupt(
-                        f"{self.path}: expected text, was none: {error}; verify tells where"
-                    ) from error
-                raise
+            return self._connection.execute(sql, values).fetchall()
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:

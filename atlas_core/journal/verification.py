@@ -17,9 +17,10 @@ from atlas_core.journal.tables import TABLES
 _CHUNK = 10_000
 
 
-def verify_file(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise JournalCorrupt when SQLite finds the file damaged."""
-    found = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
+def verify_file(connection: sqlite3.Connection, path: Path, *, indexes: bool) -> None:
+    """Raise JournalCorrupt when SQLite finds the file damaged; `indexes` are compared with their tables on request."""
+    check_name = "integrity_check" if indexes else "quick_check"
+    found = [str(row[0]) for row in connection.execute(f"PRAGMA {check_name}(3)")]
     if found != ["ok"]:
         raise JournalCorrupt(f"{path} is damaged: {'; '.join(found)}; restore it from a backup")
 

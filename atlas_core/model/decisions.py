@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
@@ -62,15 +63,26 @@ GateAnswer = Approve | Refuse | Scale
 
 @frozen(eq=False)
 class GateMask:
-    """A stateless gate's answer for a whole signal table: which rows pass, each row's value, one threshold.
+    """A stateless gate's answer for a whole signal table: which rows pass, and the value and threshold of each row.
 
-    `reason` is either one text or an array of one text a row.
+    `threshold` and `reason` are either one for all rows or an array of one a row; NaN means that there is no number.
     """
 
     passed: NDArray[np.bool_]
     value: NDArray[np.float64]
-    threshold: float
+    threshold: float | NDArray[np.float64]
     reason: str | NDArray[np.str_]
+
+    def answer(self, row: int) -> Approve | Refuse:
+        """Return the answer for one row."""
+        threshold = self.threshold if isinstance(self.threshold, float) else float(self.threshold[row])
+        reason = self.reason if isinstance(self.reason, str) else str(self.reason[row])
+        answer = Approve if self.passed[row] else Refuse
+        return answer(reason, _number(float(self.value[row])), _number(threshold))
+
+
+def _number(value: float) -> float | None:
+    return None if isnan(value) else value
 
 
 @frozen(kw_only=True)

@@ -21,7 +21,10 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 @frozen(kw_only=True)
 class Problem:
-    """One thing that is wrong: where it stands, what was expected, what it was, and maybe what was meant."""
+    """One thing that is wrong: where it stands, what was expected, what it was, and maybe what to do.
+
+    `suggestion` is the last clause of the sentence, such as `did you mean max_positions?`.
+    """
 
     message: str
     table: str = ""
@@ -33,7 +36,7 @@ class Problem:
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
         head = " ".join(part for part in (place, self.table and f"[{self.table}]", self.key) if part)
-        tail = f"; did you mean {self.suggestion}?" if self.suggestion else ""
+        tail = f"; {self.suggestion}" if self.suggestion else ""
         return f"{head}: {self.message}{tail}" if head else f"{self.message}{tail}"
 
 
@@ -83,6 +86,11 @@ def closest(word: str, known: Iterable[str]) -> str:
     return by_folded[found[0]] if found else ""
 
 
+def did_you_mean(word: str) -> str:
+    """Return the suggestion of a word, or nothing for no word."""
+    return f"did you mean {word}?" if word else ""
+
+
 def _number(value: Decimal | float) -> str:
     text = str(value)
     named = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}
@@ -93,6 +101,11 @@ def _quoted(value: object) -> str:
     return json.dumps(str(value), ensure_ascii=False)
 
 
+def _table(value: Mapping[Any, Any]) -> str:
+    inside = ", ".join(f"{key_text(str(key))} = {written(item)}" for key, item in value.items())
+    return f"{{ {inside} }}" if inside else "{}"
+
+
 # The first type that fits decides: true is also a whole number, a member of a StrEnum is also a text.
 _WRITTEN: tuple[tuple[type[Any] | tuple[type[Any], ...], Callable[[Any], str]], ...] = (
     (bool, lambda value: "true" if value else "false"),
@@ -100,15 +113,10 @@ _WRITTEN: tuple[tuple[type[Any] | tuple[type[Any], ...], Callable[[Any], str]], 
     ((Decimal, float), _number),
     ((str, Path), _quoted),
     ((date, time), lambda value: str(value.isoformat())),
-    (Mapping, lambda value: _table(value)),
+    (Mapping, _table),
     ((list, tuple), lambda value: f"[{', '.join(map(written, value))}]"),
     (type(None), lambda _: "none"),
 )
-
-
-def _table(value: Mapping[Any, Any]) -> str:
-    inside = ", ".join(f"{key_text(str(key))} = {written(item)}" for key, item in value.items())
-    return f"{{ {inside} }}" if inside else "{}"
 
 
 def written(value: Any) -> str:

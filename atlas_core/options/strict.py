@@ -28,7 +28,7 @@ from cattrs.gen import make_dict_structure_fn
 from atlas_core.model.timeframe import Timeframe, parse_timeframe
 from atlas_core.options.checks import ItemError
 from atlas_core.options.moment import Moment, read_moment
-from atlas_core.options.problems import Address, KeyPath, Problem, closest, shown
+from atlas_core.options.problems import Address, KeyPath, Problem, closest, did_you_mean, shown
 from atlas_core.options.secret import Secret, read_secret
 from atlas_core.options.typenames import (
     choices_of,
@@ -47,7 +47,7 @@ LARGEST_EXPONENT = 30
 
 
 class _NotAChoice(ValueError):
-    """A text that is not one of the choices, with the one that was maybe meant."""
+    """A text that is not one of the choices, with a suggestion."""
 
     def __init__(self, message: str, suggestion: str) -> None:
         super().__init__(message)
@@ -119,7 +119,7 @@ def _read_choice(value: Any, type_: Any) -> Any:
         if type(value) is type(written_value) and value == written_value:
             return choice
     near = closest(value, map(str, by_written)) if isinstance(value, str) else ""
-    raise _NotAChoice(f"expected {expected_text(type_)}, was {shown(value)}", near and shown(near))
+    raise _NotAChoice(f"expected {expected_text(type_)}, was {shown(value)}", did_you_mean(near and shown(near)))
 
 
 _SCALARS: Mapping[Any, Read] = {
@@ -251,7 +251,7 @@ def _unknown(error: ForbiddenExtraKeysError, path: KeyPath, where: Address) -> I
     for key in sorted(error.extra_fields):
         near = closest(key, known)
         message = "unknown key" if near else f"unknown key, expected {_one_of_keys(known)}"
-        yield where.problem((*path, key), message, near)
+        yield where.problem((*path, key), message, did_you_mean(near))
 
 
 def _one_of_keys(known: list[str]) -> str:

@@ -137,7 +137,10 @@ def _needed_secrets(document: Document) -> frozenset[str]:
 
 def _in_order(problems: Sequence[Problem]) -> list[Problem]:
     files = list(dict.fromkeys(problem.file for problem in problems))
-    return sorted(dict.fromkeys(problems), key=lambda p: (files.index(p.file), p.line or 0, p.table, p.key))
+    return sorted(
+        dict.fromkeys(problems),
+        key=lambda p: (p.file == COMMAND_LINE, files.index(p.file), p.line or 0, p.table, p.key),
+    )
 
 
 def _read(reader: Reader, path: Path) -> Profile | None:

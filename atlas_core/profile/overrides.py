@@ -8,7 +8,7 @@ from typing import Any
 
 import tomli
 
-from atlas_core.options.problems import KeyPath, Problem, closest
+from atlas_core.options.problems import KeyPath, Problem, closest, did_you_mean
 from atlas_core.profile.document import COMMAND_LINE, Document, Place, read_number, replace_places
 from atlas_core.profile.labels import labels_of
 
@@ -34,7 +34,7 @@ def _entry(entries: list[Any], rest: str) -> tuple[int, str] | None:
 
 
 def _problem(key: str, message: str, suggestion: str = "") -> Problem:
-    return Problem(message=message, key=key, file=COMMAND_LINE, suggestion=suggestion)
+    return Problem(message=message, key=key, file=COMMAND_LINE, suggestion=did_you_mean(suggestion))
 
 
 def _apply(document: Document, key: str, text: str) -> Problem | None:

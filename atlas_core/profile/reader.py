@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 from atlas_core.contracts import Capability, Kind
 from atlas_core.errors import PluginError
 from atlas_core.options import Address, Problem, closest, structure, written
-from atlas_core.options.problems import KeyPath, shown
+from atlas_core.options.problems import KeyPath, did_you_mean, shown
 from atlas_core.profile.document import Document
 from atlas_core.profile.labels import labels_of
 from atlas_core.profile.model import ComponentSource, Selection
@@ -169,7 +169,7 @@ class Reader:
                 near = closest(name, known)
                 message = "unknown table" if near else f"unknown table, expected one of {', '.join(known)}"
                 where = self.document.address((name,), name, self.file)
-                self.problems.append(where.problem((), message, near and f"[{near}]"))
+                self.problems.append(where.problem((), message, did_you_mean(near and f"[{near}]")))
 
 
 def _form(value: Any, name: str = "") -> str:

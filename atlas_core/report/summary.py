@@ -199,5 +199,5 @@ def honesty(figures: KeyFigures, trades: Sequence[TradeRow]) -> tuple[str, ...]:
     if unclear:
         notes.append(f"{unclear} trades were decided inside one bar, against us where the order of prices was unknown")
     if figures.days < metrics.CAGR_MINIMUM_DAYS:
-        notes.append(f"{figures.days:.1f} days: CAGR and Calmar are shown from {metrics.CAGR_MINIMUM_DAYS} days")
+        notes.append(f"{figures.days:.1f} days: figures per year are shown from {metrics.CAGR_MINIMUM_DAYS} days")
     return tuple(notes)

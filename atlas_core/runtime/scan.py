@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-import numpy as np
 from attrs import frozen
 
 from atlas_core.compose import OpenSystem, System, opened
 from atlas_core.contracts import MaskingGate
 from atlas_core.loading import LoadedMarket, find_signals, load
-from atlas_core.model.signals import Signal, SignalTable
+from atlas_core.model.decisions import Refuse
+from atlas_core.model.signals import EntryKind, Signal, SignalTable
 
 
 @frozen(kw_only=True)
@@ -54,16 +54,21 @@ def _rows(live: OpenSystem, label: str, table: SignalTable) -> list[ScanRow]:
     masks = [(name, gate.mask(table)) for name, gate in live.system.parts.gates if isinstance(gate, MaskingGate)]
     rows = []
     for row, signal in enumerate(signals):
-        refusal = next(((name, mask) for name, mask in masks if not mask.passed[row]), None)
-        if refusal is None:
-            rows.append(ScanRow(signal=signal, decision="enter" if signal.entry == "market" else "arm"))
-            continue
-        name, mask = refusal
-        reason = mask.reason if isinstance(mask.reason, str) else str(mask.reason[row])
-        value = None if np.isnan(mask.value[row]) else float(mask.value[row])
-        rows.append(
-            ScanRow(
-                signal=signal, decision="refuse", by=name, reason=reason, value=value, threshold=float(mask.threshold)
-            )
-        )
+        answers = ((name, mask.answer(row)) for name, mask in masks)
+        by, answer = next(((name, answer) for name, answer in answers if isinstance(answer, Refuse)), ("", None))
+        if answer is None:
+            rows.append(ScanRow(signal=signal, decision="enter" if signal.entry is EntryKind.MARKET else "arm"))
+        else:
+            rows.append(_refused(signal, by, answer))
     return rows
+
+
+def _refused(signal: Signal, by: str, answer: Refuse) -> ScanRow:
+    return ScanRow(
+        signal=signal,
+        decision="refuse",
+        by=by,
+        reason=answer.reason,
+        value=answer.value,
+        threshold=answer.threshold,
+    )

@@ -58,9 +58,9 @@ class _Promise:
 
 
 class QualityGate(MaskingGate):
-    """Refuses signals whose target is too near, of the trigger or against the distance to the stop.
+    """Refuses signals whose target is too near, in percent of the trigger or against the distance to the stop.
 
-    The value of an answer is how much of its minimum the worse of the two measures reaches, the threshold is 1.
+    Value and threshold of an answer are those of the measure that failed, else the reward:risk.
     """
 
     def __init__(self, options: QualityOptions) -> None:
@@ -75,40 +75,34 @@ class QualityGate(MaskingGate):
     def review(self, signal: Signal, portfolio: Portfolio, market: MarketNow) -> GateAnswer:  # noqa: ARG002
         """Judge one signal as `mask` judges its row."""
         levels = (np.array([np.nan if price is None else float(price)]) for price in _levels(signal))
-        answer = self._judge(_promise(np.array([signal.side.sign]), *levels))
-        value = None if np.isnan(answer.value[0]) else float(answer.value[0])
-        if answer.passed[0]:
-            return Approve("", value, answer.threshold)
-        return Refuse(str(answer.reason[0]), value, answer.threshold)
+        return self._judge(_promise(np.array([signal.side.sign]), *levels)).answer(0)
 
     def _judge(self, promise: _Promise) -> GateMask:
-        share = np.full(len(promise.has_target), np.inf)
-        for measure, minimum in self._measures(promise):
-            if minimum > 0:
-                share = np.minimum(share, measure / minimum)
-        passed = np.where(promise.has_target, share >= 1 - ROUNDING, not self._require_target)
-        reasons = ["" if passed[row] else self._reason(promise, row) for row in range(len(passed))]
-        value = np.where(np.isfinite(share), share, np.nan)
-        return GateMask(passed, value, 1.0, np.array(reasons, dtype=np.str_))
+        is_far = _reaches(promise.magnitude_pct, self._minimum_magnitude_pct)
+        is_worth = _reaches(promise.reward_to_risk, self._minimum_reward_to_risk)
+        passed = np.where(promise.has_target, is_far & is_worth, not self._require_target)
+        value = np.where(is_far, promise.reward_to_risk, promise.magnitude_pct)
+        minimum = np.where(is_far, self._minimum_reward_to_risk, self._minimum_magnitude_pct)
+        threshold = np.where(promise.has_target, minimum, np.nan)
+        reasons = [self._reason(promise, row, bool(is_far[row]), bool(passed[row])) for row in range(len(passed))]
+        return GateMask(passed, value, threshold, np.array(reasons, dtype=np.str_))
 
-    def _measures(self, promise: _Promise) -> tuple[tuple[NDArray[np.float64], float], ...]:
-        return (
-            (promise.magnitude_pct, self._minimum_magnitude_pct),
-            (promise.reward_to_risk, self._minimum_reward_to_risk),
-        )
-
-    def _reason(self, promise: _Promise, row: int) -> str:
+    def _reason(self, promise: _Promise, row: int, is_far: bool, passed: bool) -> str:
         if not promise.has_target[row]:
             return "no target"
-        magnitude, asked = promise.magnitude_pct[row], self._minimum_magnitude_pct
-        if np.isnan(magnitude):
+        if passed:
+            return "reward:risk"
+        if np.isnan(promise.magnitude_pct[row]):
             return "no trigger price to measure from"
-        if asked > 0 and magnitude / asked < 1 - ROUNDING:
-            return f"magnitude {magnitude:.2f} % of the trigger, below the minimum of {asked:g} %"
-        ratio = promise.reward_to_risk[row]
-        if np.isnan(ratio):
+        if not is_far:
+            return "magnitude in % of the trigger is too small"
+        if np.isnan(promise.reward_to_risk[row]):
             return "no stop on the losing side of the trigger"
-        return f"reward:risk {ratio:.2f}, below the minimum of {self._minimum_reward_to_risk:g}"
+        return "reward:risk is too small"
+
+
+def _reaches(measure: NDArray[np.float64], minimum: float) -> NDArray[np.bool_]:
+    return (measure >= minimum * (1 - ROUNDING)) | (minimum == 0)
 
 
 def _levels(signal: Signal) -> tuple[Decimal | None, ...]:

@@ -17,9 +17,9 @@ LAYERS = {
     1: "contracts components hookspecs options runs",
     2: "plugins profile",
     3: "engine simulation journal marketdata",
-    4: "compose control report runstore tape watching",
+    4: "compose report runstore tape watching",
     5: "loading trading backtest runtime",
-    6: "cli testing scaffold __main__",
+    6: "cli testing __main__",
 }
 LAYER_OF = {f"atlas_core.{name}": layer for layer, names in LAYERS.items() for name in names.split()}
 
@@ -68,6 +68,14 @@ def test_the_test_reads_the_project() -> None:
 
 def test_every_module_of_the_kernel_has_a_layer() -> None:
     assert sorted({component(module.name) for module in INNER} - set(LAYER_OF)) == []
+
+
+def test_every_layer_is_inhabited_and_documented() -> None:
+    assert sorted(set(LAYER_OF) - {component(module.name) for module in INNER}) == []
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d) \| ([^|]+) \|", page, re.MULTILINE)
+    documented = {int(layer): set(re.findall(r"`(\w+)`", names)) for layer, names in rows}
+    assert documented == {layer: set(names.split()) - {"__main__"} for layer, names in LAYERS.items()}
 
 
 def test_no_layer_imports_an_upper_one() -> None:

@@ -34,7 +34,7 @@ Output = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(autouse=True)
-def own_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_third_party_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ATLAS_PLUGINS", "")
 
 
@@ -214,6 +214,11 @@ def test_help_lists_all_commands_and_documents_all_exit_codes(capsys: Output) ->
         assert f"{code} {meaning}" in out
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_of_the_table_exists(name: str) -> None:
+    assert COMMANDS[name].load().name == name
+
+
 def test_version_is_printed(capsys: Output) -> None:
     assert run_command_line(["--version"]) == 0
     assert capsys.readouterr().out == f"atlas, version {__version__}\n"
@@ -278,9 +283,11 @@ def test_a_plugin_adds_a_command_but_cannot_take_a_name_of_atlas(capsys: Output)
     assert run_command_line(["greet"]) == 0
     assert capsys.readouterr().out == "hello\n"
     assert run_command_line(["--help"]) == 0
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
     assert "greet  Greet people." in out
     assert "Steal" not in out
+    assert err.endswith("plugin goodone (dist-goodone 1.5): its command 'plugins' is left out, the name is taken\n")
+    assert err.count("\n") == 1
     assert run_command_line(["plugins", "list", "--json"]) == 0
     assert "stolen" not in capsys.readouterr().out
 

@@ -39,9 +39,7 @@ def test_the_kinds_are_distinct() -> None:
 
 def test_the_payload_is_compact_and_in_the_order_of_the_class() -> None:
     (stored,) = CODEC.encode([verdict("sig-1", 5, reason='so "far"')])
-    payload = (
-        '{"key":"sig-1","outcome":"refused","by":"quality","reason":"so \\"far\\"","value":1.2,"threshold":1.5}'
-    )
+    payload = '{"key":"sig-1","outcome":"refused","by":"quality","reason":"so \\"far\\"","value":1.2,"threshold":1.5}'
     assert stored == (5, "verdict_reached", 1, "sig-1", payload)
 
 

@@ -188,7 +188,10 @@ def test_an_address_gives_the_line_of_the_nearest_thing_that_has_one() -> None:
 
 def test_a_problem_leaves_out_what_it_does_not_know() -> None:
     assert str(Problem(message="wrong")) == "wrong"
-    assert str(Problem(message="wrong", file="a.toml", suggestion="right")) == "a.toml: wrong; did you mean right?"
+    assert (
+        str(Problem(message="wrong", file="a.toml", suggestion="did you mean right?"))
+        == "a.toml: wrong; did you mean right?"
+    )
 
 
 @pytest.mark.parametrize(

@@ -85,11 +85,11 @@ def test_quality_is_a_gate_that_masks_whole_tables() -> None:
     [
         (signal_of(stop=99), "no target"),
         (signal_of(trigger=None, stop=99, target=102), "no trigger price to measure from"),
-        (signal_of(stop="99.9", target="100.4"), "magnitude 0.40 % of the trigger, below the minimum of 0.5 %"),
-        (signal_of(stop=98, target=101), "reward:risk 0.50, below the minimum of 1"),
+        (signal_of(stop="99.9", target="100.4"), "magnitude in % of the trigger is too small"),
+        (signal_of(stop=98, target=101), "reward:risk is too small"),
         (signal_of(target=101), "no stop on the losing side of the trigger"),
         (signal_of(stop=101, target=102), "no stop on the losing side of the trigger"),
-        (signal_of(Side.SHORT, stop=101, target=102), "magnitude -2.00 % of the trigger, below the minimum of 0.5 %"),
+        (signal_of(Side.SHORT, stop=101, target=102), "magnitude in % of the trigger is too small"),
     ],
 )
 def test_a_refusal_names_the_measure_that_failed_and_its_minimum(signal: Signal, said: str) -> None:
@@ -98,24 +98,25 @@ def test_a_refusal_names_the_measure_that_failed_and_its_minimum(signal: Signal,
     assert answer.reason == said
 
 
-def test_the_value_is_the_share_of_its_minimum_that_the_worse_measure_reaches() -> None:
-    answer = reviewed(quality(), signal_of(stop=96, target=101))
-    assert isinstance(answer, Refuse)
-    assert (answer.value, answer.threshold) == (0.25, 1.0)
+def test_value_and_threshold_are_those_of_the_measure_that_failed() -> None:
+    near = reviewed(quality(), signal_of(stop="99.8", target="100.4"))
+    assert (round(near.value or 0, 9), near.threshold) == (0.4, 0.5)
+    poor = reviewed(quality(), signal_of(stop=96, target=101))
+    assert (poor.value, poor.threshold) == (0.25, 1.0)
 
 
 @pytest.mark.parametrize("side", Side)
 def test_a_measure_that_just_reaches_its_minimum_passes(side: Side) -> None:
     signal = signal_of(side, stop=100 - side.sign, target=str(100 + side.sign))
-    assert reviewed(quality("1", "1"), signal) == Approve("", 1.0, 1.0)
+    assert reviewed(quality("1", "1"), signal) == Approve("reward:risk", 1.0, 1.0)
 
 
 def test_a_missing_target_passes_where_none_is_required() -> None:
-    assert reviewed(quality(require_target=False), signal_of()) == Approve("", None, 1.0)
+    assert reviewed(quality(require_target=False), signal_of()) == Approve("no target", None, None)
 
 
 def test_a_minimum_of_zero_asks_nothing() -> None:
-    assert reviewed(quality("0", "0"), signal_of(trigger=None, target=101)) == Approve("", None, 1.0)
+    assert isinstance(reviewed(quality("0", "0"), signal_of(trigger=None, target=101)), Approve)
 
 
 LEVEL = st.one_of(st.just(nan), st.integers(-30, 30).map(lambda ticks: (1000 + ticks) / 10))
@@ -153,5 +154,6 @@ def test_mask_and_review_agree_on_every_row(gate: QualityGate, rows: list[Any]) 
         answer = reviewed(gate, table.signal(row, "test", "test", INSTRUMENT))
         assert isinstance(answer, Approve) == bool(mask.passed[row])
         assert answer.reason == mask.reason[row]
-        assert answer.threshold == mask.threshold
         assert (nan if answer.value is None else answer.value) == pytest.approx(mask.value[row], nan_ok=True)
+        expected = np.broadcast_to(mask.threshold, len(table))[row]
+        assert (nan if answer.threshold is None else answer.threshold) == pytest.approx(expected, nan_ok=True)
