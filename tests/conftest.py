@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -24,21 +23,24 @@ def _is_loopback(address: object) -> bool:
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refuse every connection that does not stay on this machine."""
-    connect = socket.socket.connect
+    """Refuse everything that would leave this machine."""
+    for name in ("connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
 
-    def guarded(self: socket.socket, address: Any) -> None:
-        if not _is_loopback(address):
-            raise AssertionError(f"a test tried to connect to {address!r}")
-        connect(self, address)
 
-    monkeypatch.setattr(socket.socket, "connect", guarded)
+def _guarded(real: Any) -> Any:
+    def call(self: socket.socket, *arguments: Any) -> Any:
+        if not _is_loopback(arguments[-1]):
+            raise AssertionError(f"a test tried to connect to {arguments[-1]!r}")
+        return real(self, *arguments)
+
+    return call
 
 
 @pytest.fixture(autouse=True)
-def own_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def own_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give every test its own, empty place for runs."""
     home = tmp_path_factory.mktemp("atlas-home")
     monkeypatch.setenv("ATLAS_HOME", str(home))
     monkeypatch.setenv("NO_COLOR", "1")
-    yield home
+    return home

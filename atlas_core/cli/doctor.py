@@ -17,7 +17,7 @@ from attrs import frozen
 from atlas_core import __version__
 from atlas_core.cli.completion import complete_profile
 from atlas_core.cli.kept import store_of
-from atlas_core.cli.tables import print_json, say
+from atlas_core.cli.tables import print_json, say, say_wrapped
 from atlas_core.errors import AtlasError, NotFound, ProfileError
 from atlas_core.runs import RunInfo
 from atlas_core.runstore import JOURNAL_NAME, RunStore
@@ -135,7 +135,7 @@ def check_sqlite() -> Iterator[Finding]:
     if sqlite3.sqlite_version_info < first:
         yield Finding("SQLite", FAIL, f"expected 3.7 or newer, was {version}", "use a newer Python")
     elif sqlite3.sqlite_version_info <= last:
-        yield Finding("SQLite", NOTE, f"{version} loses data when several writers share a WAL file; a journal has one")
+        yield Finding("SQLite", NOTE, f"{version} has the WAL-reset bug, which needs two writers; a journal has one")
     else:
         yield Finding("SQLite", OK, version)
 
@@ -240,9 +240,9 @@ def _print(findings: list[Finding], profile: str | None) -> None:
     for finding in findings:
         area = finding.area if finding.area != last else ""
         last = finding.area
-        say(f"{area:<10}{finding.level:<6}{finding.text}")
+        say_wrapped(f"{area:<10}{finding.level:<6}{finding.text}", indent=16)
         if finding.fix:
-            say(f"{'':<16}fix: {finding.fix}")
+            say_wrapped(f"{'':<16}fix: {finding.fix}", indent=21)
     counts = [(level, sum(finding.level == level for finding in findings)) for level in (FAIL, WARN)]
     say()
     say(f"{_count(counts[0][1], 'problem')}, {_count(counts[1][1], 'warning')}")

@@ -8,7 +8,7 @@ import click
 
 from atlas_core.cli.formats import NOTHING, compact, number, price
 from atlas_core.cli.kept import KeptRun, complete_run, open_run
-from atlas_core.cli.tables import Column, print_json, print_table, say, signed, when
+from atlas_core.cli.tables import Column, print_json, print_table, say, say_parts, say_wrapped, signed, when
 
 if TYPE_CHECKING:
     from atlas_core.model.records import RunStarted, SignalDetected
@@ -16,15 +16,7 @@ if TYPE_CHECKING:
     from atlas_core.report.trace import Step, Trace, WhyNot
 
 MOST_EXAMPLES = 20
-STEPS = (
-    Column("Time", numeric=True),
-    Column("Stage"),
-    Column("Who"),
-    Column("What"),
-    Column("Value", numeric=True),
-    Column("Threshold", numeric=True),
-    Column("Answer"),
-)
+STEPS = (Column("Time", numeric=True), Column("Stage"), Column("What"), Column("Answer"))
 REASONS = (Column("Outcome"), Column("By"), Column("Signals", numeric=True))
 EXAMPLES = (
     Column("Signal"),
@@ -123,11 +115,11 @@ def _show(kept: KeptRun, trace: Trace, as_json: bool) -> None:
         print_json(_trace_facts(trace) | _run_facts(kept))
         return
     _print_header(kept)
-    say(trace_line(trace))
+    say_parts(trace_line(trace))
     say()
     print_table("", STEPS, step_rows(trace.steps))
     say()
-    say(conclusion(trace))
+    say_wrapped(conclusion(trace), indent=2)
     say(f"Signal {trace.signal.key}")
 
 
@@ -169,9 +161,18 @@ def step_rows(steps: tuple[Step, ...]) -> list[list[str]]:
     for step in steps:
         stamp = when(step.ts) if step.ts != last else ""
         last = step.ts
-        value, threshold = ("" if x is None else compact(x) for x in (step.value, step.threshold))
-        rows.append([stamp, step.stage, step.who, step.what, value, threshold, step.verdict])
+        rows.append([stamp, step.stage, step_text(step), step.verdict])
     return rows
+
+
+def step_text(step: Step) -> str:
+    """Return who said what, with the numbers that were compared."""
+    parts = [step.what] if step.what else []
+    if step.value is not None and step.threshold is not None:
+        value, threshold = compact(step.value), compact(step.threshold)
+        parts.append(f"{value} of at most {threshold}" if step.stage == "limit" else f"{value} against {threshold}")
+    text = ", ".join(parts)
+    return f"{step.who}: {text}" if step.who and text else step.who or text
 
 
 def conclusion(trace: Trace) -> str:

@@ -10,7 +10,7 @@ import click
 
 from atlas_core.cli.formats import compact, price
 from atlas_core.cli.kept import KeptRun, complete_run, open_run
-from atlas_core.cli.tables import Column, money, print_json, print_table, say, signed, when
+from atlas_core.cli.tables import Column, money, print_json, print_table, say, signed, terminal_width, when
 from atlas_core.report import export
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _csv(kept: KeptRun, what: str) -> str:
 
 
 def _print_table(kept: KeptRun, what: str, all_rows: bool) -> None:
-    from atlas_core.cli.results import banner, print_report, print_trades, say_header
+    from atlas_core.cli.results import TERMINAL_ROWS, banner, print_report, print_trades, say_header
 
     made = _report(kept)
     if what == "summary":
@@ -112,7 +112,10 @@ def _print_table(kept: KeptRun, what: str, all_rows: bool) -> None:
         print_trades(made, kept.run, all_rows=all_rows)
         return
     _, rows = _rows(kept, what)
-    _PRINTERS[what](rows, made)
+    shown = rows if all_rows or terminal_width() is None or what == "equity" else rows[-TERMINAL_ROWS:]
+    _PRINTERS[what](shown, made)
+    if len(shown) < len(rows):
+        say(f"{len(rows) - len(shown)} earlier {what} are not shown: add --all")
 
 
 def _print_signals(rows: list[SignalRow], made: Report) -> None:

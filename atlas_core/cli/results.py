@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from atlas_core import __version__
 from atlas_core.cli.formats import NOTHING, held, number, price
-from atlas_core.cli.tables import Column, money, percent, print_figures, print_table, say, signed, terminal_width, when
+from atlas_core.cli.tables import (
+    Column,
+    fold_parts,
+    money,
+    percent,
+    print_figures,
+    print_table,
+    say,
+    say_parts,
+    say_wrapped,
+    signed,
+    terminal_width,
+    when,
+)
 from atlas_core.runs import Mode, RunInfo
 
 if TYPE_CHECKING:
@@ -87,21 +101,21 @@ def banner(started: RunStarted, run: RunInfo | None) -> str:
 def say_header(text: str) -> None:
     """Print a header; LIVE is red on a terminal."""
     if terminal_width() is None or " LIVE " not in text:
-        say(text)
+        say_parts(text)
         return
     from rich.console import Console
     from rich.text import Text
 
-    line = Text(text)
+    line = Text("\n".join(fold_parts(text, terminal_width())))
     line.highlight_words(["LIVE"], style="bold white on red")
-    Console().print(line, soft_wrap=True)
+    Console(file=sys.stdout).print(line, soft_wrap=True)
 
 
 def print_report(report: Report, run: RunInfo | None, *, all_rows: bool = False, with_header: bool = True) -> None:
     """Print everything a person wants to know of a run."""
     if with_header:
         say_header(banner(report.started, run))
-    say(span_line(report))
+    say_parts(span_line(report))
     say()
     print_figures("Key figures", figure_pairs(report.figures))
     say(conditions_line(report.figures))
@@ -115,7 +129,7 @@ def print_report(report: Report, run: RunInfo | None, *, all_rows: bool = False,
     print_group("By side", "Side", report.by_side, report.figures.trades)
     print_group("By exit", "Exit", report.by_exit, report.figures.trades)
     print_refusals(report.refusals)
-    say(report.sum_line)
+    say_wrapped(report.sum_line, indent=2)
     print_notes(report)
 
 
@@ -298,7 +312,7 @@ def print_notes(report: Report) -> None:
 
     notes = honesty(report.figures, report.trades)
     for index, note in enumerate(notes):
-        say(f"{'Note   ' if index == 0 else '       '}{note}")
+        say_wrapped(f"{'Note   ' if index == 0 else '       '}{note}", indent=7)
 
 
 def print_next(report: Report, run: RunInfo) -> None:

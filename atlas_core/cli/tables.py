@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -30,12 +31,15 @@ __all__ = [
     "render_figures",
     "render_table",
     "say",
+    "say_parts",
+    "say_wrapped",
     "signed",
     "terminal_width",
     "when",
 ]
 
 GAP = 2
+PART = " · "
 COMFORTABLE_TEXT = 18
 _ASCII = str.maketrans(
     {"—": "-", "·": "|", "…": "...", "→": "->", "≥": ">=", "≤": "<=", "−": "-", "─": "-", "–": "-", "×": "x", "≠": "!="}
@@ -272,6 +276,28 @@ def _console() -> Console:
     from rich.console import Console
 
     return Console(file=sys.stdout)
+
+
+def say_parts(text: str, indent: int = 2) -> None:
+    """Print a line of parts joined by ` · `; on a terminal it breaks between parts where it is too long."""
+    say("\n".join(fold_parts(text, terminal_width(), indent)))
+
+
+def fold_parts(text: str, width: int | None, indent: int = 2) -> list[str]:
+    """Return the lines that `width` characters need for parts joined by ` · ` (None: one line)."""
+    lines: list[str] = []
+    for part in text.split(PART):
+        if lines and (width is None or _width(lines[-1]) + len(PART) + _width(part) <= width):
+            lines[-1] += PART + part
+        else:
+            lines.append(" " * indent * bool(lines) + part)
+    return lines
+
+
+def say_wrapped(text: str, indent: int) -> None:
+    """Print a sentence; on a terminal it is wrapped, its further lines indented."""
+    width = terminal_width()
+    say(text if width is None else textwrap.fill(text, width, subsequent_indent=" " * indent, break_long_words=False))
 
 
 def say(text: str = "") -> None:

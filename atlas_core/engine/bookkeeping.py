@@ -240,10 +240,30 @@ class Bookkeeper:
                 ambiguous=position.is_ambiguous,
             )
         )
-        self.recorder.write(
-            VerdictReached(ts=ts, key=position.signal.key, outcome=Outcome.CLOSED, by=ending.rule, reason=ending.reason)
-        )
         self.protection.release(position)
+        self.settle(position.signal.key, position.symbol)
+
+    def settle(self, signal_key: str, symbol: str) -> None:
+        """Give a signal its verdict once it is flat and its entry can fill no more.
+
+        Of an entry that is filled in part the rest is withdrawn first: it could still fill on the way.
+        """
+        last = self.state.last_closed.get(symbol)
+        if signal_key not in self.state.signals or symbol in self.state.positions or last is None:
+            return
+        entries = [
+            track
+            for track in self.state.working_orders(symbol)
+            if track.intent.signal_key == signal_key and track.intent.role is OrderRole.ENTRY
+        ]
+        for track in entries:
+            self.orders.cancel(track)
+        if not entries:
+            self.recorder.write(
+                VerdictReached(
+                    ts=self.recorder.now, key=signal_key, outcome=Outcome.CLOSED, by=last.rule, reason=last.reason
+                )
+            )
 
 
 def _ending(position: PositionTrack, track: OrderTrack) -> Ending:

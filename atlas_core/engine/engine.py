@@ -152,8 +152,7 @@ class Engine:
             self.exits.ask(position)
             self.protection.sync(position)
         self.entries.bar_closed(symbol, low, high)
-        if self.state.positions:
-            self.limits.watch(self.state.account().equity)
+        self.limits.watch(self.state.account().equity if self.state.positions else self.state.cash)
 
     def _quote(self, event: Quote) -> None:
         price = self._see(event.symbol, event.last)
@@ -200,6 +199,8 @@ class Engine:
                 VerdictReached(ts=self.recorder.now, key=intent.signal_key, outcome=outcome, by="broker", reason=reason)
             )
             return
+        if intent.role is OrderRole.ENTRY:
+            self.books.settle(intent.signal_key, intent.symbol)
         if isinstance(event, OrderRejected):
             text = f"{intent.role} of {intent.symbol}: {reason}"
             raise_alert(self.recorder, Severity.WARNING, "Order rejected", text, intent.symbol)

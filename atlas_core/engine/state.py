@@ -321,6 +321,7 @@ class State:
             opened_at=record.opened_at,
             closed_at=record.ts,
             net=record.net,
+            rule=record.rule,
             reason=record.reason,
         )
 

@@ -21,14 +21,13 @@ class Rows:
         self._connection = connection
         self._table = table
         self._blank = table.blank
-        self._find_sql = f'{table.read_sql} WHERE "{table.key}" = ?'
         self._by_key: dict[object, Row] = {}
 
     def get(self, key: object) -> Row | None:
         """Return the row with this key, to be changed in place, or None."""
         row = self._by_key.get(key)
         if row is None:
-            found = self._connection.execute(self._find_sql, (key,)).fetchone()
+            found = self._connection.execute(self._table.find_sql, (key,)).fetchone()
             if found is not None:
                 row = self._by_key[key] = dict(zip(self._table.columns, found, strict=True))
         return row

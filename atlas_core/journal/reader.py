@@ -32,9 +32,9 @@ from atlas_core.model.records import Record
 
 _CHUNK = 2_000
 _AFTER_ANY_TEXT = "\U0010ffff"
-_ORDER_SQL = (
-    f"{tables.ORDER.read_sql.replace(' FROM ', ', signal.trade_id FROM ')} "
-    'LEFT JOIN signal ON signal.key = "order".signal_key'
+_ORDERS_OF_SIGNAL = (
+    f'SELECT {tables.ORDER.selection}, signal.trade_id FROM "order" '  # noqa: S608  (names of our tables)
+    'LEFT JOIN signal ON signal.key = "order".signal_key WHERE "order".signal_key = ? ORDER BY "order".seq'
 )
 AnyRow = TypeVar("AnyRow")
 
@@ -197,7 +197,7 @@ class JournalReader:
     def orders_of(self, owner: int | str) -> tuple[OrderRow, ...]:
         """Return the orders of a trade (its number) or a signal (its key) in the order of their intention."""
         key = self.trade(owner).signal_key if isinstance(owner, int) else owner
-        rows = self._all(f'{_ORDER_SQL} WHERE "order".signal_key = ? ORDER BY "order".seq', (key,))
+        rows = self._all(_ORDERS_OF_SIGNAL, (key,))
         return self._typed(OrderRow, rows)
 
     def fills_of(self, client_order_id: str) -> tuple[FillRow, ...]:

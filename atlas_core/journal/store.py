@@ -127,8 +127,9 @@ class Journal(JournalReader):
         """Move everything into the one file, close it and let others write; closing twice does nothing."""
         if self._lock is not None:
             try:
-                with faults_of(self.path):
-                    self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                if not self._failure:
+                    with faults_of(self.path):
+                        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             finally:
                 self._connection.close()
                 self._lock.release()

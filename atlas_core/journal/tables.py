@@ -6,6 +6,7 @@ Money and prices are decimal text. A type with `?` may be empty. The first colum
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from attrs import field, frozen
@@ -36,17 +37,26 @@ class Table:
         lines[0] = lines[0].replace(" NOT NULL", " NOT NULL PRIMARY KEY")
         return f'CREATE TABLE "{self.name}" ({", ".join(lines)}) STRICT, WITHOUT ROWID'
 
-    @property
+    @cached_property
     def write_sql(self) -> str:
         """Return the statement that writes one row, replacing the one with the same key."""
         marks = ", ".join("?" * len(self.columns))
         return f'INSERT OR REPLACE INTO "{self.name}" VALUES ({marks})'  # noqa: S608  (names of this module)
 
-    @property
+    @cached_property
+    def selection(self) -> str:
+        """Return all columns with the table's name, as a SELECT lists them."""
+        return ", ".join(f'"{self.name}"."{column}"' for column in self.columns)
+
+    @cached_property
     def read_sql(self) -> str:
         """Return the statement that reads all columns, to be continued with a condition or an order."""
-        names = ", ".join(f'"{self.name}"."{column}"' for column in self.columns)
-        return f'SELECT {names} FROM "{self.name}"'  # noqa: S608  (names of this module)
+        return f'SELECT {self.selection} FROM "{self.name}"'  # noqa: S608  (names of this module)
+
+    @cached_property
+    def find_sql(self) -> str:
+        """Return the statement that reads the row with a given key."""
+        return f'{self.read_sql} WHERE "{self.key}" = ?'
 
 
 def _column_type(kind: str) -> str:

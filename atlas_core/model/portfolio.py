@@ -77,6 +77,7 @@ class ClosedTrade:
     opened_at: int
     closed_at: int
     net: Decimal
+    rule: str
     reason: str
 
 

@@ -56,7 +56,8 @@ class Timeframe:
             return self.is_calendar_month and self.count % other.count == 0
         if self.is_calendar_month:
             return DAY % other.duration == 0
-        return self.duration % other.duration == 0 and (other.unit != "w" or self.unit == "w")
+        is_on_its_grid = (self.bucket_offset - other.bucket_offset) % other.duration == 0
+        return self.duration % other.duration == 0 and is_on_its_grid
 
     def bucket_start(self, ts: int) -> int:
         """Return the opening time (UTC) of the bar that contains `ts`."""

@@ -38,7 +38,7 @@ def _closed(record: recorded.PositionClosed) -> str:
 
 
 def _funding(record: recorded.FundingBooked) -> str:
-    return f"FUNDING {record.symbol} rate {record.rate * 100:f} % {-record.amount:+,.2f}"
+    return f"FUNDING {record.symbol} rate {(record.rate * 100).normalize():f} % {-record.amount:+,.2f}"
 
 
 def _halted(record: recorded.TradingStateChanged) -> str:

@@ -12,9 +12,11 @@ from attrs import field, frozen
 from atlas_core.errors import NotFound
 from atlas_core.model import records as recorded
 from atlas_core.model.decisions import Outcome
+from atlas_core.model.orders import OrderStatus
 from atlas_core.report.signals import SignalRow
 
 PASSED = "pass"
+_ON_THE_WAY = frozenset({OrderStatus.SUBMITTED, OrderStatus.ACKNOWLEDGED})
 
 
 @frozen(kw_only=True)
@@ -106,7 +108,9 @@ def _belongs(
 
 def _steps(record: recorded.Record, orders: Mapping[str, recorded.OrderIntended]) -> Iterable[Step]:
     tell = _TELLERS.get(type(record))
-    return () if tell is None else (tell(record, orders),)
+    if tell is None or (isinstance(record, recorded.OrderMoved) and record.status in _ON_THE_WAY):
+        return ()
+    return (tell(record, orders),)
 
 
 Orders = Mapping[str, recorded.OrderIntended]
@@ -236,7 +240,9 @@ def _protection(record: recorded.ProtectionChanged, _: Orders) -> Step:
 def _funding(record: recorded.FundingBooked, _: Orders) -> Step:
     paid = "paid" if record.amount > 0 else "received"
     return Step(
-        ts=record.ts, stage="funding", what=f"rate {record.rate * 100:f} %, {paid} {_money(abs(record.amount))}"
+        ts=record.ts,
+        stage="funding",
+        what=f"rate {(record.rate * 100).normalize():f} %, {paid} {_money(abs(record.amount))}",
     )
 
 
@@ -246,7 +252,7 @@ def _closed(record: recorded.PositionClosed, _: Orders) -> Step:
         f"at {record.exit_price:,f}: gross {record.gross:+,.2f} - fees {_money(record.fees)} - funding "
         f"{_money(record.funding)} = net {record.net:+,.2f}{multiple}"
     )
-    return Step(ts=record.ts, stage="closed", who=record.rule, what=what, verdict=record.reason)
+    return Step(ts=record.ts, stage="closed", who=record.rule, what=f"{record.reason}, {what}")
 
 
 _TELLERS: dict[type[recorded.Record], Callable[[Any, Orders], Step]] = {

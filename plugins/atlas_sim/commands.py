@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from atlas_core import parse_timeframe, resample, to_datetime
+from atlas_core import parse_timeframe, to_datetime
 from atlas_sim.options import SimOptions, check_day
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def bars(symbol: str, days: int, start: str, seed: int, timeframe: Timeframe) ->
 def _lines(symbol: str, days: int, start: str, seed: int, timeframe: Timeframe) -> Iterator[str]:
     import numpy as np
 
+    from atlas_core import resample
     from atlas_sim.market import Market
     from atlas_sim.provider import bars_of_tape, require_listed
 

@@ -98,7 +98,7 @@ def test_every_problem_is_printed_and_the_code_is_3(capsys: pytest.CaptureFixtur
     out, err = capsys.readouterr()
     assert [line.partition(": ")[0] for line in out.splitlines()] == [
         "tiny.toml:12 [[scanner]] use",
-        "tiny.toml:26 [limits] max_positions",
+        "tiny.toml:27 [limits] max_positions",
         "command line [provider] days",
     ]
     assert err == "3 problems\n"

@@ -204,7 +204,7 @@ def test_a_gate_that_fails_refuses_and_the_session_goes_on() -> None:
 def test_a_gate_that_fails_in_a_back_test_stops_it_and_names_the_gate() -> None:
     bench = Bench(gates=[("broken", AnswerGate(raising))], stops_at_failure=True)
     bench.flat(99.0)
-    with pytest.raises(ContractError, match="gate broken failed on X at .* ValueError: broken"):
+    with pytest.raises(ContractError, match=r"gate broken failed on X at .* ValueError: broken"):
         bench.signal(trigger=99.0, stop=97.0)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,7 @@ def test_a_first_migration_that_fails_leaves_the_file_usable_as_before(path: Pat
 
 
 @pytest.mark.parametrize("open_it", [Journal.open, JournalReader.open])
-def test_a_newer_file_is_refused_with_what_to_do(path: Path, open_it: type[Journal]) -> None:
+def test_a_newer_file_is_refused_with_what_to_do(path: Path, open_it: Callable[[Path], JournalReader]) -> None:
     Journal.open(path, steps=(*STEPS, _NOTE)).close()
     with pytest.raises(JournalTooNew, match="expected schema version 1 or lower, was 2; use the Atlas that wrote it"):
         open_it(path)

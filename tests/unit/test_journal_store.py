@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from atlas_core.errors import JournalCorrupt, JournalError, NotFound
 from atlas_core.journal import Journal, JournalReader
 from atlas_core.model.records import Record
 from tests.journal_samples import related_records, short_run, signal, verdict
+
+Opener = Callable[[Path], JournalReader]
 
 
 def _journal_of(groups: Sequence[Sequence[Record]]) -> Journal:
@@ -162,46 +164,58 @@ def test_closing_twice_does_nothing(tmp_path: Path) -> None:
         journal.append(short_run())
 
 
-@pytest.mark.parametrize("open_it", [Journal.open, JournalReader.open])
-class TestOpening:
-    def test_nothing(self, tmp_path: Path, open_it: type[Journal]) -> None:
-        with pytest.raises(NotFound, match="there is no journal at"):
-            open_it(tmp_path / "journal.db")
-        assert list(tmp_path.iterdir()) == []
+_BOTH_WAYS = pytest.mark.parametrize("open_it", [Journal.open, JournalReader.open], ids=["to write", "to read"])
 
-    def test_a_directory(self, tmp_path: Path, open_it: type[Journal]) -> None:
-        with pytest.raises(JournalError, match=r"expected a journal file at .*, was a directory"):
-            open_it(tmp_path)
 
-    def test_an_empty_file(self, tmp_path: Path, open_it: type[Journal]) -> None:
-        (tmp_path / "journal.db").touch()
-        with pytest.raises(JournalError, match="was an empty file; delete it"):
-            open_it(tmp_path / "journal.db")
+@_BOTH_WAYS
+def test_opening_what_is_not_there_makes_nothing(tmp_path: Path, open_it: Opener) -> None:
+    with pytest.raises(NotFound, match="there is no journal at"):
+        open_it(tmp_path / "journal.db")
+    assert list(tmp_path.iterdir()) == []
 
-    def test_another_kind_of_file(self, tmp_path: Path, open_it: type[Journal]) -> None:
-        (tmp_path / "journal.db").write_text("ts,open,high,low,close\n" * 100)
-        with pytest.raises(JournalError, match="was not a SQLite file"):
-            open_it(tmp_path / "journal.db")
 
-    def test_the_database_of_another_program_is_left_as_it_is(self, tmp_path: Path, open_it: type[Journal]) -> None:
-        path = tmp_path / "other.db"
-        with sqlite3.connect(path) as other:
-            other.execute("CREATE TABLE event (x)")
-        other.close()
-        before = path.read_bytes()
-        with pytest.raises(JournalError, match="was the SQLite file of another program"):
-            open_it(path)
-        assert path.read_bytes() == before
+@_BOTH_WAYS
+def test_a_directory_is_not_opened(tmp_path: Path, open_it: Opener) -> None:
+    with pytest.raises(JournalError, match=r"expected a journal file at .*, was a directory"):
+        open_it(tmp_path)
 
-    @pytest.mark.parametrize("kept", [50, 4096, 20_000])
-    def test_a_file_that_is_cut_off(self, tmp_path: Path, open_it: type[Journal], kept: int) -> None:
-        path = tmp_path / "journal.db"
-        with Journal.create(path) as journal:
-            journal.append(short_run())
-        path.write_bytes(path.read_bytes()[:kept])
-        with pytest.raises(JournalError, match=r"cut off|not a SQLite file") as caught:
-            open_it(path)
-        assert str(path) in str(caught.value)
+
+@_BOTH_WAYS
+def test_an_empty_file_is_not_opened(tmp_path: Path, open_it: Opener) -> None:
+    (tmp_path / "journal.db").touch()
+    with pytest.raises(JournalError, match="was an empty file; delete it"):
+        open_it(tmp_path / "journal.db")
+
+
+@_BOTH_WAYS
+def test_another_kind_of_file_is_not_opened(tmp_path: Path, open_it: Opener) -> None:
+    (tmp_path / "journal.db").write_text("ts,open,high,low,close\n" * 100)
+    with pytest.raises(JournalError, match="was not a SQLite file"):
+        open_it(tmp_path / "journal.db")
+
+
+@_BOTH_WAYS
+def test_the_database_of_another_program_is_left_as_it_is(tmp_path: Path, open_it: Opener) -> None:
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE event (x)")
+    other.close()
+    before = path.read_bytes()
+    with pytest.raises(JournalError, match="was the SQLite file of another program"):
+        open_it(path)
+    assert path.read_bytes() == before
+
+
+@_BOTH_WAYS
+@pytest.mark.parametrize("kept", [50, 4096, 20_000])
+def test_a_file_that_is_cut_off_is_not_opened(tmp_path: Path, open_it: Opener, kept: int) -> None:
+    path = tmp_path / "journal.db"
+    with Journal.create(path) as journal:
+        journal.append(short_run())
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(JournalError, match=r"cut off|not a SQLite file") as caught:
+        open_it(path)
+    assert str(path) in str(caught.value)
 
 
 def test_a_reader_follows_the_writer_and_cannot_write(tmp_path: Path) -> None:

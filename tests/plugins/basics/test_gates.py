@@ -32,7 +32,14 @@ def portfolio_after(net: int | None, symbol: str = SYMBOL) -> Portfolio:
     if net is None:
         return Portfolio(account=account_of())
     trade = ClosedTrade(
-        trade_id=1, symbol=symbol, side=Side.LONG, opened_at=START - 1, closed_at=START, net=Decimal(net), reason="stop"
+        trade_id=1,
+        symbol=symbol,
+        side=Side.LONG,
+        opened_at=START - 1,
+        closed_at=START,
+        net=Decimal(net),
+        rule="stop",
+        reason="stop",
     )
     return Portfolio(account=account_of(), last_closed={symbol: trade})
 

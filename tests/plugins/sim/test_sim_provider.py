@@ -18,7 +18,6 @@ from atlas_core import (
     FundingProvider,
     HistoryRequest,
     InstrumentKind,
-    Provider,
     from_datetime,
     parse_timeframe,
 )
@@ -45,10 +44,8 @@ def collect(provider: SimProvider, wanted: HistoryRequest) -> list[BarClosed]:
     return asyncio.run(run())
 
 
-def test_it_keeps_the_contracts_of_a_provider_with_funding(make_context: Make) -> None:
-    provider = SimProvider(SimOptions(days=1), make_context())
-    assert isinstance(provider, Provider)
-    assert isinstance(provider, FundingProvider)
+def test_it_knows_funding(make_context: Make) -> None:
+    assert isinstance(SimProvider(SimOptions(days=1), make_context()), FundingProvider)
 
 
 def test_history_covers_the_whole_market_when_no_span_is_asked_for(make_context: Make) -> None:

@@ -1,0 +1,144 @@
+"""What holds for every market, every signal and every order of events."""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+
+import numpy as np
+from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from atlas_core.engine.engine import Engine
+from atlas_core.engine.ports import Rules
+from atlas_core.model.events import OperatorCommand
+from atlas_core.model.instrument import ZERO
+from atlas_core.model.orders import OrderRole
+from atlas_core.model.records import (
+    FillBooked,
+    FundingBooked,
+    OrderIntended,
+    PositionClosed,
+    SignalDetected,
+    VerdictReached,
+)
+from atlas_core.model.timeframe import MINUTE
+from atlas_core.simulation.costs import CostOptions
+from tests.engine_bench import PERP, AfterBars, Bench, FixedSize, SignalLevels
+
+COSTS = CostOptions(
+    maker_fee_bps=Decimal(2),
+    taker_fee_bps=Decimal(5),
+    slippage_bps=Decimal(1),
+    max_volume_participation_pct=Decimal(50),
+)
+
+
+def walk(seed: int, bars: int = 60) -> Bench:
+    """Trade random signals over a random walk; the market is lively enough for every kind of ending."""
+    generator = np.random.Generator(np.random.PCG64(seed))
+    bench = Bench(
+        exits=[("levels", SignalLevels()), ("bars", AfterBars(int(generator.integers(3, 12))))],
+        sizer=FixedSize(str(int(generator.integers(1, 9))), str(int(generator.integers(1, 4)))),
+        rules=Rules(max_positions=2, max_leverage=Decimal(3), max_drawdown_pct=Decimal(20)),
+        instruments=(PERP, evolve(PERP, symbol="Y")),
+        costs=COSTS,
+    )
+    prices = {"X": 1000, "Y": 500}
+    for _ in range(bars):
+        start = bench.now
+        for symbol in prices:
+            bench.now = start
+            path = prices[symbol] + np.concatenate([[0], np.cumsum(generator.integers(-6, 7, 3))])
+            prices[symbol] = max(50, int(path[-1]))
+            first, high, low, close = (float(v) / 10 for v in (path[0], path.max(), path.min(), path[-1]))
+            bench.bar(first, high, low, close, symbol, volume=float(generator.integers(2, 40)))
+        if generator.random() < 0.5:
+            random_signal(bench, generator, prices)
+    bench.feed(OperatorCommand(bench.now, "wind-down", "test", {"reason": "end", "close_positions": True}))
+    for symbol, price in prices.items():
+        for _ in range(8):
+            bench.bar(*[price / 10] * 4, symbol, volume=1e9)
+    return bench
+
+
+def random_signal(bench: Bench, generator: np.random.Generator, prices: dict[str, int]) -> None:
+    symbol = str(generator.choice(list(prices)))
+    side = int(generator.choice([1, -1]))
+    level = prices[symbol] + side * int(generator.integers(-4, 12))
+    bench.signal(
+        side,
+        symbol=symbol,
+        entry=str(generator.choice(["market", "stop", "limit"])),
+        trigger=level / 10,
+        stop=(level - side * int(generator.integers(1, 15))) / 10,
+        target=(level + side * int(generator.integers(1, 20))) / 10,
+        cancel_beyond=(level - side * 20) / 10,
+        valid_until=bench.now + int(generator.integers(1, 6)) * MINUTE,
+    )
+
+
+SEEDS = st.integers(0, 2**32)
+
+
+@settings(max_examples=25, deadline=None)
+@given(SEEDS)
+def test_every_signal_ends_in_exactly_one_verdict(seed: int) -> None:
+    bench = walk(seed)
+    detected = Counter(record.key for record in bench.of(SignalDetected))
+    ended = Counter(record.key for record in bench.of(VerdictReached))
+    assert set(detected.values()) <= {1}
+    assert detected == ended
+
+
+@settings(max_examples=25, deadline=None)
+@given(SEEDS)
+def test_money_is_conserved_to_the_cent(seed: int) -> None:
+    bench = walk(seed)
+    state = bench.engine.state
+    assert not state.positions
+    closed = sum((record.net for record in bench.of(PositionClosed)), ZERO)
+    fees = sum((record.fee for record in bench.of(FillBooked)), ZERO)
+    funding = sum((record.amount for record in bench.of(FundingBooked)), ZERO)
+    gross = sum((record.gross for record in bench.of(PositionClosed)), ZERO)
+    assert state.cash == Decimal(10_000) + closed
+    assert closed == gross - fees - funding
+    assert abs(state.cash - bench.venue.account().cash) <= Decimal("0.01") * len(bench.of(FillBooked))
+
+
+@settings(max_examples=25, deadline=None)
+@given(SEEDS)
+def test_an_engine_restored_from_the_records_is_the_engine_that_wrote_them(seed: int) -> None:
+    bench = walk(seed, bars=30)
+    for cut in (len(bench.records) // 3, len(bench.records)):
+        restored: Engine = Bench(instruments=(PERP, evolve(PERP, symbol="Y"))).engine
+        live = Bench(instruments=(PERP, evolve(PERP, symbol="Y"))).engine
+        for record in bench.records[:cut]:
+            live.state.apply(record)
+        restored.restore(bench.records[:cut])
+        assert restored.state == live.state
+    assert restored.state.cash == bench.engine.state.cash
+    assert restored.state.seen == bench.engine.state.seen
+    assert restored.state.signals == bench.engine.state.signals
+    assert restored.state.orders == bench.engine.state.orders
+    assert restored.state.attempts == bench.engine.state.attempts
+    assert restored.state.last_closed == bench.engine.state.last_closed
+
+
+@settings(max_examples=15, deadline=None)
+@given(SEEDS)
+def test_the_same_market_gives_the_same_records(seed: int) -> None:
+    assert walk(seed, 30).records == walk(seed, 30).records
+
+
+@settings(max_examples=25, deadline=None)
+@given(SEEDS)
+def test_no_intent_leaves_under_two_identities_and_no_identity_stands_for_two_intents(seed: int) -> None:
+    intents = walk(seed).of(OrderIntended)
+    by_id = Counter(intent.client_order_id for intent in intents)
+    by_fact = Counter((intent.signal_key, intent.role, intent.attempt) for intent in intents)
+    assert set(by_id.values()) <= {1}
+    assert set(by_fact.values()) <= {1}
+    entries = Counter(intent.signal_key for intent in intents if intent.role is OrderRole.ENTRY)
+    assert set(entries.values()) <= {1}
