@@ -70,7 +70,7 @@ def _hits(market: Market, bar: BarView, beyond: int) -> Iterator[Hit]:
         whole = working.active_from <= bar.opened_at
         reduces = working.sign == -side
         if working.stance is Stance.STOP:
-            best = None if whole else bar.prices.close
+            best = _favourable(working, bar.prices) if whole else None
             hit = stop_hit(working, bar.prices, bar.prices.open, reduces=reduces, best=best)
             if hit is not None:
                 yield hit if whole else Hit(hit.rank, working, hit.reference, ambiguous=True)
@@ -100,24 +100,26 @@ def _forced_close(liquidation: int, side: int, prices: TickBar) -> Iterator[Hit]
         yield Hit(Rank(PROTECTS, abs(reference - prices.open), 0), None, reference)
 
 
-def stop_hit(working: Working, prices: TickBar, start: int, *, reduces: bool, best: int | None = None) -> Hit | None:
+def stop_hit(working: Working, prices: TickBar, start: int, *, reduces: bool, best: int | None) -> Hit | None:
     """Return the fill of a stop by a bar that the order met at the price `start`, or None.
 
-    A trailing stop is tried where it stood first; then it follows to `best` (the favourable extreme when not given)
-    and is tried again, because the price may have come back from there.
+    A trailing stop is tried where it stood first. Then it follows to `best` and is tried again: the price has
+    certainly come back when the close is beyond it, and may have when the bar's adverse extreme lies beyond its
+    opening, which is decided against us.
     """
     group = PROTECTS if reduces else OPENS_BY_STOP
     extreme = _adverse(working, prices)
     if working.stop_reached(extreme):
         reference = working.stop_reference(start)
         return Hit(Rank(group, abs(reference - start), working.sequence), working, reference)
-    if not working.offset:
+    if not working.offset or best is None:
         return None
-    moved = working.trailed(_favourable(working, prices) if best is None else best)
-    if working.sign * (extreme - moved) < 0:
+    moved = working.trailed(best)
+    is_certain = working.sign * (prices.close - moved) >= 0
+    is_possible = working.sign * (extreme - moved) >= 0 and extreme != prices.open
+    if not is_certain and not is_possible:
         return None
-    certain = working.sign * (prices.close - moved) >= 0
-    return Hit(Rank(group, abs(moved - start), working.sequence), working, moved, ambiguous=not certain)
+    return Hit(Rank(group, abs(moved - start), working.sequence), working, moved, ambiguous=not is_certain)
 
 
 def _limit_hit(working: Working, start: int, *, reduces: bool) -> Hit:
@@ -147,7 +149,9 @@ def reaction_hit(working: Working, prices: TickBar, window: EntryWindow, beyond:
     if working.stance is not Stance.STOP:
         return None
     best = window.low if working.sign > 0 else window.high
-    hit = stop_hit(working, prices, window.touch, reduces=True, best=best)
+    working.trail(window.touch)
+    is_turning = best not in (window.touch, prices.close)
+    hit = stop_hit(working, prices, window.touch, reduces=True, best=best if is_turning else None)
     if hit is None:
         working.trail(best)
         return None

@@ -134,7 +134,9 @@ def _from_plain_iso(texts: NDArray[np.bytes_], first: bytes, zone: str) -> NDArr
     suffix = next((end for end in (b"Z", b"+00:00") if first.endswith(end)), b"")
     body = np.asarray(texts, dtype=f"S{len(first)}")
     same_length = np.all(np.char.str_len(texts) == len(first))
-    if not same_length or not np.all(np.char.endswith(body, suffix)):
+    # Nanoseconds overflow silently before 1678 and after 2262.
+    near = np.isin(body.astype("S2"), (b"19", b"20")).all()
+    if not same_length or not near or not np.all(np.char.endswith(body, suffix)):
         return None
     letters = body.view(np.uint8).reshape(len(body), len(first))[:, : len(first) - len(suffix)]
     if not _has_form(letters):

@@ -276,10 +276,8 @@ def test_instruments_are_what_the_profile_says_for_all_and_for_one(tmp_path: Pat
     provider = FilesProvider(options, make_context())
     found = asyncio.run(provider.instruments(list(files)))
     btc, acme = found["BTC/USD"], found["ACME"]
-    assert (btc.kind, btc.tick_size, btc.lot_size, btc.max_leverage, btc.group) == (
-        *(InstrumentKind.PERP, Decimal("0.5"), Decimal("0.001"), 10),
-        "large",
-    )
+    assert (btc.kind, btc.tick_size, btc.lot_size) == (InstrumentKind.PERP, Decimal("0.5"), Decimal("0.001"))
+    assert (btc.max_leverage, btc.group) == (Decimal(10), "large")
     assert (acme.kind, acme.tick_size, acme.lot_size) == (InstrumentKind.STOCK, Decimal("0.1"), Decimal(1))
     assert asyncio.run(provider.history(request("BTC/USD")))["BTC/USD"].tick_size == Decimal("0.5")
 
@@ -323,7 +321,7 @@ def test_a_symbol_without_a_file_is_refused(tmp_path: Path, make_context: Make) 
 def test_a_finer_timeframe_than_the_file_has_is_refused(tmp_path: Path, make_context: Make) -> None:
     rows = [f"{(START + row * 60 * MINUTE) // 10**9},5,6,4,5,1" for row in range(9)]
     provider = FilesProvider(FilesOptions(path=write(tmp_path, rows)), make_context())
-    with pytest.raises(DataError, match='expected bars of 15m .* was 1h; set base_timeframe = "1h"'):
+    with pytest.raises(DataError, match=r'expected bars of 15m .* was 1h; set base_timeframe = "1h"'):
         asyncio.run(provider.history(request("X", timeframe="15m")))
     assert str(asyncio.run(provider.history(request("X", timeframe="4h")))["X"].timeframe) == "1h"
 

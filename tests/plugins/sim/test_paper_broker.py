@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 import pytest
@@ -56,8 +56,8 @@ def bar(minute: int, price: float) -> BarClosed:
     return BarClosed(minute * MINUTE, "BTC", (minute - 1) * MINUTE, price, price + 5, price - 5, price, 100.0)
 
 
-def kinds(events: object) -> list[type]:
-    return [type(event) for event in events]  # type: ignore[attr-defined]
+def kinds(events: Sequence[BrokerEvent]) -> list[type[object]]:
+    return [type(event) for event in events]
 
 
 async def drain(broker: PaperBroker) -> list[BrokerEvent]:
@@ -112,7 +112,7 @@ def test_the_same_order_twice_is_one_order(broker: PaperBroker) -> None:
 
 def test_the_account_begins_with_the_cash_of_the_profile(broker: PaperBroker) -> None:
     account = asyncio.run(broker.snapshot())
-    assert (account.cash, account.equity, account.exposure) == (Decimal(10_000), Decimal(10_000), 0)
+    assert (account.cash, account.equity, account.exposure) == (Decimal(10_000), Decimal(10_000), Decimal(0))
 
 
 def test_asynchronous_orders_are_placed_at_the_time_of_the_clock(make_context: Callable[..., Context]) -> None:

@@ -53,7 +53,7 @@ def test_the_first_week_has_the_stored_bytes(symbol: str) -> None:
 
 def test_the_same_seed_gives_the_same_market_whatever_was_asked_for_before() -> None:
     first, second = market(20), market(20)
-    for symbol in reversed(LISTINGS):
+    for symbol in reversed(list(LISTINGS)):
         second.tape(symbol)
     assert all(digest(first.tape(symbol)) == digest(second.tape(symbol)) for symbol in LISTINGS)
 

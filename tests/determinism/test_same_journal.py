@@ -1,0 +1,82 @@
+"""The same profile gives the same journal, however it is driven and in whatever process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from atlas_core.journal import Journal
+from atlas_core.runs import Mode, RunSummary
+from tests.shared import shared_file
+from tests.systems import CONFIGS, by_loop, by_pump, system_of
+
+SHORT = (("universe.end", '"2026-04-08"'),)
+BARS = "data/crypto/BTC-PERP_1m_20211231-20220201.csv.gz"
+
+
+def digest_of(run: Callable[..., RunSummary], profile: Path, mode: Mode, *overrides: tuple[str, str]) -> RunSummary:
+    with Journal.in_memory() as journal:
+        return run(system_of(profile, mode, overrides), journal)
+
+
+@pytest.mark.parametrize("mode", [Mode.BACKTEST, Mode.PAPER])
+def test_a_plain_loop_and_an_asyncio_pump_write_the_same_journal(mode: Mode) -> None:
+    loop = digest_of(by_loop, CONFIGS / "demo.toml", mode, *SHORT)
+    pump = digest_of(by_pump, CONFIGS / "demo.toml", mode, *SHORT)
+    assert loop.trades > 5
+    assert loop == pump
+
+
+def test_loop_and_pump_agree_on_real_bars() -> None:
+    overrides = (
+        ("provider.path", f'"{shared_file(BARS)}"'),
+        ("universe.start", '"2022-01-08"'),
+        ("universe.end", '"2022-01-15"'),
+    )
+    loop = digest_of(by_loop, CONFIGS / "strat-files.toml", Mode.BACKTEST, *overrides)
+    pump = digest_of(by_pump, CONFIGS / "strat-files.toml", Mode.BACKTEST, *overrides)
+    assert loop.trades > 10
+    assert loop == pump
+
+
+def test_another_seed_writes_another_journal() -> None:
+    one = digest_of(by_loop, CONFIGS / "demo.toml", Mode.PAPER, *SHORT)
+    other = digest_of(by_loop, CONFIGS / "demo.toml", Mode.PAPER, *SHORT, ("profile.seed", "1"))
+    assert one.digest != other.digest
+
+
+def test_two_processes_with_different_hash_seeds_write_the_same_journal(tmp_path: Path) -> None:
+    outputs = set()
+    for hash_seed in ("1", "2"):
+        home = tmp_path / hash_seed
+        environment = os.environ | {"PYTHONHASHSEED": hash_seed, "ATLAS_HOME": str(home)}
+        arguments = ["run", "demo", "--to", "2026-04-07", "--json"]
+        done = subprocess.run(
+            [sys.executable, "-m", "atlas_core", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        [trades] = home.rglob("trades.csv")
+        outputs.add((done.stdout.replace(str(home), ""), trades.read_bytes()))
+    assert len(outputs) == 1
+
+
+@pytest.mark.parametrize("run", [by_loop, by_pump])
+def test_projections_rebuilt_from_the_events_equal_the_live_ones_byte_for_byte(
+    run: Callable[..., RunSummary], tmp_path: Path
+) -> None:
+    path = tmp_path / "journal.db"
+    with Journal.create(path) as journal:
+        run(system_of(CONFIGS / "demo.toml", Mode.PAPER, SHORT), journal)
+        live = journal.projection_dump()
+        journal.rebuild()
+        assert journal.projection_dump() == live
+        journal.verify(projections=True)
+    assert live.count(b"\n") > 100

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atlas_core.errors import NotFound
+from atlas_core.model.decisions import Outcome
+from atlas_core.model.records import Record
+from atlas_core.model.timeframe import DAY, HOUR
+from atlas_core.report.equity import (
+    EquityPoint,
+    daily_returns,
+    deepest_drawdown,
+    equity_curve,
+    periods_per_year,
+)
+from atlas_core.report.signals import refusals, signal_rows, state_counts, sum_sentence
+from atlas_core.report.summary import honesty, report_of
+from atlas_core.report.trades import closed_trades, open_positions, price_decimals
+from tests.sample_run import START, closed, detected, marked, opened, sample_run, started, verdict
+
+D = Decimal
+
+
+def _curve(*values: int) -> list[EquityPoint]:
+    return [EquityPoint(START + index * DAY, D(value)) for index, value in enumerate(values)]
+
+
+def test_a_closed_trade_carries_the_levels_of_its_entry_and_the_family_of_its_signal() -> None:
+    first, second = closed_trades(sample_run())
+    assert (first.trade_id, first.stop, first.target, first.family) == (1, D("59500.0"), D("61300.0"), "2-1-2")
+    assert first.net == first.gross - first.fees - first.funding == D("135.21")
+    assert (second.setup, second.family, second.ambiguous) == ("3-1-2 dn", "3-1-2", True)
+
+
+def test_a_pattern_without_a_family_is_counted_under_its_own_name() -> None:
+    records: list[Record] = [started(), detected("sig-1", START, context={}), closed(1, "sig-1", START + DAY, "1.00")]
+    assert closed_trades(records)[0].family == "2-1-2 up"
+
+
+def test_an_open_position_is_marked_at_the_last_mark() -> None:
+    (row,) = open_positions(sample_run())
+    assert (row.trade_id, row.mark, row.unrealised) == (3, D("60560.7"), D("67.284"))
+
+
+def test_a_position_whose_multiplier_is_not_one_takes_its_profit_from_the_account() -> None:
+    records = [*sample_run()[:-2], marked(START + DAY, "16796.33", "10067.93", BTC_PERP="60560.7")]
+    assert open_positions(records)[0].unrealised == D("6728.40")
+
+
+def test_several_positions_that_do_not_add_up_to_the_account_show_no_profit_rather_than_a_wrong_one() -> None:
+    records = [*sample_run()[:-2], opened(4, "sig-4", START + HOUR, "60000"),
+               marked(START + DAY, "16796.33", "10067.93", BTC_PERP="60560.7")]  # fmt: skip
+    assert [row.unrealised for row in open_positions(records)] == [None, None]
+
+
+def test_the_states_of_signals_add_up_to_all_signals() -> None:
+    rows = signal_rows(sample_run())
+    assert state_counts(rows) == {"refused": 1, "expired": 1, "closed": 2, "open": 1, "armed": 1}
+    assert sum_sentence(rows) == "signals 6 = closed 2 + refused 1 + expired 1 + open 1 + armed 1"
+
+
+def test_no_signals_add_up_to_none() -> None:
+    assert sum_sentence(()) == "signals 0 = 0"
+
+
+def test_a_refusal_names_who_stopped_how_many_and_gives_an_example() -> None:
+    records = [
+        started(), *(detected(f"sig-{index}", START + index) for index in range(3)),
+        verdict("sig-0", START, Outcome.REFUSED, "quality", "too small", value=0.2, threshold=0.3),
+        verdict("sig-1", START, Outcome.REFUSED, "quality", "too small", value=0.1, threshold=0.3),
+        verdict("sig-2", START, Outcome.SKIPPED, "sizer", "below the least lot"),
+    ]  # fmt: skip
+    first, second = refusals(signal_rows(records))
+    assert (first.outcome, first.by, first.count, first.example) == ("refused", "quality", 2, "too small")
+    assert (second.outcome, second.by, second.count) == ("skipped", "sizer", 1)
+
+
+@given(
+    st.lists(st.tuples(st.decimals(-500, 500, places=2), st.sampled_from("ab"), st.sampled_from("xyz")), max_size=25)
+)
+def test_every_table_of_groups_adds_up_to_the_printed_total(trades: list[tuple[Decimal, str, str]]) -> None:
+    records: list[Record] = [started()]
+    for index, (gross, symbol, rule) in enumerate(trades, start=1):
+        key = f"sig-{index}"
+        records += [
+            detected(key, START + index, symbol=symbol),
+            closed(index, key, START + index + DAY, str(gross), symbol=symbol, rule=rule),
+            verdict(key, START + index + DAY, Outcome.CLOSED, rule, ""),
+        ]
+    report = report_of(records)
+    total = sum((row.net for row in report.trades), D(0))
+    assert report.figures.net == total
+    for groups in (report.by_setup, report.by_timeframe, report.by_symbol, report.by_side, report.by_exit):
+        assert sum((group.net for group in groups), D(0)) == total
+        assert sum(group.figures.count for group in groups) == len(trades)
+    assert report.figures.fees == sum((row.fees for row in report.trades), D(0))
+    assert sum(report.states.values()) == len(report.signals) == len(trades)
+
+
+def test_net_and_open_profit_make_the_equity() -> None:
+    figures = report_of(sample_run()).figures
+    assert figures.net == D("67.93")
+    assert figures.equity - figures.starting_cash - figures.net == D("67.28")
+
+
+def test_figures_of_a_year_are_not_shown_for_a_day() -> None:
+    figures = report_of(sample_run()).figures
+    assert figures.cagr is None
+    assert figures.calmar is None
+    assert figures.sqn is None
+
+
+def test_records_without_a_start_are_no_run() -> None:
+    with pytest.raises(NotFound, match="found no record of its start"):
+        report_of([])
+
+
+def test_few_trades_are_called_few_with_their_interval() -> None:
+    report = report_of(sample_run())
+    notes = honesty(report.figures, report.trades)
+    assert notes[0].startswith("2 trades are few: 95 % interval of expectancy ")
+    assert notes[0].endswith("an edge is not shown")
+    assert "decided inside one bar" in notes[1]
+
+
+def test_no_trade_shows_nothing_and_says_so() -> None:
+    report = report_of([started()])
+    assert honesty(report.figures, report.trades)[0] == "no trade was closed: nothing is shown about the system"
+
+
+def test_the_curve_holds_the_start_and_the_last_mark_of_each_utc_day() -> None:
+    records = [
+        started(), marked(START + HOUR, "10010", "10000"), marked(START + DAY, "10020", "10000"),
+        marked(START + DAY + HOUR, "9990", "10000"),
+    ]  # fmt: skip
+    assert [(point.ts, point.equity) for point in equity_curve(records)] == [
+        (START, D(10000)), (START + DAY, D(10020)), (START + DAY + HOUR, D(9990)),
+    ]  # fmt: skip
+
+
+def test_daily_returns_are_simple_ones() -> None:
+    assert daily_returns(_curve(100, 110, 99)) == pytest.approx((0.1, -0.1))
+
+
+def test_the_deepest_drawdown_has_its_peak_trough_and_recovery() -> None:
+    drawdown = deepest_drawdown(_curve(100, 120, 90, 110, 120, 119))
+    assert drawdown.depth == pytest.approx(0.25)
+    assert (drawdown.peak_at, drawdown.trough_at, drawdown.recovered_at) == (
+        START + DAY, START + 2 * DAY, START + 4 * DAY,
+    )  # fmt: skip
+
+
+def test_a_drawdown_that_lasts_has_no_recovery() -> None:
+    assert deepest_drawdown(_curve(100, 50)).recovered_at is None
+    assert deepest_drawdown(_curve(100, 101)).depth == 0
+    assert deepest_drawdown([]).depth == 0
+
+
+def test_days_of_a_year_follow_whether_the_market_rests_at_weekends() -> None:
+    every_day = [EquityPoint(START + index * DAY, D(1)) for index in range(15)]
+    weekdays = [point for index, point in enumerate(every_day) if index % 7 not in (0, 1)]
+    assert periods_per_year(every_day) == 365
+    assert periods_per_year([every_day[0], *weekdays[1:]]) == 252
+    assert periods_per_year(every_day[:1]) == 365
+
+
+def test_the_decimals_of_a_price_come_from_exact_levels() -> None:
+    assert price_decimals(sample_run()) == {"BTC-PERP": 1, "ETH-PERP": 2}
