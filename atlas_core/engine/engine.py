@@ -185,7 +185,6 @@ class Engine:
 
     def _accepted(self, event: OrderAccepted) -> None:
         self.orders.move(event.client_order_id, OrderStatus.ACKNOWLEDGED, venue_order_id=event.venue_order_id)
-        self._check_protection(event.client_order_id)
 
     def _ended(self, event: OrderCancelled | OrderRejected | OrderExpired) -> None:
         track = self.orders.find(event.client_order_id)
@@ -204,13 +203,13 @@ class Engine:
         if isinstance(event, OrderRejected):
             text = f"{intent.role} of {intent.symbol}: {reason}"
             raise_alert(self.recorder, Severity.WARNING, "Order rejected", text, intent.symbol)
-        self._check_protection(event.client_order_id, symbol=intent.symbol)
-
-    def _check_protection(self, client_id: str, symbol: str = "") -> None:
-        track = self.orders.find(client_id)
-        position = self.state.positions.get(track.intent.symbol if track is not None else symbol)
-        if position is not None:
-            self.protection.check(position)
+        position = self.state.positions.get(intent.symbol)
+        if position is None:
+            return
+        if isinstance(event, OrderRejected):
+            self.protection.check(position)  # tried again at the next price: at once it would only be rejected again
+        else:
+            self.protection.sync(position)
 
     def _filled(self, event: OrderFilled) -> None:
         self.books.fill(event)

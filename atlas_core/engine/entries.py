@@ -64,13 +64,9 @@ class EntryDesk:
         """Look at the armed signals of a symbol when a bar opens at `price`."""
         for signal in self._waiting(symbol):
             if signal.void_beyond is not None and _reaches(signal, price, signal.void_beyond):
-                self._end(
-                    signal, Outcome.VOID_GAP, "life cycle", f"opened at {price}, at or beyond {signal.void_beyond}"
-                )
+                self._end(signal, Outcome.VOID_GAP, "opened at or beyond the target", price, signal.void_beyond)
             elif self._is_cancelled_at(signal, price):
-                self._end(
-                    signal, Outcome.INVALIDATED, "life cycle", f"opened at {price}, beyond {signal.cancel_beyond}"
-                )
+                self._end(signal, Outcome.INVALIDATED, "opened beyond the other side", price, signal.cancel_beyond)
             elif self._trigger_price(signal, price, price) is not None:
                 self._trigger(signal, price, Touch(price, _travel(signal) > 0))
 
@@ -85,21 +81,20 @@ class EntryDesk:
             if price is not None:
                 self._trigger(signal, price, Touch(price, _travel(signal) > 0))
             elif self._is_cancelled_at(signal, low) or self._is_cancelled_at(signal, high):
-                self._end(
-                    signal, Outcome.INVALIDATED, "life cycle", f"the other side was taken: {signal.cancel_beyond}"
-                )
+                extreme = low if signal.side.sign > 0 else high
+                self._end(signal, Outcome.INVALIDATED, "the other side was taken first", extreme, signal.cancel_beyond)
 
     def expire(self, key: str) -> None:
         """End a signal whose time is over, if it still waits."""
         track = self.state.signals.get(key)
         if track is not None and track.state is SignalState.ARMED:
-            self._end(track.signal, Outcome.EXPIRED, "life cycle", "not triggered in time")
+            self._end(track.signal, Outcome.EXPIRED, "not triggered in time")
 
     def finish(self, reason: str) -> None:
         """End the signals that still wait."""
         for symbol in list(self._armed):
             for signal in self._waiting(symbol):
-                self._end(signal, Outcome.EXPIRED, "life cycle", reason)
+                self._end(signal, Outcome.EXPIRED, reason)
 
     def restore(self) -> None:
         """Watch the signals again that the restored state holds as armed."""
@@ -297,9 +292,19 @@ class EntryDesk:
         has_stop = self.protection.would_protect(signal, plan, price)
         return Check("protection", float(not has_stop), 0.0, "no exit rule gives a stop and there is no waiver")
 
-    def _end(self, signal: Signal, outcome: Outcome, by: str, reason: str) -> None:
+    def _end(
+        self,
+        signal: Signal,
+        outcome: Outcome,
+        reason: str,
+        price: Decimal | None = None,
+        level: Decimal | None = None,
+    ) -> None:
+        """End a waiting signal; `price` against `level` is what ended it."""
         self._armed[signal.symbol].pop(signal.key)
-        self._verdict(signal.key, outcome, by, reason)
+        value = None if price is None else float(price)
+        threshold = None if level is None else float(level)
+        self._verdict(signal.key, outcome, "life cycle", reason, value, threshold)
 
     def _verdict(
         self,

@@ -92,7 +92,13 @@ class OrderDesk:
         return order
 
     def close_position(self, position: PositionTrack, rule: str, reason: str) -> None:
-        """Send the market order that closes a position; its fill tells the rest."""
+        """Send the market order that closes a position; its fill tells the rest.
+
+        What is still missing of the entry is withdrawn first, or it would fill behind the exit.
+        """
+        for track in self.state.working_orders(position.symbol):
+            if track.intent.role is OrderRole.ENTRY:
+                self.cancel(track)
         self.send(
             signal_key=position.signal.key,
             role=OrderRole.EXIT,

@@ -67,9 +67,10 @@ class ProtectionDesk:
         return levels, abs(price - levels.stop) * plan.quantity * multiplier
 
     def sync(self, position: PositionTrack) -> None:
-        """Make the working stop and target equal to what the rules ask for and to the position's quantity."""
-        if position.exit_order:
-            return
+        """Make the working stop and target equal to what the rules ask for and to the position's quantity.
+
+        They stay while an exit is on its way: it may be rejected or filled in part.
+        """
         levels = self._tightened(position, self._merge(position.view()))
         if levels != RuledLevels(position.stop, position.stop_rule, position.target, position.target_rule):
             self.recorder.write(
@@ -190,10 +191,15 @@ class ProtectionDesk:
         return [t for t in self.state.working_orders(position.symbol) if t.intent.role in roles]
 
     def _covered(self, position: PositionTrack) -> Decimal:
+        """Return the quantity that a stop at the right price covers: the position's own where one fits.
+
+        A stop that is being replaced still works beside the new one until the venue confirms its withdrawal.
+        """
         if not self.native.stop:
             return position.quantity if position.stop is not None else ZERO
         stops = [t for t in self._orders_of(position) if t.intent.role is OrderRole.STOP]
-        return max((_leaves(track) for track in stops if _price_of(track) == position.stop), default=ZERO)
+        leaves = [_leaves(track) for track in stops if _price_of(track) == position.stop]
+        return position.quantity if position.quantity in leaves else max(leaves, default=ZERO)
 
 
 def _nearest(merged: RuledLevels, levels: Levels, label: str, side: Side) -> RuledLevels:

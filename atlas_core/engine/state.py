@@ -242,10 +242,14 @@ class State:
     def _order_moved(self, record: OrderMoved) -> None:
         track = self.orders[record.client_order_id]
         track.status = record.status
-        position = self.positions.get(track.intent.symbol)
-        if record.status.is_terminal and position is not None and position.exit_order == record.client_order_id:
-            position.exit_order = ""  # the exit did not happen: the rules are asked again
+        self._exit_over(track)
         self._forget_if_done(track)
+
+    def _exit_over(self, track: OrderTrack) -> None:
+        """Note that an exit order can do no more: what is still open then is asked about and protected again."""
+        position = self.positions.get(track.intent.symbol)
+        if position is not None and not track.is_working and position.exit_order == track.intent.client_order_id:
+            position.exit_order = ""
 
     def _fill_booked(self, record: FillBooked) -> None:
         track = self.orders[record.client_order_id]
@@ -261,6 +265,7 @@ class State:
         if track.intent.role is not OrderRole.ENTRY:
             position.exit_cost += record.quantity * record.price
             position.exit_quantity += record.quantity
+        self._exit_over(track)
 
     def _forget_if_done(self, track: OrderTrack) -> None:
         """Drop a finished order once its signal has a verdict: until then late messages must find it."""

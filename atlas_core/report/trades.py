@@ -23,6 +23,8 @@ from atlas_core.model.records import (
 )
 from atlas_core.model.signals import Side
 
+_CENT = Decimal("0.01")
+
 
 @frozen(kw_only=True)
 class TradeRow:
@@ -179,7 +181,7 @@ def _marked(rows: Sequence[OpenRow], mark: EquityMarked | None) -> tuple[OpenRow
     prices = mark.price_by_symbol if mark is not None else {}
     marked = tuple(_at_price(row, prices.get(row.symbol)) for row in rows)
     total = sum((row.unrealised for row in marked if row.unrealised is not None), ZERO)
-    if mark is None or total == mark.equity - mark.cash:
+    if mark is None or abs(total - (mark.equity - mark.cash)) <= _CENT * len(marked):
         return marked
     if len(marked) == 1:  # the account knows the instrument's multiplier, the record of the position does not
         return (evolve(marked[0], unrealised=mark.equity - mark.cash),)

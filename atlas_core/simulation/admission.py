@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from atlas_core.model.events import BarClosed
 from atlas_core.model.instrument import ONE, ZERO, InstrumentKind
 from atlas_core.model.orders import Action, Liquidity, OrderKind
-from atlas_core.simulation.pricing import PERCENT, taker_price, trade_fee
+from atlas_core.simulation.pricing import PERCENT, money_text, taker_price, trade_fee
 
 if TYPE_CHECKING:
     from atlas_core.model.instrument import Instrument
@@ -109,7 +109,7 @@ def _too_small(order: Order, instrument: Instrument, price: Decimal) -> str | No
     notional = instrument.notional(order.quantity, price)
     if notional >= instrument.min_notional:
         return None
-    return f"notional: expected at least {instrument.min_notional}, was {notional}"
+    return f"notional: expected at least {money_text(instrument.min_notional)}, was {money_text(notional)}"
 
 
 def sells_only_what_is_owned(order: Order, instrument: Instrument, costs: CostOptions) -> bool:
@@ -147,4 +147,4 @@ def _too_dear(
     available = ledger.account().available
     if needed <= available:
         return None
-    return f"margin and fee: expected at most the {available} available, was {needed}"
+    return f"margin and fee: expected at most the {money_text(available)} available, was {money_text(needed)}"

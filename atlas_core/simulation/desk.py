@@ -17,7 +17,7 @@ from atlas_core.model.events import (
 from atlas_core.model.instrument import ONE, ZERO
 from atlas_core.model.orders import Liquidity
 from atlas_core.simulation.ledger import Ledger
-from atlas_core.simulation.pricing import liquidation_fee, taker_price, to_money, trade_fee
+from atlas_core.simulation.pricing import liquidation_fee, money_text, taker_price, to_money, trade_fee
 
 if TYPE_CHECKING:
     from atlas_core.simulation.costs import CostOptions
@@ -169,7 +169,8 @@ class Desk:
         available = self.ledger.account(besides=working).available
         if needed <= available:
             return None
-        return f"margin and fee at the fill: expected at most the {available} available, was {needed}"
+        expected, was = money_text(available), money_text(needed)
+        return f"margin and fee at the fill: expected at most the {expected} available, was {was}"
 
     def _after_fill(self, market: Market, working: Working, quantity: Decimal) -> None:
         if not working.open_quantity:

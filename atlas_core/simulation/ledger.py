@@ -10,6 +10,7 @@ from attrs import define
 
 from atlas_core.model.instrument import ZERO
 from atlas_core.model.portfolio import Account
+from atlas_core.simulation.pricing import to_money
 
 if TYPE_CHECKING:
     from atlas_core.simulation.market import Market
@@ -22,7 +23,7 @@ def reserved(market: Market, working: Working) -> Decimal:
         return ZERO
     quantity = working.open_quantity
     opening = quantity - market.holding.closing_part(working.sign * quantity)
-    return market.instrument.notional(opening, working.reserve_price) / working.order.leverage
+    return to_money(market.instrument.notional(opening, working.reserve_price) / working.order.leverage)
 
 
 @define(eq=False)

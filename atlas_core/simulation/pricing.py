@@ -34,6 +34,11 @@ def _stepped(amount: Decimal, rounding: str) -> Decimal:
     return amount.quantize(MONEY_STEP, rounding)
 
 
+def money_text(amount: Decimal) -> str:
+    """Return an amount as people read it: plain, without trailing zeros."""
+    return f"{to_nearest_money(amount).normalize():f}"
+
+
 def taker_price(
     costs: CostOptions, instrument: Instrument, action: Action, reference: Decimal, quantity: Decimal
 ) -> Decimal:

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 _HOUR = 60 * MINUTE
 _FUNDING_EVERY = 8 * _HOUR
 _TREND = 24 * _HOUR
-# Rates in hundred-millionths: 0.01 % for eight hours at rest, a thousandth of the last day's move on top.
+# Rates in hundred-millionths: 0.01 % for eight hours at rest, a two-hundredth of the last day's move on top.
 _RATE_SCALE = Decimal("1E-8")
 _RATE_AT_REST = 10_000
 _RATE_LIMIT = 75_000
-_LOG_UNITS_PER_RATE = 10_000
+_LOG_UNITS_PER_RATE = 2_000
 
 
 class SimProvider(Provider):

@@ -16,6 +16,7 @@ from atlas_core.model.events import OperatorCommand
 from atlas_core.model.instrument import ZERO
 from atlas_core.model.orders import OrderRole
 from atlas_core.model.records import (
+    AlertRaised,
     FillBooked,
     FundingBooked,
     OrderIntended,
@@ -54,6 +55,7 @@ def walk(seed: int, bars: int = 60) -> Bench:
             prices[symbol] = max(50, int(path[-1]))
             first, high, low, close = (float(v) / 10 for v in (path[0], path.max(), path.min(), path[-1]))
             bench.bar(first, high, low, close, symbol, volume=float(generator.integers(2, 40)))
+            assert_protected(bench)
         if generator.random() < 0.5:
             random_signal(bench, generator, prices)
     bench.feed(OperatorCommand(bench.now, "wind-down", "test", {"reason": "end", "close_positions": True}))
@@ -61,6 +63,19 @@ def walk(seed: int, bars: int = 60) -> Bench:
         for _ in range(8):
             bench.bar(*[price / 10] * 4, symbol, volume=1e9)
     return bench
+
+
+def assert_protected(bench: Bench) -> None:
+    """Every open position has one working stop, for exactly its quantity; a flat symbol has none."""
+    for symbol in bench.instruments:
+        stops = [
+            track.intent.quantity - track.cumulative_quantity
+            for track in bench.engine.state.working_orders(symbol)
+            if track.intent.role is OrderRole.STOP
+        ]
+        position = bench.engine.state.positions.get(symbol)
+        assert stops == ([] if position is None else [position.quantity])
+        assert position is None or position.is_protected
 
 
 def random_signal(bench: Bench, generator: np.random.Generator, prices: dict[str, int]) -> None:
@@ -124,6 +139,12 @@ def test_an_engine_restored_from_the_records_is_the_engine_that_wrote_them(seed:
     assert restored.state.orders == bench.engine.state.orders
     assert restored.state.attempts == bench.engine.state.attempts
     assert restored.state.last_closed == bench.engine.state.last_closed
+
+
+@settings(max_examples=40, deadline=None)
+@given(SEEDS)
+def test_no_position_is_ever_without_a_stop_for_exactly_its_quantity(seed: int) -> None:
+    assert not [alert for alert in walk(seed).of(AlertRaised) if alert.title == "Position without protection"]
 
 
 @settings(max_examples=15, deadline=None)

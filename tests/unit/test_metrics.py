@@ -5,6 +5,7 @@ import json
 import math
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ def _close(value: float | Decimal | None, expected: float | None) -> bool:
 
 
 def _returns(equity: list[float]) -> list[float]:
-    return [after / before - 1 for before, after in zip(equity, equity[1:], strict=False)]
+    return [after / before - 1 for before, after in pairwise(equity)]
 
 
 @pytest.mark.parametrize("case_id", ["H1", "H3", "H5"])

@@ -18,7 +18,7 @@ from atlas_core.cli.doctor import doctor
 from atlas_core.cli.explain import explain
 from atlas_core.cli.live_screen import EVENT_LINES, LiveScreen
 from atlas_core.cli.report import report
-from atlas_core.cli.run import profile_overrides, read_timerange
+from atlas_core.cli.run import profile_overrides, read_timerange, run
 from atlas_core.cli.runs import runs
 from atlas_core.errors import NotFound, UsageError
 from atlas_core.journal import Journal
@@ -206,6 +206,12 @@ def test_the_command_line_becomes_toml_values() -> None:
     )  # fmt: skip
     with pytest.raises(UsageError, match="expected --set KEY=VALUE"):
         profile_overrides([], None, None, None, ["nonsense"])
+
+
+def test_run_without_a_profile_lists_those_that_come_with_atlas() -> None:
+    result = CliRunner().invoke(run, [])
+    assert result.exit_code == 2
+    assert re.search(r"^demo +paper ", result.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from atlas_core.model.events import BarClosed, BarOpened, FundingCharged
 from atlas_core.model.instrument import InstrumentKind
 from atlas_core.model.orders import Action
 from atlas_core.simulation.funding import funding_times
-from tests.unit.simulation_scene import HOUR, MINUTE, Stage, buy, instrument, sell
+from tests.unit.simulation_scene import HOUR, MINUTE, Stage, buy, filled, instrument, protective_stop
 
 EIGHT = 8 * HOUR
 
@@ -100,10 +100,11 @@ def test_a_long_bar_books_the_hours_inside_it_before_its_fills() -> None:
     stage = Stage(funding_rate_bps=10)
     stage.enter()
     opened_at = stage.now
-    stage.place(sell("exit", reduce_only=True, touch=None))
-    stage.venue.withdraw("exit", stage.now)
-    day = BarClosed(opened_at + 24 * HOUR, "X", opened_at, 100.0, 101.0, 99.0, 100.0, 1.0)
-    assert [event.ts for event in charged(stage.venue.observe(day))] == [8 * HOUR, 16 * HOUR, 24 * HOUR]
+    stage.place(protective_stop(95))
+    day = BarClosed(opened_at + 24 * HOUR, "X", opened_at, 100.0, 101.0, 94.0, 100.0, 1.0)
+    events = stage.venue.observe(day)
+    assert [event.ts for event in charged(events)] == [8 * HOUR, 16 * HOUR, 24 * HOUR]
+    assert filled(events, "stop") == events[-1]
 
 
 def test_the_tapes_own_funding_replaces_the_constant_rate() -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def find_file(options: FilesOptions, symbol: str, symbols: Sequence[str]) -> Path:
-    """Return the file of `symbol`; relative paths begin in the current folder and `~` is the home folder.
+    """Return the file of `symbol`; a profile has made its paths absolute, others begin in the current folder.
 
     Raises DataError saying which paths were tried.
     """

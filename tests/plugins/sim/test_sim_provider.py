@@ -162,7 +162,11 @@ def test_instruments_say_how_each_symbol_trades(make_context: Make) -> None:
     found = asyncio.run(provider.instruments(["BTC-PERP", "CRNE", "VIX"]))
     assert found["BTC-PERP"].kind is InstrumentKind.PERP
     assert (found["BTC-PERP"].max_leverage, found["BTC-PERP"].maintenance_margin_pct) == (Decimal(10), Decimal(5))
-    assert (found["CRNE"].kind, found["CRNE"].group, found["CRNE"].lot_size) == (InstrumentKind.STOCK, "small", Decimal(1))
+    assert (found["CRNE"].kind, found["CRNE"].group, found["CRNE"].lot_size) == (
+        InstrumentKind.STOCK,
+        "small",
+        Decimal(1),
+    )
     assert found["VIX"].kind is InstrumentKind.INDEX
 
 
