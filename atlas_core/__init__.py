@@ -100,6 +100,8 @@ if TYPE_CHECKING:
     from atlas_core.model.signals import signal_table as signal_table
     from atlas_core.model.timeframe import Timeframe as Timeframe
     from atlas_core.model.timeframe import parse_timeframe as parse_timeframe
+    from atlas_core.options import Check as Check
+    from atlas_core.options import Moment as Moment
     from atlas_core.options import Secret as Secret
     from atlas_core.options import above as above
     from atlas_core.options import at_least as at_least
@@ -135,7 +137,7 @@ _HOME = {
     "atlas_core.model.portfolio": "Account ClosedTrade Portfolio Position",
     "atlas_core.model.signals": "EntryKind Side Signal SignalTable concat_signals no_signals signal_table",
     "atlas_core.model.timeframe": "Timeframe parse_timeframe",
-    "atlas_core.options": "Secret above at_least at_most between each matches not_empty one_of option",
+    "atlas_core.options": "Check Moment Secret above at_least at_most between each matches not_empty one_of option",
     "atlas_core.runs": "Mode RunInfo RunSummary",
     "atlas_core.simulation.costs": "CostOptions",
     "atlas_core.simulation.venue": "SimulatedVenue",

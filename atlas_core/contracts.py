@@ -108,8 +108,8 @@ class Context:
     """The small part of a system that a component's factory receives.
 
     `random(name)` gives a seeded numpy generator of its own stream; `share(key, make)` gives provider and broker of
-    one venue the same client. `instruments` is filled when the provider has opened: read it when you are asked, not when
-    you are made.
+    one venue the same client. `instruments` is filled when the provider has opened: read it when you are asked, not
+    when you are made.
     """
 
     label: str

@@ -22,7 +22,10 @@ class Watch(Protocol):
 
     @abstractmethod
     def progress(self, done: int, total: int, now: int) -> None:
-        """Learn that `done` of `total` bars are processed and that the market's time is `now` (total 0: unknown)."""
+        """Learn that `done` of `total` parts of the run are over and that the market's time is `now`.
+
+        A back-test counts bars, a session the minutes of its market; a total of 0 is unknown.
+        """
 
     @abstractmethod
     def records(self, records: Sequence[Record]) -> None:

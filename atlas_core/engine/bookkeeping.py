@@ -139,6 +139,7 @@ class Bookkeeper:
                 stop=levels.stop,
                 target=levels.target,
                 initial_risk=risk,
+                multiplier=self.state.instruments[plan.symbol].multiplier,
             )
         )
 

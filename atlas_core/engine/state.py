@@ -285,7 +285,7 @@ class State:
             leverage=record.leverage,
             quantity=record.quantity,
             entry_cost=record.quantity * record.price,
-            multiplier=self.instruments[record.symbol].multiplier,
+            multiplier=record.multiplier,
             last_price=record.price,
             highest=record.price,
             lowest=record.price,

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from attrs import field, frozen
 
 from atlas_core.model.decisions import Outcome, Severity
-from atlas_core.model.instrument import ZERO
+from atlas_core.model.instrument import ONE, ZERO
 from atlas_core.model.orders import Action, Liquidity, OrderKind, OrderRole, OrderStatus
 from atlas_core.model.signals import EntryKind, Side
 
@@ -222,7 +222,7 @@ class TradeRecord(Record):
 
 @frozen(kw_only=True)
 class PositionOpened(TradeRecord):
-    """The first fill of an entry."""
+    """The first fill of an entry; `multiplier` is the units of the underlying in one contract."""
 
     kind = "position_opened"
     signal_key: str
@@ -234,6 +234,7 @@ class PositionOpened(TradeRecord):
     stop: Decimal | None
     target: Decimal | None
     initial_risk: Decimal | None
+    multiplier: Decimal = ONE
 
 
 @frozen(kw_only=True)

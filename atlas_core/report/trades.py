@@ -81,6 +81,7 @@ class OpenRow:
     stop: Decimal | None
     target: Decimal | None
     initial_risk: Decimal | None
+    multiplier: Decimal
     funding: Decimal = ZERO
     mark: Decimal | None = None
     unrealised: Decimal | None = None
@@ -166,6 +167,7 @@ def _open_row(record: PositionOpened) -> OpenRow:
         stop=record.stop,
         target=record.target,
         initial_risk=record.initial_risk,
+        multiplier=record.multiplier,
     )
 
 
@@ -179,20 +181,15 @@ def _changed(row: OpenRow, record: PositionChanged | LevelsSet | FundingBooked) 
 
 def _marked(rows: Sequence[OpenRow], mark: EquityMarked | None) -> tuple[OpenRow, ...]:
     prices = mark.price_by_symbol if mark is not None else {}
-    marked = tuple(_at_price(row, prices.get(row.symbol)) for row in rows)
-    total = sum((row.unrealised for row in marked if row.unrealised is not None), ZERO)
-    if mark is None or abs(total - (mark.equity - mark.cash)) <= _CENT * len(marked):
-        return marked
-    if len(marked) == 1:  # the account knows the instrument's multiplier, the record of the position does not
-        return (evolve(marked[0], unrealised=mark.equity - mark.cash),)
-    return tuple(evolve(row, unrealised=None) for row in marked)
+    return tuple(_at_price(row, prices.get(row.symbol)) for row in rows)
 
 
 def _at_price(row: OpenRow, text: str | None) -> OpenRow:
     if text is None:
         return row
     mark = Decimal(text)
-    return evolve(row, mark=mark, unrealised=(mark - row.entry_price) * row.quantity * row.side.sign)
+    move = (mark - row.entry_price) * row.side.sign
+    return evolve(row, mark=mark, unrealised=move * row.quantity * row.multiplier)
 
 
 def price_decimals(records: Iterable[Record]) -> dict[str, int]:

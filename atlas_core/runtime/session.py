@@ -20,6 +20,7 @@ from atlas_core.marketdata.feed import BarFeed
 from atlas_core.marketdata.history import PastMarket
 from atlas_core.marketdata.live import LiveMarket
 from atlas_core.model.events import BarClosed, FundingDue, Phase
+from atlas_core.model.timeframe import HOUR, MINUTE
 from atlas_core.runs import RunSummary
 from atlas_core.runtime.alerts import AlertDesk
 from atlas_core.runtime.scanning import ScanDesk
@@ -28,7 +29,6 @@ from atlas_core.trading import TradingDesk
 from atlas_core.watching import Ledger, Unwatched, Watch
 
 INBOX_LENGTH = 1_000
-PROGRESS_EVERY = 500
 
 
 async def run_session(system: System, journal: Journal, watch: Watch | None = None) -> RunSummary:
@@ -52,7 +52,7 @@ class Session:
     request: HistoryRequest
     funding: list[FundingDue]
     now: int | None = None
-    done: int = 0
+    told_at: int = 0
     _group: list[BarClosed] = field(factory=list)
 
     @classmethod
@@ -94,10 +94,16 @@ class Session:
         self._lay_out(group, self.now, opened_at, ts)
         self._play_until(ts)
         self.now = ts
-        self.done += len(group)
-        if self.done % PROGRESS_EVERY < len(group):
-            self.desk.ledger.watch.progress(self.done, 0, ts)
+        self._tell_progress(ts)
         self.desk.ledger.flush()
+
+    def _tell_progress(self, ts: int) -> None:
+        start, end = self.request.start, self.request.end
+        if start is None or end is None:
+            self.desk.ledger.watch.progress(0, 0, ts)
+        elif (ts - start) // HOUR != (self.told_at - start) // HOUR:
+            self.desk.ledger.watch.progress((ts - start) // MINUTE, (end - start) // MINUTE, ts)
+            self.told_at = ts
 
     def _lay_out(self, group: list[BarClosed], after: int, opened_at: int, ts: int) -> None:
         """Queue the group's bars, then the funding, then the scans that are due: the order within one instant."""

@@ -28,12 +28,16 @@ PROTECTS, OPENS_BY_STOP, OPENS_BY_LIMIT, TAKES_PROFIT = range(4)
 
 @frozen
 class Hit:
-    """One fill inside a bar; without an order it is the forced close. `reference` is in whole ticks."""
+    """One fill inside a bar; without an order it is the forced close. `reference` is in whole ticks.
+
+    `takes` marks a limit order that the market was already beyond: it is filled by the market and not at its price.
+    """
 
     rank: Rank
     working: Working | None
     reference: int
     ambiguous: bool = False
+    takes: bool = False
 
 
 class BarView(NamedTuple):
@@ -77,7 +81,8 @@ def _hits(market: Market, bar: BarView, beyond: int) -> Iterator[Hit]:
         elif working.stance is Stance.LIMIT:
             extreme = _favourable(working, bar.prices) if whole else bar.prices.close
             if working.limit_reached(extreme, beyond):
-                yield _limit_hit(working, bar.prices.open, reduces=reduces)
+                start = bar.prices.open if whole else _adverse(working, bar.prices)
+                yield _limit_hit(working, start, reduces=reduces)
 
 
 def _ends_inside(working: Working, bar: BarView) -> bool:
@@ -123,9 +128,11 @@ def stop_hit(working: Working, prices: TickBar, start: int, *, reduces: bool, be
 
 
 def _limit_hit(working: Working, start: int, *, reduces: bool) -> Hit:
-    price = start if working.limit is None else working.limit
+    """Return the fill of a limit order that is reached and that met the bar at the price `start`."""
     group = TAKES_PROFIT if reduces else OPENS_BY_LIMIT
-    return Hit(Rank(group, abs(price - start), working.sequence), working, price)
+    takes = working.limit is None or working.limit_reached(start, 1)
+    reference = start if takes or working.limit is None else working.limit
+    return Hit(Rank(group, abs(reference - start), working.sequence), working, reference, takes=takes)
 
 
 def follow(market: Market, bar: BarView) -> None:

@@ -130,6 +130,8 @@ class Matcher:
     def _carry_out(self, market: Market, working: Working, hit: Hit, *, close: int) -> Decimal:
         working.ambiguous = working.ambiguous or hit.ambiguous
         if working.stance is Stance.LIMIT:
+            if hit.takes:
+                return self._desk.take(market, working, hit.reference)
             return self._desk.make(market, working)
         working.trigger()
         if working.limit is None or working.limit_reached(hit.reference, 0):

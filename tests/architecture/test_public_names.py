@@ -11,10 +11,10 @@ from tests.architecture.sources import kernel
 
 PINNED = (
     "Account Action Alert Alerter Approve AtlasError AuthFailed BarClosed BarOpened Bars Broker BrokerEvent "
-    "Capability Clock ClosedTrade Component Context ContractError CostOptions DataError EntryKind Exit ExitRule "
+    "Capability Check Clock ClosedTrade Component Context ContractError CostOptions DataError EntryKind Exit ExitRule "
     "FundingCharged FundingDue FundingProvider Gate GateAnswer GateMask HOOK_API HistoryRequest Instrument "
     "InstrumentKind Kind LevelRule Levels Liquidity LiveClock MarketEvent MarketHistory MarketNow MaskingGate "
-    "MissingExtra Mode Need NoOptions NotReady Order OrderAccepted OrderCancelled OrderExpired OrderFilled "
+    "MissingExtra Mode Moment Need NoOptions NotReady Order OrderAccepted OrderCancelled OrderExpired OrderFilled "
     "OrderKind OrderPlan OrderRejected OrderRole OrderUnknown Portfolio Position PositionLiquidated Provider Quote "
     "Refuse RunInfo RunSummary Scale Scanner Secret Severity Side Signal SignalTable SimClock SimulatedBroker "
     "SimulatedVenue Sizer Timeframe Touch Unsupported VenueError __version__ above alerter at_least at_most "

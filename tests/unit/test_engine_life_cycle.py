@@ -255,4 +255,3 @@ def test_an_exit_rule_closes_at_the_next_open_and_is_the_reason() -> None:
     closed = bench.one(PositionClosed)
     assert (closed.rule, closed.reason, closed.exit_price) == ("bars", "held long enough", Decimal("99.8"))
     assert (verdict(bench).outcome, verdict(bench).by) == (Outcome.CLOSED, "bars")
-

@@ -49,9 +49,9 @@ def walk(seed: int, bars: int = 60) -> Bench:
     prices = {"X": 1000, "Y": 500}
     for _ in range(bars):
         start = bench.now
-        for symbol in prices:
+        for symbol, price in list(prices.items()):
             bench.now = start
-            path = prices[symbol] + np.concatenate([[0], np.cumsum(generator.integers(-6, 7, 3))])
+            path = price + np.concatenate([[0], np.cumsum(generator.integers(-6, 7, 3))])
             prices[symbol] = max(50, int(path[-1]))
             first, high, low, close = (float(v) / 10 for v in (path[0], path.max(), path.min(), path[-1]))
             bench.bar(first, high, low, close, symbol, volume=float(generator.integers(2, 40)))

@@ -27,7 +27,7 @@ from tests.unit.simulation_scene import MINUTE, costs, instrument
 
 START = Decimal(1_000_000)
 TICKS = st.integers(8_000, 12_000)
-FEW = settings(max_examples=120, deadline=None)
+FEW = settings(max_examples=80, deadline=None)
 
 
 @frozen
@@ -121,13 +121,15 @@ class Log:
         self.placed: dict[str, Order] = {}
         self.bar_of: list[tuple[Bar, BrokerEvent]] = []
         self.events: dict[str, list[BrokerEvent]] = defaultdict(list)
+        self.closed: dict[str, Bar] = {}
 
     def step(self, number: int, step: Step, symbol: str = "X", *, twice: bool = False) -> None:
         begin, bar = number * MINUTE, step.bar
         closed = BarClosed(
             begin + MINUTE, symbol, begin, bar.open / 100, bar.high / 100, bar.low / 100, bar.close / 100, bar.volume
         )
-        self._place(step.at_start, symbol, begin, bar, twice)
+        self._place(step.at_start, symbol, begin, self.closed.get(symbol, bar), twice)
+        self.closed[symbol] = bar
         self._keep(symbol, bar, self.venue.observe(BarOpened(begin, symbol, bar.open / 100)))
         self._place(step.at_open, symbol, begin, bar, twice)
         self._keep(symbol, bar, self.venue.observe(closed))
