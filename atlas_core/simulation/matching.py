@@ -123,7 +123,8 @@ class Matcher:
             filled = self._carry_out(market, working, hit, close=view.prices.close)
             self._open_window(market, working, bar, hit.reference, upward=upward, filled=filled)
         for working in tuple(market.orders.values()):
-            if working.stance is Stance.MARKET and bar.opened_at < working.active_from <= bar.ts:
+            arrived_inside = bar.opened_at < working.active_from <= bar.ts
+            if working.stance is Stance.MARKET and arrived_inside and not working.is_done:
                 self._desk.take(market, working, view.prices.close)
         follow(market, view)
 

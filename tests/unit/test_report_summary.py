@@ -3,12 +3,13 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas_core.errors import NotFound
 from atlas_core.model.decisions import Outcome
-from atlas_core.model.records import Record
+from atlas_core.model.records import PositionOpened, Record
 from atlas_core.model.timeframe import DAY, HOUR
 from atlas_core.report.equity import (
     EquityPoint,
@@ -20,7 +21,7 @@ from atlas_core.report.equity import (
 from atlas_core.report.signals import refusals, signal_rows, state_counts, sum_sentence
 from atlas_core.report.summary import honesty, report_of
 from atlas_core.report.trades import closed_trades, open_positions, price_decimals
-from tests.sample_run import START, closed, detected, marked, opened, sample_run, started, verdict
+from tests.sample_run import START, closed, detected, marked, sample_run, started, verdict
 
 D = Decimal
 
@@ -46,15 +47,11 @@ def test_an_open_position_is_marked_at_the_last_mark() -> None:
     assert (row.trade_id, row.mark, row.unrealised) == (3, D("60560.7"), D("67.284"))
 
 
-def test_a_position_whose_multiplier_is_not_one_takes_its_profit_from_the_account() -> None:
-    records = [*sample_run()[:-2], marked(START + DAY, "16796.33", "10067.93", BTC_PERP="60560.7")]
+def test_the_multiplier_of_a_contract_counts() -> None:
+    records = [
+        evolve(record, multiplier=D("100")) if isinstance(record, PositionOpened) else record for record in sample_run()
+    ]
     assert open_positions(records)[0].unrealised == D("6728.40")
-
-
-def test_several_positions_that_do_not_add_up_to_the_account_show_no_profit_rather_than_a_wrong_one() -> None:
-    records = [*sample_run()[:-2], opened(4, "sig-4", START + HOUR, "60000"),
-               marked(START + DAY, "16796.33", "10067.93", BTC_PERP="60560.7")]  # fmt: skip
-    assert [row.unrealised for row in open_positions(records)] == [None, None]
 
 
 def test_the_states_of_signals_add_up_to_all_signals() -> None:
