@@ -154,3 +154,22 @@ def test_the_tests_of_the_example_pass_against_the_installed_atlas(environment: 
         environment.folder,
     )
     assert "passed" in printed
+
+
+def test_the_demo_runs_from_the_wheel_in_an_empty_home(environment: Environment, tmp_path: Path) -> None:
+    done = call(
+        [environment.python, "-m", "atlas_core", "run", "demo", "--to", "2026-04-07"], tmp_path, HOME=str(tmp_path)
+    )
+    assert done.returncode == 0, done.stderr
+    assert "ENTRY" in done.stdout
+    assert "EXIT" in done.stdout
+    assert list(tmp_path.rglob("trades.csv"))
+
+
+def test_the_wheel_of_atlas_holds_its_profiles_and_type_markers_but_no_tests(environment: Environment) -> None:
+    (wheel,) = (environment.folder / "atlas").glob("*.whl")
+    names = ZipFile(wheel).namelist()
+    assert "atlas_core/profiles/demo.toml" in names
+    packages = ("atlas_core", "atlas_sim", "atlas_basics", "atlas_strat")
+    assert {f"{package}/py.typed" for package in packages} <= set(names)
+    assert not [name for name in names if name.startswith(("tests/", "configs/", "docs/"))]

@@ -32,7 +32,9 @@ def instrument(symbol: str = SYMBOL, **changes: Any) -> Instrument:
 
 def costs(**settings: Any) -> CostOptions:
     """Return costs from plain numbers."""
-    exact = {name: Decimal(str(value)) if type(value) in (int, float) else value for name, value in settings.items()}
+    exact: dict[str, Any] = {
+        name: Decimal(str(value)) if type(value) in (int, float) else value for name, value in settings.items()
+    }
     if "latency_ms" in settings:
         exact["latency_ms"] = settings["latency_ms"]
     return CostOptions(**exact)

@@ -175,6 +175,13 @@ def test_after_a_stop_in_the_entrys_bar_the_target_is_cancelled_at_once() -> Non
     assert names(stage.place(target(104))) == [("OrderAccepted", "target"), ("OrderCancelled", "target")]
 
 
+def test_a_target_that_the_touch_is_already_beyond_takes_the_touch_price() -> None:
+    stage = Stage()
+    stage.bar(100, 105, 99, 104)
+    fill = filled(stage.place(buy(touch=(102, True)), target(101)), "target")
+    assert (fill.price, fill.liquidity) == (102, Liquidity.TAKER)
+
+
 # Stop-limits
 
 
@@ -232,6 +239,21 @@ def test_a_trailing_stop_that_the_bar_may_have_come_back_to_is_filled(close: flo
     stage.place(trailing(5))
     fill = filled(stage.closes(110, 98, close), "trail")
     assert (fill.price, fill.ambiguous) == (105, ambiguous)
+
+
+def test_a_bar_that_only_rises_from_its_opening_does_not_reach_a_trailing_stop_that_follows_it() -> None:
+    stage = Stage()
+    stage.enter()
+    stage.place(trailing(5))
+    assert stage.closes(110, 100, 108) == []
+
+
+def test_a_trailing_stop_placed_after_an_upward_touch_is_reached_by_a_low_of_unknown_time() -> None:
+    stage = Stage()
+    stage.bar(100, 110, 98.5, 109)
+    stage.place(buy(touch=(102, True)))
+    fill = filled(stage.place(trailing(4, stop=95)), "trail")
+    assert (fill.price, fill.ambiguous) == (106, True)
 
 
 def test_a_trailing_stop_never_moves_away_from_the_price() -> None:

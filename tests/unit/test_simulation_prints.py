@@ -81,6 +81,26 @@ def test_a_late_limit_is_held_against_the_close_only(close: float, is_filled: bo
     assert bool(fills(stage.closes(105, 100, close))) is is_filled
 
 
+def test_a_late_limit_that_the_whole_bar_is_beyond_takes_the_worst_price_of_the_bar() -> None:
+    stage = Stage(latency_ms=250)
+    stage.flat_bar()
+    stage.place(buy())
+    stage.flat_bar()
+    stage.place(target(90))
+    stage.opens(100)
+    fill = filled(stage.closes(105, 99, 103), "target")
+    assert (fill.price, fill.liquidity) == (99, Liquidity.TAKER)
+
+
+def test_two_late_exits_close_one_position_once() -> None:
+    stage = Stage(latency_ms=250)
+    stage.flat_bar()
+    stage.place(buy())
+    stage.flat_bar()
+    stage.place(sell("one", reduce_only=True), sell("two", reduce_only=True))
+    assert names(stage.flat_bar()) == [("OrderFilled", "one"), ("OrderCancelled", "two")]
+
+
 def test_a_gap_through_the_stop_fills_at_the_open() -> None:
     stage = Stage(slippage_bps=10)
     stage.enter()

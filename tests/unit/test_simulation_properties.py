@@ -20,7 +20,7 @@ from atlas_core.model.events import (
     OrderFilled,
     PositionLiquidated,
 )
-from atlas_core.model.orders import Action, Liquidity, Order, OrderKind, OrderRole
+from atlas_core.model.orders import Action, Liquidity, Order, OrderKind, OrderRole, Touch
 from atlas_core.simulation.costs import CostOptions
 from atlas_core.simulation.venue import SimulatedVenue
 from tests.unit.simulation_scene import MINUTE, costs, instrument
@@ -97,7 +97,14 @@ def flows(draw: st.DrawFn, *, leverages: Sequence[int] = (1, 3, 10)) -> list[Ste
     def named(placed: Sequence[Order]) -> list[Order]:
         return [evolve(order, client_order_id=f"o{next(names)}") for order in placed]
 
-    return [Step(s.bar, named(s.at_start), named(s.at_open), named(s.at_close), s.rate) for s in steps]
+    def touching(placed: Sequence[Order], bar: Bar) -> list[Order]:
+        prices = [draw(st.none() | st.integers(bar.low, bar.high)) for _ in placed]
+        return [
+            order if price is None else evolve(order, touch=Touch(Decimal(price) / 100, price > bar.open))
+            for order, price in zip(placed, prices, strict=True)
+        ]
+
+    return [Step(s.bar, named(s.at_start), named(s.at_open), named(touching(s.at_close, s.bar)), s.rate) for s in steps]
 
 
 any_costs = st.builds(
