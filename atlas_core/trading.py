@@ -56,7 +56,9 @@ class TradingDesk:
         if isinstance(clock, SimClock):
             clock.advance_to(event.ts)
         if isinstance(event, (BarOpened, BarClosed, FundingDue, Quote)):
-            self._drive(self.live.broker.observe(event))
+            happened = self.live.broker.observe(event)
+            if happened:
+                self._drive(happened)
         self._drive((event,))
         self.ledger.take(self.engine.take_records())
 

@@ -60,6 +60,7 @@ from atlas_core.model.timeframe import DAY
 class Engine:
     """One engine for back-test, replay, paper and live."""
 
+    state: State
     recorder: Recorder
     guard: Guard
     market: MovingMarket
@@ -70,11 +71,6 @@ class Engine:
     limits: LimitDesk
     orders: OrderDesk
     _day_end: int = field(default=0)
-
-    @property
-    def state(self) -> State:
-        """Return what the engine knows."""
-        return self.recorder.state
 
     def start(self, record: RunStarted) -> None:
         """Begin a run."""
@@ -143,16 +139,20 @@ class Engine:
 
     def _bar_closed(self, event: BarClosed) -> None:
         symbol, instrument = event.symbol, self.state.instruments[event.symbol]
-        low, high = instrument.exact(event.low), instrument.exact(event.high)
         close = self._see(symbol, event.close)
         position = self.state.positions.get(symbol)
-        if position is not None:
-            _mark_position(position, event.opened_at, low, high, close)
-            self.protection.watch(position, low, high)
-            self.exits.ask(position)
-            self.protection.sync(position)
-        self.entries.bar_closed(symbol, low, high)
+        if position is not None or self.entries.is_waiting(symbol):
+            low, high = instrument.exact(event.low), instrument.exact(event.high)
+            if position is not None:
+                self._look_after(position, event.opened_at, low, high, close)
+            self.entries.bar_closed(symbol, low, high)
         self.limits.watch(self.state.account().equity if self.state.positions else self.state.cash)
+
+    def _look_after(self, position: PositionTrack, opened_at: int, low: Decimal, high: Decimal, close: Decimal) -> None:
+        _mark_position(position, opened_at, low, high, close)
+        self.protection.watch(position, low, high)
+        self.exits.ask(position)
+        self.protection.sync(position)
 
     def _quote(self, event: Quote) -> None:
         price = self._see(event.symbol, event.last)
@@ -328,6 +328,7 @@ def make_engine(
     limits = LimitDesk(rules, state, recorder)
     protection = ProtectionDesk(parts, state, recorder, guard, orders, native, rules.waiver)
     return Engine(
+        state=state,
         recorder=recorder,
         guard=guard,
         market=market,

@@ -84,6 +84,10 @@ class EntryDesk:
                 extreme = low if signal.side.sign > 0 else high
                 self._end(signal, Outcome.INVALIDATED, "the other side was taken first", extreme, signal.cancel_beyond)
 
+    def is_waiting(self, symbol: str) -> bool:
+        """Tell whether a signal waits for its trigger in a symbol."""
+        return bool(self._armed.get(symbol))
+
     def expire(self, key: str) -> None:
         """End a signal whose time is over, if it still waits."""
         track = self.state.signals.get(key)

@@ -1,7 +1,7 @@
 """Measure whole back-tests inside one process: `python tests/benchmarks/bench_backtest.py`.
 
-A synthetic market, so that it runs anywhere. Prints the median of each case, its trades and the hash of its journal: speed never
-changes an answer. The hash holds the profile's digest and the component list, so it changes with them; within one version it may not.
+A synthetic market, so that it runs anywhere. Prints the median of each case, its trades and the hash of its journal:
+speed never changes an answer. The hash covers the profile's digest and the list of components and changes with them.
 """
 
 from __future__ import annotations
