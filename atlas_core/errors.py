@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from atlas_core.options import Problem
+    from atlas_core.problem import Problem
 
 
 class AtlasError(Exception):

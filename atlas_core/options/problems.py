@@ -14,30 +14,11 @@ from typing import Any
 
 from attrs import frozen
 
+from atlas_core.problem import Problem
+
 KeyPath = tuple[str | int, ...]
 LONGEST_VALUE = 60
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-
-
-@frozen(kw_only=True)
-class Problem:
-    """One thing that is wrong: where it stands, what was expected, what it was, and maybe what to do.
-
-    `suggestion` is the last clause of the sentence, such as `did you mean max_positions?`.
-    """
-
-    message: str
-    table: str = ""
-    key: str = ""
-    file: str = ""
-    line: int | None = None
-    suggestion: str = ""
-
-    def __str__(self) -> str:
-        place = self.file if self.line is None else f"{self.file}:{self.line}"
-        head = " ".join(part for part in (place, self.table and f"[{self.table}]", self.key) if part)
-        tail = f"; {self.suggestion}" if self.suggestion else ""
-        return f"{head}: {self.message}{tail}" if head else f"{self.message}{tail}"
 
 
 def _nowhere(_path: KeyPath) -> tuple[str, int | None] | None:

@@ -13,7 +13,7 @@ import atlas_core
 from tests.architecture.sources import PLUGINS, ROOT, Import, Module, examples, imports_of, kernel, plugins
 
 LAYERS = {
-    0: "errors model clock",
+    0: "errors model clock problem",
     1: "contracts components hookspecs options runs",
     2: "plugins profile",
     3: "engine simulation journal marketdata",
@@ -22,11 +22,6 @@ LAYERS = {
     6: "cli testing __main__",
 }
 LAYER_OF = {f"atlas_core.{name}": layer for layer, names in LAYERS.items() for name in names.split()}
-
-# A lower module may name an upper one here, for type checkers only, for the reason given.
-SEAMS = {
-    ("atlas_core.errors", "atlas_core.options"): "ProfileError carries the problems that options describe",
-}
 
 # Parts whose purity is the point of the house: what they may import of the kernel, beyond the model and contracts.
 PURE = {
@@ -84,20 +79,9 @@ def test_no_layer_imports_an_upper_one() -> None:
         own = LAYER_OF.get(component(module.name), -1)
         for found in kernel_imports(module):
             home = home_of(found)
-            seam = (component(module.name), home) in SEAMS and found.for_types_only
-            if home != "atlas_core.__version__" and LAYER_OF.get(home, 99) > own and not seam:
+            if home != "atlas_core.__version__" and LAYER_OF.get(home, 99) > own:
                 wrong.append(f"{module.path}:{found.line} (layer {own}) imports {found.target}")
     assert wrong == []
-
-
-def test_the_seams_are_in_use() -> None:
-    used = {
-        (component(module.name), home_of(found))
-        for module in INNER
-        for found in kernel_imports(module)
-        if found.for_types_only
-    }
-    assert sorted(set(SEAMS) - used) == []
 
 
 @pytest.mark.parametrize("package", sorted(PURE))
