@@ -23,8 +23,9 @@ from atlas_core.options.checks import (
     option,
 )
 from atlas_core.options.moment import Moment, read_moment
-from atlas_core.options.problems import Address, Problem, closest, path_text, written
+from atlas_core.options.problems import Address, closest, path_text, written
 from atlas_core.options.secret import Secret
+from atlas_core.problem import Problem
 
 if TYPE_CHECKING:
     from atlas_core.options.reference import OptionInfo, describe, json_schema

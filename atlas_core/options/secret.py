@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from atlas_core.errors import MissingExtra, ProfileError
-from atlas_core.options.problems import Problem, shown
+from atlas_core.options.problems import shown
+from atlas_core.problem import Problem
 
 HIDDEN = "***"
 SOURCES = ("env", "file", "keyring")

@@ -28,7 +28,7 @@ from cattrs.gen import make_dict_structure_fn
 from atlas_core.model.timeframe import Timeframe, parse_timeframe
 from atlas_core.options.checks import ItemError
 from atlas_core.options.moment import Moment, read_moment
-from atlas_core.options.problems import Address, KeyPath, Problem, closest, did_you_mean, shown
+from atlas_core.options.problems import Address, KeyPath, closest, did_you_mean, shown
 from atlas_core.options.secret import Secret, read_secret
 from atlas_core.options.typenames import (
     choices_of,
@@ -39,6 +39,7 @@ from atlas_core.options.typenames import (
     option_fields,
     optional_inner,
 )
+from atlas_core.problem import Problem
 
 T = TypeVar("T")
 Read = Callable[[Any, Any], Any]

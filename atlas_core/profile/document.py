@@ -12,7 +12,8 @@ import tomli
 from attrs import define, field, frozen
 
 from atlas_core.errors import ProfileError
-from atlas_core.options.problems import Address, KeyPath, Problem
+from atlas_core.options.problems import Address, KeyPath
+from atlas_core.problem import Problem
 from atlas_core.profile.address import scan_lines
 
 LARGEST_FILE = 256 * 1024

@@ -8,7 +8,8 @@ from typing import Any
 
 import tomli
 
-from atlas_core.options.problems import KeyPath, Problem, closest, did_you_mean
+from atlas_core.options.problems import KeyPath, closest, did_you_mean
+from atlas_core.problem import Problem
 from atlas_core.profile.document import COMMAND_LINE, Document, Place, read_number, replace_places
 from atlas_core.profile.labels import labels_of
 
