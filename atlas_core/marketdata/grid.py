@@ -55,7 +55,8 @@ def _edges(timeframe: Timeframe, begin: int, end: int) -> Times:
 
 def _month_edges(timeframe: Timeframe, begin: int, end: int) -> Times:
     first, last = (np.datetime64(ts, "ns").astype("datetime64[M]") for ts in (begin, end))
-    return np.arange(first, last + 1, timeframe.count).astype("datetime64[ns]").astype(np.int64)
+    month, step = np.timedelta64(1, "M"), np.timedelta64(timeframe.count, "M")
+    return np.arange(first, last + month, step).astype("datetime64[ns]").astype(np.int64)
 
 
 UTC_GRID = UtcGrid()

@@ -3,7 +3,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,11 +20,17 @@ from tests.journal_samples import related_records, short_run, signal, verdict
 Opener = Callable[[Path], JournalReader]
 
 
-def _journal_of(groups: Sequence[Sequence[Record]]) -> Journal:
-    journal = Journal.in_memory()
-    for group in groups:
-        journal.append(group)
-    return journal
+@contextmanager
+def _journal_of(groups: Sequence[Sequence[Record]]) -> Iterator[Journal]:
+    with Journal.in_memory() as journal:
+        for group in groups:
+            journal.append(group)
+        yield journal
+
+
+def _digest_of(records: Sequence[Record]) -> str:
+    with _journal_of([records]) as journal:
+        return journal.digest()
 
 
 def test_a_file_is_appended_to_closed_and_continued(tmp_path: Path) -> None:
@@ -38,14 +45,13 @@ def test_a_file_is_appended_to_closed_and_continued(tmp_path: Path) -> None:
         journal.verify(projections=True)
     with JournalReader.open(path) as reader:
         assert list(reader.records()) == records
-        assert reader.digest() == _journal_of([records]).digest()
+        assert reader.digest() == _digest_of(records)
 
 
 def test_an_empty_journal_has_no_digest_and_holds() -> None:
-    journal = Journal.in_memory()
-    journal.append([])
-    assert (journal.digest(), journal.count(), list(journal.records())) == ("", 0, [])
-    journal.verify(projections=True)
+    with _journal_of([[]]) as journal:
+        assert (journal.digest(), journal.count(), list(journal.records())) == ("", 0, [])
+        journal.verify(projections=True)
 
 
 @settings(max_examples=30, deadline=None)
@@ -54,21 +60,21 @@ def test_neither_digest_nor_projections_depend_on_how_records_were_grouped(
     records: list[Record], cuts: list[int]
 ) -> None:
     edges = [0, *sorted(cuts), len(records)]
-    grouped = _journal_of([records[start:end] for start, end in pairwise(edges)])
-    at_once = _journal_of([records])
-    assert grouped.digest() == at_once.digest()
-    assert grouped.projection_dump() == at_once.projection_dump()
-    grouped.verify(projections=True)
+    groups = [records[start:end] for start, end in pairwise(edges)]
+    with _journal_of(groups) as grouped, _journal_of([records]) as at_once:
+        assert grouped.digest() == at_once.digest()
+        assert grouped.projection_dump() == at_once.projection_dump()
+        grouped.verify(projections=True)
 
 
 def test_a_large_append_is_cut_into_pieces_that_nobody_can_see() -> None:
     records: list[Record] = []
     for number in range(6_000):
         records += [signal(f"k{number}", number), verdict(f"k{number}", number)]
-    journal, pieces = _journal_of([records]), _journal_of([records[:9_999], records[9_999:]])
-    assert journal.digest() == pieces.digest()
-    assert list(journal.records()) == records
-    journal.verify(projections=True)
+    with _journal_of([records]) as journal, _journal_of([records[:9_999], records[9_999:]]) as pieces:
+        assert journal.digest() == pieces.digest()
+        assert list(journal.records()) == records
+        journal.verify(projections=True)
 
 
 @pytest.mark.parametrize(
@@ -81,17 +87,17 @@ def test_a_large_append_is_cut_into_pieces_that_nobody_can_see() -> None:
     ],
 )
 def test_different_records_have_different_digests(one: list[Record], other: list[Record]) -> None:
-    assert _journal_of([one]).digest() != _journal_of([other]).digest()
+    assert _digest_of(one) != _digest_of(other)
 
 
 def test_a_record_that_cannot_be_written_takes_the_whole_append_back() -> None:
-    journal = _journal_of([short_run()])
-    before = journal.digest(), journal.projection_dump()
-    with pytest.raises(JournalError, match=r"cannot record signal_detected\.score"):
-        journal.append([signal("new"), signal("worse", score=float("nan"))])
-    assert (journal.digest(), journal.projection_dump()) == before
-    journal.append([signal("new")])
-    journal.verify(projections=True)
+    with _journal_of([short_run()]) as journal:
+        before = journal.digest(), journal.projection_dump()
+        with pytest.raises(JournalError, match=r"cannot record signal_detected\.score"):
+            journal.append([signal("new"), signal("worse", score=float("nan"))])
+        assert (journal.digest(), journal.projection_dump()) == before
+        journal.append([signal("new")])
+        journal.verify(projections=True)
 
 
 def test_facts_beside_the_chain_do_not_change_the_digest(tmp_path: Path) -> None:
@@ -107,13 +113,13 @@ def test_facts_beside_the_chain_do_not_change_the_digest(tmp_path: Path) -> None
 
 
 def test_rebuilding_gives_the_live_projections_byte_for_byte() -> None:
-    journal = _journal_of([short_run()])
-    live = journal.projection_dump()
-    journal._connection.execute("UPDATE trade SET net = '1000000'")
-    journal._connection.execute("DROP TABLE signal")
-    journal.rebuild()
-    assert journal.projection_dump() == live
-    assert len(live.splitlines()) == 11
+    with _journal_of([short_run()]) as journal:
+        live = journal.projection_dump()
+        journal._connection.execute("UPDATE trade SET net = '1000000'")
+        journal._connection.execute("DROP TABLE signal")
+        journal.rebuild()
+        assert journal.projection_dump() == live
+        assert len(live.splitlines()) == 11
 
 
 def test_a_journal_is_private_and_in_one_file_when_closed(tmp_path: Path) -> None:
@@ -249,10 +255,10 @@ def test_a_reader_follows_the_writer_and_cannot_write(tmp_path: Path) -> None:
     ],
 )
 def test_verify_names_the_first_event_or_row_that_is_wrong(sql: str, expected: str) -> None:
-    journal = _journal_of([short_run()])
-    journal._connection.execute("DROP TRIGGER event_is_never_changed")
-    journal._connection.execute("DROP TRIGGER event_is_never_deleted")
-    journal.verify(projections=True)
-    journal._connection.execute(sql)
-    with pytest.raises(JournalCorrupt, match=expected):
+    with _journal_of([short_run()]) as journal:
+        journal._connection.execute("DROP TRIGGER event_is_never_changed")
+        journal._connection.execute("DROP TRIGGER event_is_never_deleted")
         journal.verify(projections=True)
+        journal._connection.execute(sql)
+        with pytest.raises(JournalCorrupt, match=expected):
+            journal.verify(projections=True)
