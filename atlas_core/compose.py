@@ -250,14 +250,14 @@ class _Maker:
 
     def scanner_problems(self, selection: Selection) -> list[Problem]:
         try:
-            needs = self.scanner(selection).needs
+            needs = [(need.timeframe, parse_timeframe(need.timeframe)) for need in self.scanner(selection).needs]
         except Exception as error:
             return [_problem(selection, f"could not be made: {type(error).__name__}: {error}")]
         base = self.profile.universe.base_timeframe
         return [
-            _problem(selection, f"expected timeframes that {base} bars can make, was {need.timeframe}")
-            for need in needs
-            if not parse_timeframe(need.timeframe).is_multiple_of(base)
+            _problem(selection, f"expected timeframes that {base} bars can make, was {text}")
+            for text, timeframe in needs
+            if not timeframe.is_multiple_of(base)
         ]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from attrs import frozen
 
 from atlas_core.compose import OpenSystem
-from atlas_core.contracts import Capability, FundingProvider, HistoryRequest
+from atlas_core.contracts import Capability, FundingProvider, HistoryRequest, MarketHistory, Scanner
 from atlas_core.errors import ContractError, DataError
 from atlas_core.marketdata.history import MarketData
 from atlas_core.model.bars import Bars
@@ -64,14 +64,26 @@ def find_signals(system: OpenSystem, market: LoadedMarket) -> list[tuple[str, Si
     found = []
     for scanner in system.system.scanners:
         try:
-            table = scanner.scanner.scan(market.data)
+            table = scan(scanner.scanner, market.data)
         except Exception as error:
             raise ContractError(f"scanner {scanner.label} failed: {type(error).__name__}: {error}") from error
-        if not isinstance(table, SignalTable):
-            raise ContractError(f"scanner {scanner.label}: expected a SignalTable, was {type(table).__name__}")
         in_run = (table.available_at > market.start) & (table.available_at <= market.end)
         found.append((scanner.label, table.take(in_run).sorted()))
     return found
+
+
+def scan(scanner: Scanner, market: MarketHistory) -> SignalTable:
+    """Ask a scanner and hold its answer to the contract.
+
+    Raises ContractError for anything but a table of signals in the universe, and whatever the scanner raises.
+    """
+    table: object = scanner.scan(market)
+    if not isinstance(table, SignalTable):
+        raise ContractError(f"expected a SignalTable, was {type(table).__name__}")
+    strangers = sorted(set(table.symbol.tolist()) - set(market.symbols))
+    if strangers:
+        raise ContractError(f"expected signals in {', '.join(market.symbols)}, was {', '.join(strangers)}")
+    return table
 
 
 async def funding_of(system: OpenSystem, request: HistoryRequest, start: int) -> tuple[FundingDue, ...]:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 from attrs import frozen
@@ -82,6 +83,10 @@ class RunStore:
             if (path / FACTS_NAME).is_file()
         ]
         return tuple(runs)
+
+    def discard(self, run: RunInfo) -> None:
+        """Remove the directory of a run that never began."""
+        rmtree(run.directory, ignore_errors=True)
 
     def find(self, run_id: str | None = None) -> RunInfo:
         """Return the run with this id or number, or the latest one for None; raises NotFound."""

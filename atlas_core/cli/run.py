@@ -12,7 +12,7 @@ import click
 from atlas_core import __version__
 from atlas_core.cli.completion import complete_profile
 from atlas_core.cli.settings import Settings
-from atlas_core.errors import UsageError
+from atlas_core.errors import AtlasError, UsageError
 from atlas_core.runs import Mode, RunInfo, RunSummary
 
 if TYPE_CHECKING:
@@ -140,12 +140,18 @@ def _run(
     loaded, registry, system = prepare(profile, mode, profile_overrides(**options))
     settings = ctx.find_object(Settings) or Settings()
     is_silent = quiet or as_json or settings.quiet
-    store_run = RunStore.at(settings.home).create(loaded.name, system.mode, system.synthetic)
+    store = RunStore.at(settings.home)
+    store_run = store.create(loaded.name, system.mode, system.synthetic)
     if not as_json:
         say_header(header(loaded.name, system.mode, system.synthetic, loaded.seed, store_run.run_id))
     with_events = not is_silent and system.mode is not Mode.BACKTEST
     screen = LiveScreen(store_run.run_id, with_events=with_events, with_bar=not is_silent)
-    summary, records = _execute(system, registry, store_run, screen)
+    try:
+        summary, records = _execute(system, registry, store_run, screen)
+    except AtlasError:
+        if not screen.kept:  # nothing was decided: there is no run to keep
+            store.discard(store_run)
+        raise
     report = _keep(records, store_run, summary.digest)
     if as_json:
         _print_json(report, store_run, summary)

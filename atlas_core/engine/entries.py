@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from attrs import define, evolve, field
+from numpy.typing import NDArray
 
 from atlas_core.contracts import Gate, MaskingGate
 from atlas_core.engine.guard import Guard
@@ -29,7 +30,7 @@ from atlas_core.model.records import (
     SignalTriggered,
     VerdictReached,
 )
-from atlas_core.model.signals import FOREVER, EntryKind, Signal, SignalTable, signal_key
+from atlas_core.model.signals import FOREVER, EntryKind, Signal, SignalTable
 
 
 @define
@@ -49,7 +50,7 @@ class EntryDesk:
 
     def detect(self, scanner: str, table: SignalTable) -> None:
         """Take in the signals that a scanner found now; a setup seen before is not a new signal."""
-        fresh = table.take(np.array([row for row in range(len(table)) if self._is_new(scanner, table, row)], dtype=int))
+        fresh = table.take(self._new_rows(scanner, table))
         if not len(fresh):
             return
         masks = [(label, self._mask(label, gate, fresh)) for label, gate in self.parts.masking_gates]
@@ -106,11 +107,14 @@ class EntryDesk:
             if track.state is SignalState.ARMED:
                 self._watch(track.signal)
 
-    def _is_new(self, scanner: str, table: SignalTable, row: int) -> bool:
-        side = "long" if table.side[row] > 0 else "short"
-        symbol, timeframe = str(table.symbol[row]), str(table.timeframe[row])
-        key = signal_key(self.profile, scanner, symbol, timeframe, side, int(table.setup_at[row]))
-        return key not in self.state.seen
+    def _new_rows(self, scanner: str, table: SignalTable) -> NDArray[np.int64]:
+        """Return the first row of each setup that was not seen before."""
+        first: dict[str, int] = {}
+        for row in range(len(table)):
+            key = table.key(row, self.profile, scanner)
+            if key not in self.state.seen:
+                first.setdefault(key, row)
+        return np.array(list(first.values()), dtype=np.int64)
 
     def _mask(self, label: str, gate: MaskingGate, table: SignalTable) -> GateMask:
         answer = self.guard.call(

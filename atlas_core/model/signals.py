@@ -95,7 +95,8 @@ class SignalTable:
     """One row per signal, oldest first; times in nanoseconds UTC, prices float64 with NaN for "none".
 
     `side` is +1 or -1. A row may use only bars with `bar.available_at <= row.available_at`. `context` columns are
-    carried along unread. Raises ContractError when the columns differ in length or a side is neither +1 nor -1.
+    carried along unread. Raises ContractError when the columns differ in length, a side is neither +1 nor -1, an entry
+    is no `EntryKind`, a setup lies after the time from which it was known, or a price is infinite.
     """
 
     available_at: NDArray[np.int64] = field(converter=as_times)
@@ -121,8 +122,15 @@ class SignalTable:
             raise ContractError(
                 f"signal table: expected {len(self)} rows in every column, differ in {', '.join(wrong)}"
             )
-        if not bool(np.all(np.abs(self.side) == 1)):
-            raise ContractError("signal table: expected sides of +1 or -1")
+        faults = (
+            (np.abs(self.side) != 1, "sides of +1 or -1"),
+            (~np.isin(self.entry, list(EntryKind)), f"entries of {', '.join(EntryKind)}"),
+            (self.setup_at > self.available_at, "setups that are not later than the time they were known"),
+            *((np.isinf(getattr(self, name)), f"a finite {name} or NaN") for name in _PRICES),
+        )
+        for is_wrong, expected in faults:
+            if is_wrong.any():
+                raise ContractError(f"signal table: expected {expected}, row {int(np.argmax(is_wrong))} has none")
 
     def __len__(self) -> int:
         return len(self.available_at)
@@ -136,26 +144,30 @@ class SignalTable:
         """Return the rows ordered by time; rows of one instant keep the scanner's order."""
         return self.take(np.argsort(self.available_at, kind="stable"))
 
+    def key(self, row: int, profile: str, scanner: str) -> str:
+        """Return the identity of the signal in one row."""
+        side = Side.LONG if self.side[row] > 0 else Side.SHORT
+        return signal_key(
+            profile, scanner, str(self.symbol[row]), str(self.timeframe[row]), side, int(self.setup_at[row])
+        )
+
     def signal(self, row: int, profile: str, scanner: str, instrument: Instrument) -> Signal:
         """Return one row as an exact value, prices on the instrument's tick."""
-        side = Side.LONG if self.side[row] > 0 else Side.SHORT
-        symbol, timeframe = str(self.symbol[row]), str(self.timeframe[row])
-        setup_at = int(self.setup_at[row])
 
         def price(column: NDArray[np.float64]) -> Decimal | None:
             value = float(column[row])
             return None if np.isnan(value) else instrument.exact(value)
 
         return Signal(
-            key=signal_key(profile, scanner, symbol, timeframe, side, setup_at),
+            key=self.key(row, profile, scanner),
             scanner=scanner,
-            symbol=symbol,
-            timeframe=timeframe,
+            symbol=str(self.symbol[row]),
+            timeframe=str(self.timeframe[row]),
             pattern=str(self.pattern[row]),
-            side=side,
+            side=Side.LONG if self.side[row] > 0 else Side.SHORT,
             entry=EntryKind(str(self.entry[row])),
             available_at=int(self.available_at[row]),
-            setup_at=setup_at,
+            setup_at=int(self.setup_at[row]),
             valid_until=int(self.valid_until[row]),
             trigger=price(self.trigger),
             stop=price(self.stop),
@@ -167,11 +179,12 @@ class SignalTable:
         )
 
 
+_PRICES = ("trigger", "stop", "target", "cancel_beyond", "void_beyond")
 COLUMNS = tuple(attribute.name for attribute in fields(SignalTable) if attribute.name != "context")
 FOREVER = np.iinfo(np.int64).max
 _DEFAULTS: dict[str, Any] = {
     "entry": EntryKind.MARKET.value, "valid_until": FOREVER, "score": 0.0,
-    **dict.fromkeys(("trigger", "stop", "target", "cancel_beyond", "void_beyond"), np.nan),
+    **dict.fromkeys(_PRICES, np.nan),
 }  # fmt: skip
 
 

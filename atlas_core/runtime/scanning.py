@@ -10,7 +10,7 @@ from loguru import logger
 from atlas_core.clock import to_datetime
 from atlas_core.compose import LabelledScanner
 from atlas_core.contracts import MarketHistory
-from atlas_core.errors import ContractError
+from atlas_core.loading import scan
 from atlas_core.marketdata.feed import BarFeed
 from atlas_core.model.events import SignalsFound
 from atlas_core.model.signals import SignalTable
@@ -55,9 +55,7 @@ class ScanDesk:
 
     def _ask(self, scanner: LabelledScanner, now: int) -> SignalTable | None:
         try:
-            table = scanner.scanner.scan(self.window)
-            if not isinstance(table, SignalTable):
-                raise ContractError(f"expected a SignalTable, was {type(table).__name__}")
+            table = scan(scanner.scanner, self.window)
         except Exception as error:
             count = self._failures[scanner.label] = self._failures.get(scanner.label, 0) + 1
             reason = f"{type(error).__name__}: {error}"
