@@ -112,6 +112,7 @@ if TYPE_CHECKING:
     from atlas_core.options import not_empty as not_empty
     from atlas_core.options import one_of as one_of
     from atlas_core.options import option as option
+    from atlas_core.options import read_moment as read_moment
     from atlas_core.runs import Mode as Mode
     from atlas_core.runs import RunInfo as RunInfo
     from atlas_core.runs import RunSummary as RunSummary
@@ -137,7 +138,8 @@ _HOME = {
     "atlas_core.model.portfolio": "Account ClosedTrade Portfolio Position",
     "atlas_core.model.signals": "EntryKind Side Signal SignalTable concat_signals no_signals signal_table",
     "atlas_core.model.timeframe": "Timeframe parse_timeframe",
-    "atlas_core.options": "Check Moment Secret above at_least at_most between each matches not_empty one_of option",
+    "atlas_core.options": "Check Moment Secret above at_least at_most between each matches not_empty one_of option "
+    "read_moment",
     "atlas_core.runs": "Mode RunInfo RunSummary",
     "atlas_core.simulation.costs": "CostOptions",
     "atlas_core.simulation.venue": "SimulatedVenue",

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from atlas_core import parse_timeframe, to_datetime
-from atlas_sim.options import SimOptions, check_day
+from atlas_core import parse_timeframe, read_moment, to_datetime
+from atlas_sim.options import SimOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from atlas_core import Timeframe
+    from atlas_core import Moment, Timeframe
 
 
 def _read_timeframe(_context: click.Context, _parameter: click.Parameter, value: str) -> Timeframe:
@@ -22,12 +22,13 @@ def _read_timeframe(_context: click.Context, _parameter: click.Parameter, value:
         raise click.BadParameter(str(error)) from None
 
 
-def _read_day(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+def _read_day(_context: click.Context, _parameter: click.Parameter, value: str) -> Moment:
     try:
-        check_day(None, None, value)
+        day = read_moment(value)
+        SimOptions(start=day)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
-    return value
+    return day
 
 
 @click.group()
@@ -41,13 +42,13 @@ def sim() -> None:
 @click.option("--start", callback=_read_day, default="2026-01-05", show_default=True, help="First day (UTC).")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the market.")
 @click.option("--timeframe", callback=_read_timeframe, default="1m", show_default=True, help="Length of a bar.")
-def bars(symbol: str, days: int, start: str, seed: int, timeframe: Timeframe) -> None:
+def bars(symbol: str, days: int, start: Moment, seed: int, timeframe: Timeframe) -> None:
     """Write the bars of one symbol as CSV; the provider `files` reads them back."""
     for line in _lines(symbol, days, start, seed, timeframe):
         click.echo(line)
 
 
-def _lines(symbol: str, days: int, start: str, seed: int, timeframe: Timeframe) -> Iterator[str]:
+def _lines(symbol: str, days: int, start: Moment, seed: int, timeframe: Timeframe) -> Iterator[str]:
     import numpy as np
 
     from atlas_core import resample

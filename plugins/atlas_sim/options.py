@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
@@ -11,22 +10,27 @@ from zoneinfo import ZoneInfo
 
 from attrs import Factory, frozen
 
-from atlas_core import InstrumentKind, Timeframe, above, at_least, between, from_datetime, option
+from atlas_core import (
+    Check,
+    InstrumentKind,
+    Moment,
+    Timeframe,
+    above,
+    at_least,
+    between,
+    option,
+    parse_timeframe,
+    read_moment,
+)
 
+DAY = parse_timeframe("1d").duration
 DEFAULT_DAYS = 90
+_FIRST_DAY, _LAST_DAY = read_moment("1990-01-01"), read_moment("2099-12-31")
+WHOLE_DAY = Check(
+    "a day from 1990 to 2099 such as 2026-01-05",
+    lambda moment: moment % DAY == 0 and _FIRST_DAY <= moment <= _LAST_DAY,
+)
 COLUMN_ROLES = ("time", "open", "high", "low", "close", "volume")
-
-
-def check_day(_instance: object, _attribute: object, value: str | None) -> None:
-    """Refuse what is not a day; raises ValueError."""
-    if value is None:
-        return
-    try:
-        year = date.fromisoformat(value).year
-    except ValueError:
-        year = 0
-    if not 1990 <= year < 2100:
-        raise ValueError(f'expected a day from 1990 to 2099 such as "2026-01-05", was "{value}"')
 
 
 def check_zone(_instance: object, _attribute: object, value: str) -> None:
@@ -51,26 +55,26 @@ def check_columns(_instance: object, _attribute: object, value: Mapping[str, str
 class SimOptions:
     """The span and the seed of the synthetic market."""
 
-    start: str = option("2026-01-05", check=check_day, help="First day of the market (UTC).")
+    start: Moment = option(read_moment("2026-01-05"), check=WHOLE_DAY, help="First day of the market (UTC).")
     days: int | None = option(
         None, check=between(1, 3_660), unit="days", help=f"Length of the market; {DEFAULT_DAYS} without days and end."
     )
-    end: str | None = option(None, check=check_day, help="Day on which the market ends (not included), for days.")
+    end: Moment | None = option(
+        None, check=WHOLE_DAY, help="Day on which the market ends (not included), instead of days."
+    )
     seed: int | None = option(None, check=at_least(0), help="Seed of the market; the profile's seed without it.")
 
     def __attrs_post_init__(self) -> None:
         if self.end is not None and self.days is not None:
             raise ValueError("expected either days or end, were both")
         if self.end is not None and self.end <= self.start:
-            raise ValueError(f"expected an end after the start {self.start}, was {self.end}")
+            raise ValueError("expected an end after the start, was not")
 
     def span(self) -> tuple[int, int]:
         """Return the start and the end of the market in nanoseconds UTC."""
-        first = datetime.combine(date.fromisoformat(self.start), time(), UTC)
-        last = first + timedelta(days=self.days or DEFAULT_DAYS)
         if self.end is not None:
-            last = datetime.combine(date.fromisoformat(self.end), time(), UTC)
-        return from_datetime(first), from_datetime(last)
+            return self.start, self.end
+        return self.start, self.start + (self.days or DEFAULT_DAYS) * DAY
 
 
 @frozen(kw_only=True)

@@ -19,7 +19,7 @@ PINNED = (
     "Refuse RunInfo RunSummary Scale Scanner Secret Severity Side Signal SignalTable SimClock SimulatedBroker "
     "SimulatedVenue Sizer Timeframe Touch Unsupported VenueError __version__ above alerter at_least at_most "
     "bars_of_rows between broker concat_signals each exit_rule from_datetime gate hookimpl matches no_signals "
-    "not_empty one_of option parse_timeframe provider resample scanner signal_table sizer to_datetime "
+    "not_empty one_of option parse_timeframe provider read_moment resample scanner signal_table sizer to_datetime "
 )
 PUBLIC = tuple(PINNED.split())
 

@@ -80,7 +80,7 @@ def test_the_command_resamples(group: click.Group) -> None:
     ("arguments", "message"),
     [
         (["--timeframe", "3x"], "expected a timeframe"),
-        (["--start", "monday"], "expected a day"),
+        (["--start", "monday"], "expected a time"),
         (["--days", "0"], "0"),
     ],
 )

@@ -20,6 +20,7 @@ from atlas_core import (
     InstrumentKind,
     from_datetime,
     parse_timeframe,
+    read_moment,
 )
 from atlas_sim.listings import LISTINGS
 from atlas_sim.options import SimOptions
@@ -65,7 +66,7 @@ def test_history_stays_inside_the_span_asked_for(make_context: Make) -> None:
 
 def test_a_market_from_the_middle_of_a_week_begins_there(make_context: Make) -> None:
     whole = SimProvider(SimOptions(days=7), make_context())
-    late = SimProvider(SimOptions(start="2026-01-07", end="2026-01-12"), make_context())
+    late = SimProvider(SimOptions(start=read_moment("2026-01-07"), end=read_moment("2026-01-12")), make_context())
     tail = asyncio.run(whole.history(request("ETH-PERP", start=START + 2 * DAY)))["ETH-PERP"]
     bars = asyncio.run(late.history(request("ETH-PERP")))["ETH-PERP"]
     assert np.array_equal(bars.opened_at, tail.opened_at)
@@ -192,11 +193,11 @@ def test_a_span_outside_the_market_is_refused(make_context: Make) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"start": "2026-13-05"}, "expected a day"),
-        ({"start": "1807-01-05"}, "expected a day"),
+        ({"start": read_moment("2026-01-05T1200")}, "expected a day"),
+        ({"start": read_moment("1807-01-05")}, "expected a day"),
         ({"days": 0}, "expected a number from 1"),
-        ({"end": "2026-01-05"}, "expected an end after the start"),
-        ({"end": "2026-02-05", "days": 3}, "either days or end, were both"),
+        ({"end": read_moment("2026-01-05")}, "expected an end after the start"),
+        ({"end": read_moment("2026-02-05"), "days": 3}, "either days or end, were both"),
         ({"seed": -1}, "expected a number >= 0"),
     ],
 )
