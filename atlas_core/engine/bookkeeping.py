@@ -26,7 +26,6 @@ from atlas_core.model.records import (
     PositionChanged,
     PositionClosed,
     PositionOpened,
-    VerdictReached,
 )
 
 PRICE_STEP = Decimal("1e-12")  # finer than any tick: takes the rounding noise out of averages
@@ -260,11 +259,7 @@ class Bookkeeper:
         for track in entries:
             self.orders.cancel(track)
         if not entries:
-            self.recorder.write(
-                VerdictReached(
-                    ts=self.recorder.now, key=signal_key, outcome=Outcome.CLOSED, by=last.rule, reason=last.reason
-                )
-            )
+            self.recorder.end(signal_key, Outcome.CLOSED, last.rule, last.reason)
 
 
 def _ending(position: PositionTrack, track: OrderTrack) -> Ending:

@@ -20,6 +20,7 @@ from atlas_core.engine.money import minor_unit
 from atlas_core.engine.orders import OrderDesk
 from atlas_core.engine.ports import EngineParts, MovingMarket, Recorder, Rules
 from atlas_core.engine.protection import NativeOrders, ProtectionDesk
+from atlas_core.engine.signals import SignalDesk
 from atlas_core.engine.state import PositionTrack, State
 from atlas_core.errors import EngineError
 from atlas_core.model.decisions import Outcome, Severity
@@ -51,7 +52,6 @@ from atlas_core.model.records import (
     RunFinished,
     RunStarted,
     TradingStateChanged,
-    VerdictReached,
 )
 from atlas_core.model.timeframe import DAY
 
@@ -64,7 +64,7 @@ class Engine:
     recorder: Recorder
     guard: Guard
     market: MovingMarket
-    entries: EntryDesk
+    signals: SignalDesk
     exits: ExitDesk
     protection: ProtectionDesk
     books: Bookkeeper
@@ -83,7 +83,7 @@ class Engine:
             self.state.apply(record)
         if records:
             self._move_to(records[-1].ts)
-        self.entries.restore()
+        self.signals.restore()
 
     def process(self, event: Event) -> list[Command]:
         """Take one event in; return the commands that follow from it, in order."""
@@ -135,17 +135,17 @@ class Engine:
     def _bar_opened(self, event: BarOpened) -> None:
         price = self._see(event.symbol, event.price)
         self._retry_protection(event.symbol)
-        self.entries.bar_opened(event.symbol, price)
+        self.signals.bar_opened(event.symbol, price)
 
     def _bar_closed(self, event: BarClosed) -> None:
         symbol, instrument = event.symbol, self.state.instruments[event.symbol]
         close = self._see(symbol, event.close)
         position = self.state.positions.get(symbol)
-        if position is not None or self.entries.is_waiting(symbol):
+        if position is not None or self.signals.is_waiting(symbol):
             low, high = instrument.exact(event.low), instrument.exact(event.high)
             if position is not None:
                 self._look_after(position, event.opened_at, low, high, close)
-            self.entries.bar_closed(symbol, low, high)
+            self.signals.bar_closed(symbol, low, high)
         self.limits.watch(self.state.account().equity if self.state.positions else self.state.cash)
 
     def _look_after(self, position: PositionTrack, opened_at: int, low: Decimal, high: Decimal, close: Decimal) -> None:
@@ -161,7 +161,7 @@ class Engine:
             _mark_position(position, event.ts, price, price, price, bars=0)
             self.protection.watch(position, price, price)
         self._retry_protection(event.symbol)
-        self.entries.bar_opened(event.symbol, price)
+        self.signals.bar_opened(event.symbol, price)
 
     def _see(self, symbol: str, price: float) -> Decimal:
         exact = self.state.instruments[symbol].exact(price)
@@ -178,7 +178,7 @@ class Engine:
             self.protection.sync(position)
 
     def _signals_found(self, event: SignalsFound) -> None:
-        self.entries.detect(event.scanner, event.table)
+        self.signals.detect(event.scanner, event.table)
 
     def _funding_due(self, event: FundingDue) -> None:
         """Only the venue acts on a funding time; what it charges arrives as an event of its own."""
@@ -194,9 +194,7 @@ class Engine:
             return
         intent = track.intent
         if intent.role is OrderRole.ENTRY and not track.cumulative_quantity:
-            self.recorder.write(
-                VerdictReached(ts=self.recorder.now, key=intent.signal_key, outcome=outcome, by="broker", reason=reason)
-            )
+            self.recorder.end(intent.signal_key, outcome, "broker", reason)
             return
         if intent.role is OrderRole.ENTRY:
             self.books.settle(intent.signal_key, intent.symbol)
@@ -226,7 +224,7 @@ class Engine:
         self.books.liquidate(event)
 
     def _timer(self, event: TimerFired) -> None:
-        self.entries.expire(event.key)
+        self.signals.expire(event.key)
 
     def _operator(self, event: OperatorCommand) -> None:
         self.recorder.write(
@@ -251,7 +249,7 @@ class Engine:
     def _wind_down(self, event: OperatorCommand) -> None:
         """Stop entries: end the waiting signals, withdraw entry orders and, if asked, close what is open."""
         reason = str(event.arguments.get("reason", "end of the run"))
-        self.entries.finish(reason)
+        self.signals.finish(reason)
         for track in [t for t in self.state.orders.values() if t.is_working and t.intent.role is OrderRole.ENTRY]:
             self.orders.cancel(track)
         if event.arguments.get("close_positions"):
@@ -327,12 +325,13 @@ def make_engine(
     orders = OrderDesk(namespace, state, recorder)
     limits = LimitDesk(rules, state, recorder)
     protection = ProtectionDesk(parts, state, recorder, guard, orders, native, rules.waiver)
+    entries = EntryDesk(parts, state, recorder, guard, market, orders, limits, protection)
     return Engine(
         state=state,
         recorder=recorder,
         guard=guard,
         market=market,
-        entries=EntryDesk(profile, parts, state, recorder, guard, market, orders, limits, protection),
+        signals=SignalDesk(profile, parts, state, recorder, guard, market, entries),
         exits=ExitDesk(parts, recorder, guard, market, orders),
         protection=protection,
         books=Bookkeeper(minor_unit(quote), state, recorder, orders, protection),

@@ -8,6 +8,7 @@ from atlas_core.engine.guard import Guard
 from atlas_core.engine.orders import OrderDesk
 from atlas_core.engine.ports import EngineParts, MovingMarket, Recorder
 from atlas_core.engine.state import PositionTrack
+from atlas_core.errors import ContractError
 from atlas_core.model.decisions import Exit
 from atlas_core.model.records import ExitDecided
 
@@ -33,8 +34,7 @@ class ExitDesk:
                 f"exit rule {label}",
                 position.symbol,
                 "asked the other rules",
-                lambda rule=rule: rule.on_market(view, self.market),  # type: ignore[misc]
-                (Exit, type(None)),
+                lambda rule=rule: _answer(rule.on_market(view, self.market)),  # type: ignore[misc]
             )
             if answer is None:
                 continue
@@ -42,6 +42,12 @@ class ExitDesk:
             if not acted:
                 self.orders.close_position(position, label, answer.reason)
                 acted = True
+
+
+def _answer(answer: Exit | None) -> Exit | None:
+    if answer is not None and not isinstance(answer, Exit):
+        raise ContractError(f"expected an Exit or None, was {answer!r}")
+    return answer
 
 
 def _decided(trade_id: int, now: int, rule: str, answer: Exit, acted: bool) -> ExitDecided:

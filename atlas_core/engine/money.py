@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, ROUND_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 
 _COINS = frozenset({"BTC", "ETH", "BNB", "SOL"})
 _CENT = Decimal("0.01")
@@ -20,5 +20,5 @@ def booked(amount: Decimal, unit: Decimal) -> Decimal:
 
 
 def booked_cost(amount: Decimal, unit: Decimal) -> Decimal:
-    """Round a cost to the minor unit, away from zero: costs are never booked too small."""
-    return amount.quantize(unit, ROUND_UP)
+    """Round a cost up to the minor unit: costs are never booked too small, rebates never too large."""
+    return amount.quantize(unit, ROUND_CEILING)

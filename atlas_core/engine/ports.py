@@ -11,8 +11,9 @@ from attrs import define, field, frozen
 
 from atlas_core.contracts import ExitRule, Gate, LevelRule, MarketNow, MaskingGate, Sizer
 from atlas_core.engine.state import State
+from atlas_core.model.decisions import Outcome
 from atlas_core.model.events import Command
-from atlas_core.model.records import Record
+from atlas_core.model.records import Record, VerdictReached
 
 
 class MovingMarket(MarketNow, Protocol):
@@ -85,6 +86,22 @@ class Recorder:
         """Fold a record into the state and keep it for the journal."""
         self.state.apply(record)
         self.records.append(record)
+
+    def end(
+        self,
+        key: str,
+        outcome: Outcome,
+        by: str,
+        reason: str,
+        value: float | None = None,
+        threshold: float | None = None,
+    ) -> None:
+        """Give a signal its one verdict."""
+        self.write(
+            VerdictReached(
+                ts=self.now, key=key, outcome=outcome, by=by, reason=reason, value=value, threshold=threshold
+            )
+        )
 
     def command(self, command: Command) -> None:
         """Ask the outside to act."""

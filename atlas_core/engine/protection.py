@@ -14,6 +14,7 @@ from atlas_core.engine.guard import Guard, raise_alert
 from atlas_core.engine.orders import OrderDesk
 from atlas_core.engine.ports import EngineParts, Recorder
 from atlas_core.engine.state import OrderTrack, PositionTrack, State
+from atlas_core.errors import ContractError
 from atlas_core.model.decisions import Levels, OrderPlan, Severity
 from atlas_core.model.instrument import ZERO
 from atlas_core.model.orders import OrderKind, OrderRole, action_for
@@ -132,8 +133,7 @@ class ProtectionDesk:
                 f"exit rule {label}",
                 position.symbol,
                 "kept the levels of the other rules",
-                lambda rule=rule: rule.levels(position),  # type: ignore[misc]
-                Levels,
+                lambda rule=rule: _finite(rule.levels(position)),  # type: ignore[misc]
             )
             merged = _nearest(merged, levels or Levels(), label, position.side)
         return merged
@@ -200,6 +200,16 @@ class ProtectionDesk:
         stops = [t for t in self._orders_of(position) if t.intent.role is OrderRole.STOP]
         leaves = [_leaves(track) for track in stops if _price_of(track) == position.stop]
         return position.quantity if position.quantity in leaves else max(leaves, default=ZERO)
+
+
+def _finite(levels: Levels) -> Levels:
+    """Return a rule's levels if they are prices; raises ContractError."""
+    if not isinstance(levels, Levels):
+        raise ContractError(f"expected Levels, was {levels!r}")
+    for price in (levels.stop, levels.target):
+        if price is not None and not (price.is_finite() and price > 0):
+            raise ContractError(f"expected prices above 0, was {price}")
+    return levels
 
 
 def _nearest(merged: RuledLevels, levels: Levels, label: str, side: Side) -> RuledLevels:

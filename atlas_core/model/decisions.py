@@ -75,7 +75,7 @@ class GateMask:
 
     def answer(self, row: int) -> Approve | Refuse:
         """Return the answer for one row."""
-        threshold = self.threshold if isinstance(self.threshold, float) else float(self.threshold[row])
+        threshold = self.threshold if isinstance(self.threshold, (int, float)) else float(self.threshold[row])
         reason = self.reason if isinstance(self.reason, str) else str(self.reason[row])
         answer = Approve if self.passed[row] else Refuse
         return answer(reason, _number(float(self.value[row])), _number(threshold))

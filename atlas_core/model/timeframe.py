@@ -18,7 +18,7 @@ WEEK = 7 * DAY
 MONDAY_OFFSET = 4 * DAY  # 1970-01-01 was a Thursday; weeks begin on Monday 00:00 UTC
 
 _UNITS = {"m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK, "M": 30 * DAY}
-_PATTERN = re.compile(r"^([1-9]\d{0,3})([mhHdDwWM])$")
+_PATTERN = re.compile(r"([1-9][0-9]{0,3})([mhHdDwWM])")
 
 
 @frozen(order=False)
@@ -82,7 +82,7 @@ def parse_timeframe(text: str) -> Timeframe:
 
     Raises ValueError with the form that was expected.
     """
-    match = _PATTERN.match(text)
+    match = _PATTERN.fullmatch(text)
     if match is None:
         raise ValueError(f"expected a timeframe such as 1m, 15m, 1h, 4h, 1d, 1w or 1M, was {text!r}")
     unit = match.group(2) if match.group(2) == "M" else match.group(2).lower()

@@ -1,0 +1,202 @@
+"""The life of a signal from its detection to its trigger, or to the verdict that ends it before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from attrs import define, field
+from numpy.typing import NDArray
+
+from atlas_core.contracts import MaskingGate
+from atlas_core.engine.entries import EntryDesk
+from atlas_core.engine.guard import Guard
+from atlas_core.engine.ports import EngineParts, MovingMarket, Recorder
+from atlas_core.engine.state import SignalState, State
+from atlas_core.engine.triggers import is_cancelled_at, is_void_at, touch_at, trigger_price
+from atlas_core.errors import ContractError
+from atlas_core.model.decisions import GateMask, Outcome, Refuse
+from atlas_core.model.events import CallAt
+from atlas_core.model.records import SignalArmed, SignalDetected
+from atlas_core.model.signals import FOREVER, EntryKind, Signal, SignalTable
+
+LIFE_CYCLE = "life cycle"
+
+
+@define
+class SignalDesk:
+    """Takes signals in, lets the masking gates judge them, and watches the levels of those that wait."""
+
+    profile: str
+    parts: EngineParts
+    state: State
+    recorder: Recorder
+    guard: Guard
+    market: MovingMarket
+    entries: EntryDesk
+    _armed: dict[str, dict[str, Signal]] = field(factory=dict)
+
+    def detect(self, scanner: str, table: SignalTable) -> None:
+        """Take in the signals that a scanner found now; a setup seen before is not a new signal."""
+        fresh = table.take(self._new_rows(scanner, table))
+        if not len(fresh):
+            return
+        masks = [(label, self._mask(label, gate, fresh)) for label, gate in self.parts.masking_gates]
+        for row in range(len(fresh)):
+            instrument = self.state.instruments[str(fresh.symbol[row])]
+            signal = fresh.signal(row, self.profile, scanner, instrument)
+            self.recorder.write(_detected(signal, self.recorder.now))
+            if self._passes_masks(signal, row, masks):
+                self._take_in(signal)
+
+    def bar_opened(self, symbol: str, price: Decimal) -> None:
+        """Look at the waiting signals of a symbol at a single price: the open of a bar, or a quote."""
+        tick = self.state.instruments[symbol].tick_size
+        for signal in self._waiting(symbol):
+            if is_void_at(signal, price):
+                self._end(signal, Outcome.VOID_GAP, "opened at or beyond the target", price, signal.void_beyond)
+            elif is_cancelled_at(signal, price):
+                self._end(signal, Outcome.INVALIDATED, "opened beyond the other side", price, signal.cancel_beyond)
+            elif trigger_price(signal, price, price, tick) is not None:
+                self._trigger(signal, price)
+
+    def bar_closed(self, symbol: str, low: Decimal, high: Decimal) -> None:
+        """Look at the waiting signals of a symbol after a bar that ranged from `low` to `high`.
+
+        Where a bar took the trigger and the cancelling level, the order is unknown: the entry is assumed, so that the
+        loss is taken rather than hidden.
+        """
+        tick = self.state.instruments[symbol].tick_size
+        for signal in self._waiting(symbol):
+            price = trigger_price(signal, low, high, tick)
+            worst = low if signal.side.sign > 0 else high
+            if price is not None:
+                self._trigger(signal, price)
+            elif is_cancelled_at(signal, worst):
+                self._end(signal, Outcome.INVALIDATED, "the other side was taken first", worst, signal.cancel_beyond)
+
+    def is_waiting(self, symbol: str) -> bool:
+        """Tell whether a signal waits for its trigger in a symbol."""
+        return bool(self._armed.get(symbol))
+
+    def expire(self, key: str) -> None:
+        """End a signal whose time is over, if it still waits."""
+        track = self.state.signals.get(key)
+        if track is not None and track.state is SignalState.ARMED:
+            self._end(track.signal, Outcome.EXPIRED, "not triggered in time")
+
+    def finish(self, reason: str) -> None:
+        """End the signals that still wait."""
+        for symbol in list(self._armed):
+            for signal in self._waiting(symbol):
+                self._end(signal, Outcome.EXPIRED, reason)
+
+    def restore(self) -> None:
+        """Watch the signals again that the restored state holds as armed."""
+        for track in self.state.signals.values():
+            if track.state is SignalState.ARMED:
+                self._watch(track.signal)
+
+    def _new_rows(self, scanner: str, table: SignalTable) -> NDArray[np.int64]:
+        """Return the first row of each setup that was not seen before."""
+        first: dict[str, int] = {}
+        for row in range(len(table)):
+            key = table.key(row, self.profile, scanner)
+            if key not in self.state.seen:
+                first.setdefault(key, row)
+        return np.array(list(first.values()), dtype=np.int64)
+
+    def _mask(self, label: str, gate: MaskingGate, table: SignalTable) -> GateMask:
+        answer = self.guard.call(
+            f"gate {label}", f"{len(table)} signals", "refused them", lambda: _whole(gate.mask(table), table)
+        )
+        if answer is not None:
+            return answer
+        nothing = np.zeros(len(table), dtype=bool)
+        return GateMask(nothing, np.full(len(table), np.nan), float("nan"), "gate failed")
+
+    def _passes_masks(self, signal: Signal, row: int, masks: list[tuple[str, GateMask]]) -> bool:
+        for label, mask in masks:
+            answer = mask.answer(row)
+            if isinstance(answer, Refuse):
+                self.recorder.end(signal.key, Outcome.REFUSED, label, answer.reason, answer.value, answer.threshold)
+                return False
+            self.entries.approved(signal.key, label, answer)
+        return True
+
+    def _take_in(self, signal: Signal) -> None:
+        """Enter at the market, or wait for the trigger."""
+        key, price = signal.key, self.market.last_price(signal.symbol)
+        if signal.entry is EntryKind.MARKET and price is not None:
+            self.entries.enter(signal, price, None)
+        elif signal.entry is EntryKind.MARKET:
+            self.recorder.end(key, Outcome.REFUSED, "no price", "no price was seen yet")
+        elif signal.trigger is None:
+            self.recorder.end(key, Outcome.REFUSED, "limit geometry", f"a {signal.entry} entry needs a trigger")
+        elif signal.valid_until <= self.recorder.now:
+            self.recorder.end(key, Outcome.EXPIRED, LIFE_CYCLE, "its time was over when it was found")
+        else:
+            self.recorder.write(SignalArmed(ts=self.recorder.now, key=key))
+            self._watch(signal)
+
+    def _watch(self, signal: Signal) -> None:
+        self._armed.setdefault(signal.symbol, {})[signal.key] = signal
+        if signal.valid_until < FOREVER:
+            self.recorder.command(CallAt(signal.valid_until, signal.key))
+
+    def _waiting(self, symbol: str) -> list[Signal]:
+        return list(self._armed.get(symbol, {}).values())
+
+    def _trigger(self, signal: Signal, price: Decimal) -> None:
+        self._armed[signal.symbol].pop(signal.key)
+        self.entries.enter(signal, price, touch_at(signal, price))
+
+    def _end(
+        self, signal: Signal, outcome: Outcome, reason: str, price: Decimal | None = None, level: Decimal | None = None
+    ) -> None:
+        """End a waiting signal; `price` against `level` is what ended it."""
+        self._armed[signal.symbol].pop(signal.key)
+        value = None if price is None else float(price)
+        threshold = None if level is None else float(level)
+        self.recorder.end(signal.key, outcome, LIFE_CYCLE, reason, value, threshold)
+
+
+def _whole(mask: GateMask, table: SignalTable) -> GateMask:
+    """Return a gate's mask if it judges every row; raises ContractError."""
+    if not isinstance(mask, GateMask):
+        raise ContractError(f"expected a GateMask, was {mask!r}")
+    columns = (mask.passed, mask.value, *(c for c in (mask.threshold, mask.reason) if isinstance(c, np.ndarray)))
+    if any(np.shape(column) != (len(table),) for column in columns):
+        raise ContractError(f"expected columns of {len(table)} rows, was {[np.shape(c) for c in columns]}")
+    return mask
+
+
+def _detected(signal: Signal, now: int) -> SignalDetected:
+    return SignalDetected(
+        ts=now,
+        key=signal.key,
+        scanner=signal.scanner,
+        symbol=signal.symbol,
+        timeframe=signal.timeframe,
+        pattern=signal.pattern,
+        side=signal.side,
+        entry=signal.entry,
+        setup_at=signal.setup_at,
+        valid_until=signal.valid_until,
+        trigger=signal.trigger,
+        stop=signal.stop,
+        target=signal.target,
+        cancel_beyond=signal.cancel_beyond,
+        void_beyond=signal.void_beyond,
+        score=signal.score,
+        context=_told(signal.context),
+    )
+
+
+def _told(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a scanner's columns for the journal, where a number that is none is None."""
+    return {
+        name: None if isinstance(value, float) and not np.isfinite(value) else value for name, value in context.items()
+    }
