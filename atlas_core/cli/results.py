@@ -22,6 +22,7 @@ from atlas_core.cli.tables import (
     terminal_width,
     when,
 )
+from atlas_core.report.metrics import RATIO_MINIMUM_RETURNS
 from atlas_core.runs import Mode, RunInfo
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from atlas_core.report.trades import OpenRow, TradeRow
 
 TERMINAL_ROWS = 25
-RATIO_MINIMUM_RETURNS = 30
 NEEDS_DAYS = f"from {RATIO_MINIMUM_RETURNS} days"
 NO_LOSSES = "n/a (no losses)"
 
@@ -308,10 +308,9 @@ def words(name: str) -> str:
 
 def print_notes(report: Report) -> None:
     """Print what a reader should know before believing the figures."""
-    from atlas_core.report.summary import honesty
+    from atlas_core.report.summary import notes_of
 
-    notes = honesty(report.figures, report.trades)
-    for index, note in enumerate(notes):
+    for index, note in enumerate(notes_of(report)):
         say_wrapped(f"{'Note   ' if index == 0 else '       '}{note}", indent=7)
 
 

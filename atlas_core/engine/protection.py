@@ -6,6 +6,7 @@ closes at the market. A stop only ever moves towards the price.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 from attrs import define, frozen
@@ -127,13 +128,20 @@ class ProtectionDesk:
             self.orders.cancel(track)
 
     def _merge(self, position: Position) -> RuledLevels:
+        """Ask the rules and take the levels nearest to the price, on the tick.
+
+        Both round in the direction of the position's profit: a stop then risks no more than its rule said, and a target
+        pays no less.
+        """
+        instrument = self.state.instruments[position.symbol]
+        on_tick = instrument.round_up if position.side is Side.LONG else instrument.round_down
         merged = RuledLevels()
         for label, rule in self.parts.level_rules:
             levels = self.guard.call(
                 f"exit rule {label}",
                 position.symbol,
                 "kept the levels of the other rules",
-                lambda rule=rule: _finite(rule.levels(position)),  # type: ignore[misc]
+                lambda rule=rule: _prices(rule.levels(position), on_tick),  # type: ignore[misc]
             )
             merged = _nearest(merged, levels or Levels(), label, position.side)
         return merged
@@ -202,14 +210,14 @@ class ProtectionDesk:
         return position.quantity if position.quantity in leaves else max(leaves, default=ZERO)
 
 
-def _finite(levels: Levels) -> Levels:
-    """Return a rule's levels if they are prices; raises ContractError."""
+def _prices(levels: Levels, on_tick: Callable[[Decimal], Decimal]) -> Levels:
+    """Return a rule's levels on the tick; raises ContractError for what is no price."""
     if not isinstance(levels, Levels):
         raise ContractError(f"expected Levels, was {levels!r}")
     for price in (levels.stop, levels.target):
         if price is not None and not (price.is_finite() and price > 0):
             raise ContractError(f"expected prices above 0, was {price}")
-    return levels
+    return Levels(*(None if price is None else on_tick(price) for price in (levels.stop, levels.target)))
 
 
 def _nearest(merged: RuledLevels, levels: Levels, label: str, side: Side) -> RuledLevels:

@@ -21,7 +21,7 @@ from atlas_core.clock import NANOSECONDS_PER_SECOND, to_datetime
 from atlas_core.report.equity import EquityPoint
 from atlas_core.report.orders import OrderRow
 from atlas_core.report.signals import SignalRow
-from atlas_core.report.summary import Group, Report, honesty
+from atlas_core.report.summary import Group, Report, notes_of
 from atlas_core.report.trades import OpenRow, TradeRow
 
 Row = TypeVar("Row")
@@ -111,7 +111,7 @@ def _json_value(name: str, value: Any) -> Any:
 
 def summary_of(report: Report) -> dict[str, Any]:
     """Return the figures of a run as JSON values; the mode and whether the market is synthetic come first."""
-    started, figures = report.started, report.figures
+    started = report.started
     return {
         "profile": started.profile,
         "mode": started.mode,
@@ -131,7 +131,7 @@ def summary_of(report: Report) -> dict[str, Any]:
         "by_symbol": _groups(report.by_symbol),
         "by_side": _groups(report.by_side),
         "by_exit": _groups(report.by_exit),
-        "notes": list(honesty(figures, report.trades)),
+        "notes": list(notes_of(report)),
     }
 
 

@@ -25,6 +25,8 @@ from atlas_core.report.equity import (
 from atlas_core.report.signals import Refusal, SignalRow, refusals, signal_rows, state_counts, sum_sentence
 from atlas_core.report.trades import OpenRow, TradeRow, closed_trades, open_positions, price_decimals
 
+NOT_FINISHED = "not finished"
+
 
 @frozen
 class Group:
@@ -104,7 +106,7 @@ def report_of(records: Sequence[Record], *, risk_free: float = 0.0) -> Report:
     return Report(
         started=started,
         ended_at=records[-1].ts,
-        finished=finished.reason if finished else "not finished",
+        finished=finished.reason if finished else NOT_FINISHED,
         trades=trades,
         open_positions=open_positions(records),
         signals=signals,
@@ -153,16 +155,17 @@ def key_figures(
     drawdown = deepest_drawdown(curve)
     yearly = metrics.cagr(float(start.equity), float(equity), days)
     multiples = [trade.r_multiple for trade in trades if trade.r_multiple is not None]
+    many = len(returns) >= metrics.RATIO_MINIMUM_RETURNS  # a year's figure of a few days is noise
     return KeyFigures(
         starting_cash=start.equity,
         equity=equity,
         net=net,
         total_return=metrics.total_return(float(start.equity), float(equity)),
         cagr=yearly,
-        volatility=metrics.volatility(returns, periods),
-        sharpe=metrics.sharpe(returns, periods, risk_free),
-        sortino=metrics.sortino(returns, periods, risk_free),
-        calmar=metrics.calmar(yearly, drawdown.depth),
+        volatility=metrics.volatility(returns, periods) if many else None,
+        sharpe=metrics.sharpe(returns, periods, risk_free) if many else None,
+        sortino=metrics.sortino(returns, periods, risk_free) if many else None,
+        calmar=metrics.calmar(yearly, drawdown.depth) if many else None,
         drawdown=drawdown,
         closed_drawdown=deepest_drawdown(closed_trade_curve(start, trades)),
         trades=metrics.trade_figures([trade.net for trade in trades]),
@@ -181,6 +184,12 @@ def key_figures(
             [float(trade.net) for trade in trades], np.random.default_rng(started.seed)
         ),
     )
+
+
+def notes_of(report: Report) -> tuple[str, ...]:
+    """Return what a reader should know before believing a run."""
+    cut = "the run did not finish: this is what it wrote until it stopped"
+    return (*((cut,) if report.finished == NOT_FINISHED else ()), *honesty(report.figures, report.trades))
 
 
 def honesty(figures: KeyFigures, trades: Sequence[TradeRow]) -> tuple[str, ...]:

@@ -204,6 +204,13 @@ def price_decimals(records: Iterable[Record]) -> dict[str, int]:
     return decimals
 
 
+def price_text(value: Decimal, decimals: int | None) -> str:
+    """Return a price with thousands and at least the decimals of its tick; an average keeps all of its own."""
+    exponent = value.as_tuple().exponent
+    own = -exponent if isinstance(exponent, int) else 0
+    return format(value, f",.{max(own, decimals or 0)}f")
+
+
 def _prices(record: Record) -> tuple[Decimal | None, ...]:
     if isinstance(record, SignalDetected):
         return record.trigger, record.stop, record.target

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from attrs import evolve
 
 from atlas_core.engine.protection import NativeOrders
@@ -13,6 +14,7 @@ from atlas_core.model.orders import OrderRole
 from atlas_core.model.portfolio import Position
 from atlas_core.model.records import (
     AlertRaised,
+    ComponentFailed,
     LevelsSet,
     OrderIntended,
     PositionChanged,
@@ -141,3 +143,39 @@ def test_a_person_can_close_a_position() -> None:
     closed = bench.one(PositionClosed)
     assert (closed.rule, closed.reason, closed.net) == ("anna", "enough", Decimal("1.00"))
     assert not bench.engine.state.orders
+
+
+class BetweenTicks:
+    """An exit rule that does not know the tick."""
+
+    def on_market(self, position: Position, market: object) -> None:
+        return None
+
+    def levels(self, position: Position) -> Levels:
+        return Levels(stop=position.entry_price - Decimal("1.234"), target=position.entry_price + Decimal("1.234"))
+
+
+def test_levels_between_ticks_are_rounded_in_the_direction_of_the_profit() -> None:
+    bench = entered(exits=[("odd", BetweenTicks())], target=None)
+    levels = bench.one(LevelsSet)
+    assert (levels.stop, levels.target) == (Decimal("98.8"), Decimal("101.3"))
+
+
+class Nonsense:
+    """An exit rule that answers nonsense."""
+
+    def __init__(self, levels: object) -> None:
+        self.answer = levels
+
+    def on_market(self, position: Position, market: object) -> None:
+        return None
+
+    def levels(self, position: Position) -> Levels:
+        return self.answer  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("answer", [None, Levels(stop=Decimal("NaN")), Levels(stop=Decimal(-1)), "98"])
+def test_levels_that_are_no_prices_are_a_failure_and_the_other_rules_hold(answer: object) -> None:
+    bench = entered(exits=[("broken", Nonsense(answer)), ("levels", SignalLevels())])
+    assert bench.engine.state.positions["X"].stop == Decimal("98.0")
+    assert bench.of(ComponentFailed)
