@@ -16,7 +16,7 @@ from atlas_core.engine.ports import EngineParts, MovingMarket, Recorder
 from atlas_core.engine.protection import ProtectionDesk
 from atlas_core.engine.state import State
 from atlas_core.errors import ContractError
-from atlas_core.model.decisions import Approve, GateAnswer, OrderPlan, Outcome, Refuse, Scale
+from atlas_core.model.decisions import Approve, GateAnswer, OrderPlan, Outcome, Refuse, Scale, finite
 from atlas_core.model.instrument import ONE
 from atlas_core.model.orders import OrderKind, OrderRole, Touch, action_for
 from atlas_core.model.records import GateAnswered, LimitChecked, SignalSized, SignalTriggered
@@ -69,8 +69,8 @@ class EntryDesk:
                 gate=gate,
                 answer="approve" if factor is None else "scale",
                 reason=answer.reason,
-                value=answer.value,
-                threshold=answer.threshold,
+                value=finite(answer.value),
+                threshold=finite(answer.threshold),
                 factor=factor,
             )
         )
@@ -172,4 +172,11 @@ def _judged(answer: GateAnswer) -> GateAnswer:
 
 
 def _plain(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: str(value) if isinstance(value, Decimal) else value for name, value in inputs.items()}
+    """Return a sizer's numbers as the journal can hold them."""
+    return {name: _plain_value(value) for name, value in inputs.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return str(value)
+    return finite(value) if isinstance(value, float) else value

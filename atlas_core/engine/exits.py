@@ -9,7 +9,7 @@ from atlas_core.engine.orders import OrderDesk
 from atlas_core.engine.ports import EngineParts, MovingMarket, Recorder
 from atlas_core.engine.state import PositionTrack
 from atlas_core.errors import ContractError
-from atlas_core.model.decisions import Exit
+from atlas_core.model.decisions import Exit, finite
 from atlas_core.model.records import ExitDecided
 
 
@@ -56,7 +56,7 @@ def _decided(trade_id: int, now: int, rule: str, answer: Exit, acted: bool) -> E
         trade_id=trade_id,
         rule=rule,
         reason=answer.reason,
-        value=answer.value,
-        threshold=answer.threshold,
+        value=finite(answer.value),
+        threshold=finite(answer.threshold),
         acted=acted,
     )

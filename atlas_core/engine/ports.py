@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 
 from atlas_core.contracts import ExitRule, Gate, LevelRule, MarketNow, MaskingGate, Sizer
 from atlas_core.engine.state import State
-from atlas_core.model.decisions import Outcome
+from atlas_core.model.decisions import Outcome, finite
 from atlas_core.model.events import Command
 from atlas_core.model.records import Record, VerdictReached
 
@@ -99,7 +99,13 @@ class Recorder:
         """Give a signal its one verdict."""
         self.write(
             VerdictReached(
-                ts=self.now, key=key, outcome=outcome, by=by, reason=reason, value=value, threshold=threshold
+                ts=self.now,
+                key=key,
+                outcome=outcome,
+                by=by,
+                reason=reason,
+                value=finite(value),
+                threshold=finite(threshold),
             )
         )
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 from attrs import define, field
@@ -191,12 +189,5 @@ def _detected(signal: Signal, now: int) -> SignalDetected:
         cancel_beyond=signal.cancel_beyond,
         void_beyond=signal.void_beyond,
         score=signal.score,
-        context=_told(signal.context),
+        context=dict(signal.context),
     )
-
-
-def _told(context: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a scanner's columns for the journal, where a number that is none is None."""
-    return {
-        name: None if isinstance(value, float) and not np.isfinite(value) else value for name, value in context.items()
-    }

@@ -67,6 +67,8 @@ class Bars:
             raise DataError(f"{self}: expected columns of one length, were {sorted(lengths | {len(self.opened_at)})}")
         if len(self) > 1 and not bool(np.all(np.diff(self.opened_at) > 0)):
             raise DataError(f"{self}: expected strictly increasing opening times")
+        if bool(np.any(self.available_at <= self.opened_at)) or bool(np.any(np.diff(self.available_at) < 0)):
+            raise DataError(f"{self}: expected bars to be available after they open and in their order")
 
     def __len__(self) -> int:
         return len(self.opened_at)

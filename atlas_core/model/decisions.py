@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
-from math import isnan
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
@@ -78,11 +78,12 @@ class GateMask:
         threshold = self.threshold if isinstance(self.threshold, (int, float)) else float(self.threshold[row])
         reason = self.reason if isinstance(self.reason, str) else str(self.reason[row])
         answer = Approve if self.passed[row] else Refuse
-        return answer(reason, _number(float(self.value[row])), _number(threshold))
+        return answer(reason, finite(float(self.value[row])), finite(threshold))
 
 
-def _number(value: float) -> float | None:
-    return None if isnan(value) else value
+def finite(value: float | None) -> float | None:
+    """Return a number that a journal can hold: None for NaN and infinity."""
+    return None if value is None or not isfinite(value) else float(value)
 
 
 @frozen(kw_only=True)

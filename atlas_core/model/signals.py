@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from decimal import Decimal
 from enum import StrEnum
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -126,6 +127,7 @@ class SignalTable:
             (np.abs(self.side) != 1, "sides of +1 or -1"),
             (~np.isin(self.entry, list(EntryKind)), f"entries of {', '.join(EntryKind)}"),
             (self.setup_at > self.available_at, "setups that are not later than the time they were known"),
+            (~np.isfinite(self.score), "a finite score"),
             *((np.isinf(getattr(self, name)), f"a finite {name} or NaN") for name in _PRICES),
         )
         for is_wrong, expected in faults:
@@ -175,8 +177,14 @@ class SignalTable:
             cancel_beyond=price(self.cancel_beyond),
             void_beyond=price(self.void_beyond),
             score=float(self.score[row]),
-            context={name: column[row].item() for name, column in self.context.items()},
+            context={name: _plain(column[row]) for name, column in self.context.items()},
         )
+
+
+def _plain(value: np.generic) -> Any:
+    """Return a context value as the journal can hold it: what is no number is None."""
+    plain = value.item()
+    return None if isinstance(plain, float) and not isfinite(plain) else plain
 
 
 _PRICES = ("trigger", "stop", "target", "cancel_beyond", "void_beyond")
@@ -198,9 +206,14 @@ def signal_table(*, context: Mapping[str, ArrayLike] | None = None, **columns: A
     if unknown or missing:
         raise ContractError(f"signal table: unknown columns {unknown}, missing columns {missing}")
     count = len(np.atleast_1d(np.asarray(columns["available_at"])))
-    full = {name: np.broadcast_to(np.asarray(columns.get(name, _DEFAULTS.get(name))), (count,)) for name in COLUMNS}
-    extra = {name: np.broadcast_to(np.asarray(column), (count,)) for name, column in (context or {}).items()}
-    return SignalTable(**full, context=extra)
+    full = {name: _repeated(columns.get(name, _DEFAULTS.get(name)), count) for name in COLUMNS}
+    return SignalTable(**full, context={name: _repeated(column, count) for name, column in (context or {}).items()})
+
+
+def _repeated(column: Any, count: int) -> NDArray[Any]:
+    """Return a scalar once for every row; a column as it is, for the table to judge its length."""
+    values = np.asarray(column)
+    return np.broadcast_to(values, (count,)) if values.size == 1 else values
 
 
 def no_signals() -> SignalTable:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from atlas_core.errors import ContractError
-from atlas_core.model.decisions import GateMask, OrderPlan, Outcome, Refuse, Scale
+from atlas_core.journal import Journal
+from atlas_core.model.decisions import Approve, GateMask, OrderPlan, Outcome, Refuse, Scale
 from atlas_core.model.records import (
     ComponentFailed,
     GateAnswered,
@@ -255,3 +256,38 @@ def test_an_exit_rule_closes_at_the_next_open_and_is_the_reason() -> None:
     closed = bench.one(PositionClosed)
     assert (closed.rule, closed.reason, closed.exit_price) == ("bars", "held long enough", Decimal("99.8"))
     assert (verdict(bench).outcome, verdict(bench).by) == (Outcome.CLOSED, "bars")
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_numbers_that_no_journal_holds_are_told_as_none(number: float) -> None:
+    bench = Bench(
+        gates=[("first", AnswerGate(Approve("", number, number))), ("then", AnswerGate(Refuse("no", number)))]
+    )
+    bench.flat(99.0)
+    bench.signal(trigger=99.0, stop=97.0, context={"indicator": np.array([number])})
+    with Journal.in_memory() as journal:
+        journal.append(bench.records)
+    assert bench.one(GateAnswered).value is None
+    assert verdict(bench).value is None
+    assert bench.one(SignalDetected).context == {"indicator": None}
+
+
+class ShortMask(Quality):
+    """A masking gate that judges fewer rows than it was given."""
+
+    def mask(self, table: object) -> GateMask:
+        return GateMask(np.zeros(0, dtype=bool), np.zeros(0), 1.0, "?")
+
+
+def test_a_mask_that_does_not_judge_every_row_refuses_them() -> None:
+    bench = Bench(gates=[("short", ShortMask())])
+    bench.flat(99.0)
+    bench.signal(trigger=99.0, stop=97.0)
+    assert (verdict(bench).by, verdict(bench).reason) == ("short", "gate failed")
+
+
+def test_two_rows_of_one_setup_are_one_signal() -> None:
+    bench = Bench()
+    bench.flat(99.0)
+    bench.signal(available_at=[bench.now, bench.now], trigger=99.0, stop=97.0)
+    assert len(bench.of(SignalDetected)) == 1
