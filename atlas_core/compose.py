@@ -185,16 +185,20 @@ def compose(profile: Profile, mode: Mode, clock: Clock | None = None) -> System:
 
 @asynccontextmanager
 async def opened(system: System) -> AsyncIterator[OpenSystem]:
-    """Open alerters, provider and broker in this order, and close what was opened in reverse."""
+    """Open alerters, provider and broker in this order, and close what was opened in reverse.
+
+    Raises ProfileError when the broker cannot be made, and what the adapters raise; only an alerter that cannot be
+    closed is merely logged, because telling people may fail.
+    """
     async with AsyncExitStack() as stack:
-        for _, alerter in system.alerters:
+        for label, alerter in system.alerters:
             await alerter.open()
-            stack.push_async_callback(alerter.close)
+            stack.push_async_callback(_close_alerter, label, alerter)
         await system.provider.open()
         stack.push_async_callback(system.provider.close)
         instruments = await system.provider.instruments(system.profile.universe.symbols)
         system.instruments.update(instruments)
-        broker: Broker = system.broker.component.factory(system.broker.options, system.context(system.broker))
+        broker: Broker = _made(system.broker, system.context(system.broker))
         await broker.open()
         stack.push_async_callback(broker.close)
         if not isinstance(broker, SimulatedBroker):
@@ -202,6 +206,22 @@ async def opened(system: System) -> AsyncIterator[OpenSystem]:
                 f"broker {system.broker.label}: declares `simulated` but has no observe, place, withdraw"
             )
         yield OpenSystem(system=system, instruments=instruments, broker=broker)
+
+
+async def _close_alerter(label: str, alerter: Alerter) -> None:
+    try:
+        await alerter.close()
+    except Exception as error:
+        logger.error("alerter {} could not be closed: {}: {}", label, type(error).__name__, error)
+
+
+def _made(selection: Selection, context: Context) -> Any:
+    """Return what a component's factory makes; raises ProfileError naming the component when it fails."""
+    try:
+        return selection.component.factory(selection.options, context)
+    except Exception as error:
+        problem = _problem(selection, f"could not be made: {type(error).__name__}: {error}")
+        raise ProfileError([problem]) from error
 
 
 @frozen
@@ -235,7 +255,7 @@ class _Maker:
         )
 
     def make(self, selection: Selection) -> Any:
-        return selection.component.factory(selection.options, self.context(selection))
+        return _made(selection, self.context(selection))
 
     def scanner(self, selection: Selection) -> LabelledScanner:
         scanner: Scanner = self.make(selection)
@@ -244,15 +264,17 @@ class _Maker:
     def making_problems(self, selection: Selection) -> list[Problem]:
         try:
             self.make(selection)
-        except Exception as error:
-            return [_problem(selection, f"could not be made: {type(error).__name__}: {error}")]
+        except ProfileError as error:
+            return list(error.problems)
         return []
 
     def scanner_problems(self, selection: Selection) -> list[Problem]:
         try:
             needs = [(need.timeframe, parse_timeframe(need.timeframe)) for need in self.scanner(selection).needs]
+        except ProfileError as error:
+            return list(error.problems)
         except Exception as error:
-            return [_problem(selection, f"could not be made: {type(error).__name__}: {error}")]
+            return [_problem(selection, f"did not tell its needs: {type(error).__name__}: {error}")]
         base = self.profile.universe.base_timeframe
         return [
             _problem(selection, f"expected timeframes that {base} bars can make, was {text}")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from attrs import frozen
 
+from atlas_core.clock import to_datetime
 from atlas_core.compose import OpenSystem
 from atlas_core.contracts import Capability, FundingProvider, HistoryRequest, MarketHistory, Scanner
 from atlas_core.errors import ContractError, DataError
@@ -33,7 +34,7 @@ class LoadedMarket:
 
 
 async def load(system: OpenSystem) -> LoadedMarket:
-    """Read the history of every symbol; raises DataError when a symbol has no bars in the run."""
+    """Read the history of every symbol; raises DataError when one has no bars in the run or prices that are none."""
     universe = system.system.profile.universe
     request = HistoryRequest(
         symbols=universe.symbols,
@@ -42,18 +43,34 @@ async def load(system: OpenSystem) -> LoadedMarket:
         end=universe.end,
     )
     bars = await system.system.provider.history(request)
-    missing = [symbol for symbol in universe.symbols if symbol not in bars or not len(bars[symbol])]
+    missing = [symbol for symbol in universe.symbols if not _reaches(bars.get(symbol), universe.start)]
     if missing:
         raise DataError(f"expected bars of every symbol between start and end, none for {', '.join(missing)}")
-    ordered = {symbol: bars[symbol] for symbol in universe.symbols}
+    ordered = {symbol: _finite(bars[symbol]) for symbol in universe.symbols}
     start = universe.start if universe.start is not None else min(int(b.opened_at[0]) for b in ordered.values())
     end = max(int(b.available_at[-1]) for b in ordered.values())
     return LoadedMarket(
-        data=MarketData(ordered, system.instruments),
+        data=MarketData(ordered, system.instruments, until=end),
         funding=await funding_of(system, request, start),
         start=start,
         end=end,
     )
+
+
+def _reaches(bars: Bars | None, start: int | None) -> bool:
+    """Tell whether there are bars that open at `start` or later."""
+    if bars is None or not len(bars):
+        return False
+    return start is None or int(bars.opened_at[-1]) >= start
+
+
+def _finite(bars: Bars) -> Bars:
+    """Return the bars; raises DataError naming the first one with a price that is none."""
+    wrong = ~np.isfinite(np.stack(bars.prices())).all(axis=0)
+    if wrong.any():
+        ends = to_datetime(int(bars.available_at[np.argmax(wrong)]))
+        raise DataError(f"{bars}: expected finite prices, the bar that ends at {ends:%Y-%m-%d %H:%M}Z has others")
+    return bars
 
 
 def find_signals(system: OpenSystem, market: LoadedMarket) -> list[tuple[str, SignalTable]]:

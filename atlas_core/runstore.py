@@ -10,6 +10,7 @@ from shutil import rmtree
 from typing import Any
 
 from attrs import frozen
+from loguru import logger
 
 from atlas_core.errors import AtlasError, NotFound
 from atlas_core.runs import Mode, RunInfo
@@ -56,7 +57,8 @@ class RunStore:
             directory = self._claim(_safe(profile_name), mode)
             (directory / FACTS_NAME).write_text(json.dumps(facts) + "\n", encoding="utf-8")
         except OSError as fault:
-            raise AtlasError(f"expected to write below {self.home}, was refused: {fault}; set ATLAS_HOME") from fault
+            remedy = "set ATLAS_HOME or --home to a directory of yours"
+            raise AtlasError(f"expected to write below {self.home}, was refused: {fault}; {remedy}") from fault
         return _info(directory, facts)
 
     def _claim(self, name: str, mode: Mode) -> Path:
@@ -76,13 +78,9 @@ class RunStore:
         return [path for path in self._runs.glob("*/*/*") if path.is_dir() and _number(path)]
 
     def all(self) -> tuple[RunInfo, ...]:
-        """Return every run, oldest first; a directory that is not a run is left out."""
-        runs = [
-            _info(path, json.loads((path / FACTS_NAME).read_text(encoding="utf-8")))
-            for path in sorted(self._directories(), key=lambda path: (_number(path), path.name))
-            if (path / FACTS_NAME).is_file()
-        ]
-        return tuple(runs)
+        """Return every run, oldest first; a directory that is not a run is left out, a damaged one with a warning."""
+        found = (_read(path) for path in sorted(self._directories(), key=lambda path: (_number(path), path.name)))
+        return tuple(run for run in found if run is not None)
 
     def discard(self, run: RunInfo) -> None:
         """Remove the directory of a run that never began."""
@@ -100,6 +98,17 @@ class RunStore:
             known = ", ".join(run.run_id for run in runs[-3:])
             raise NotFound(f"expected the id of a run, was {run_id!r}; the latest are {known} (all: atlas runs)")
         return found[-1]
+
+
+def _read(directory: Path) -> RunInfo | None:
+    path = directory / FACTS_NAME
+    if not path.is_file():
+        return None
+    try:
+        return _info(directory, json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        logger.warning("run {} is left out: {} cannot be read ({})", directory.name, path, fault)
+        return None
 
 
 def _info(directory: Path, facts: dict[str, Any]) -> RunInfo:

@@ -29,7 +29,7 @@ def run_backtest(system: System, journal: Journal, watch: Watch | None = None) -
 
 async def _run(system: System, journal: Journal, watch: Watch) -> RunSummary:
     async with opened(system) as live:
-        return PlainDriver.on(live, await load(live), Ledger(journal, watch)).run()
+        return await PlainDriver.on(live, await load(live), Ledger(journal, watch)).run()
 
 
 @define
@@ -53,19 +53,21 @@ class PlainDriver:
             desk.queue.add_stream(signal_events(label, table))
         return cls(market, desk, sum(len(of_symbol) for of_symbol in bars))
 
-    def run(self) -> RunSummary:
-        """Run the tape to its end."""
+    async def run(self) -> RunSummary:
+        """Run the tape to its end; it can be interrupted where it reports its progress."""
         queue = self.desk.queue
         self.desk.start(self.market.start)
         while queue and queue.next_time() <= self.market.end:
             _, event = queue.pop()
             assert not isinstance(event, ScanDue)
             self.desk.feed(event)
-            if isinstance(event, BarClosed):
-                self._count(event.ts)
+            if isinstance(event, BarClosed) and self._count(event.ts):
+                await asyncio.sleep(0)  # a cancellation arrives at an await only
         return self.desk.finish(self.market.end, "end of data")
 
-    def _count(self, now: int) -> None:
+    def _count(self, now: int) -> bool:
         self.done += 1
-        if self.done % PROGRESS_EVERY == 0 or self.done == self.total:
+        is_due = self.done % PROGRESS_EVERY == 0 or self.done == self.total
+        if is_due:
             self.desk.ledger.watch.progress(self.done, self.total, now)
+        return is_due

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from attrs import evolve
 
+from atlas_core.cli.completion import complete_profile
 from atlas_core.errors import ProfileError
 
 if TYPE_CHECKING:
     from atlas_core.options import Problem
     from atlas_core.profile import Profile
+    from atlas_core.profile.model import Origin
     from atlas_core.profile.render import Explained
 
 as_json = click.option("--json", "json_", is_flag=True, help="Print JSON for machines.")
@@ -22,7 +27,7 @@ settings = click.option(
     metavar="KEY=VALUE",
     help="Put a value over the profile, for example limits.max_positions=3.",
 )
-profile_name = click.argument("profile")
+profile_name = click.argument("profile", shell_complete=complete_profile)
 
 
 @click.group()
@@ -41,7 +46,7 @@ def read_settings(settings: Sequence[str]) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-@config.command()
+@config.command(short_help="Report every problem of PROFILE at once.")
 @profile_name
 @settings
 @as_json
@@ -94,13 +99,13 @@ def _print_check_as_json(profile: Profile | None, problems: Sequence[Problem]) -
     print_json(answer)
 
 
-@config.command()
+@config.command(short_help="Print every value of PROFILE with its origin.")
 @profile_name
 @settings
 @as_json
 def show(profile: str, settings: tuple[str, ...], json_: bool) -> None:
     """Print every value of PROFILE as resolved, with its origin; secrets as ***."""
-    from atlas_core.cli.tables import Column, print_json, print_table
+    from atlas_core.cli.tables import Column, print_json, print_table, say
     from atlas_core.profile import open_profile
     from atlas_core.profile.render import resolved_values
 
@@ -110,6 +115,7 @@ def show(profile: str, settings: tuple[str, ...], json_: bool) -> None:
         print_json(
             {
                 "profile": loaded.name,
+                "mode": loaded.mode,
                 "digest": loaded.digest,
                 "values": [
                     {"key": v.key, "value": v.data, "origin": v.origin.source, "line": v.origin.line} for v in values
@@ -117,11 +123,27 @@ def show(profile: str, settings: tuple[str, ...], json_: bool) -> None:
             }
         )
         return
-    rows = [[value.key, value.text, str(value.origin)] for value in values]
-    print_table(f"profile {loaded.name}", [Column("key"), Column("value"), Column("origin")], rows)
+    short = _short_names(value.origin for value in values)
+    rows = [[value.key, value.text, _short_origin(value.origin, short)] for value in values]
+    title = f"profile {loaded.name} · {loaded.mode.word.upper()}"
+    print_table(title, [Column("key"), Column("value"), Column("origin")], rows)
+    for path, name in short.items():
+        if name != path:
+            say(f"{name} is {path}")
 
 
-@config.command()
+def _short_names(origins: Iterable[Origin]) -> dict[str, str]:
+    """Return each file that values come from with its bare name, or as it is where two files share one."""
+    files = list(dict.fromkeys(origin.source for origin in origins if origin.line is not None))
+    names = Counter(Path(file).name for file in files)
+    return {file: Path(file).name if names[Path(file).name] == 1 else file for file in files}
+
+
+def _short_origin(origin: Origin, short: Mapping[str, str]) -> str:
+    return str(evolve(origin, source=short.get(origin.source, origin.source)))
+
+
+@config.command(short_help="Explain one value of PROFILE.")
 @profile_name
 @click.argument("key")
 @settings
@@ -136,7 +158,7 @@ def explain(profile: str, key: str, settings: tuple[str, ...], json_: bool) -> N
     explained = explain_value(loaded, key)
     lines = _explained(explained)
     if json_:
-        print_json({**dict(lines), "value": explained.value.data})
+        print_json({name.replace(" ", "_"): text for name, text in lines} | {"value": explained.value.data})
         return
     for name, text in lines:
         click.echo(f"{name:<11} {text}")
@@ -156,9 +178,11 @@ def _explained(explained: Explained) -> list[tuple[str, str]]:
     ]
 
 
-@config.command()
-def schema() -> None:
-    """Print the JSON schema of profiles, with the options of every installed component."""
+@config.command(short_help="Print the JSON schema of profiles, for editors.")
+@as_json
+def schema(json_: bool) -> None:
+    """Print the JSON schema of profiles, with the options of every installed component; it is JSON either way."""
+    del json_
     from atlas_core.cli.tables import print_json
     from atlas_core.plugins import discover
     from atlas_core.profile.schema import profile_schema

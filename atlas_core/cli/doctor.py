@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import shutil
 import sqlite3
 import sys
@@ -16,7 +17,7 @@ from attrs import frozen
 
 from atlas_core import __version__
 from atlas_core.cli.completion import complete_profile
-from atlas_core.cli.kept import store_of
+from atlas_core.cli.kept import READ_ONLY_REMEDY, store_of
 from atlas_core.cli.tables import print_json, say, say_wrapped
 from atlas_core.errors import AtlasError, NotFound, ProfileError
 from atlas_core.runs import RunInfo
@@ -199,7 +200,9 @@ def _verified(run: RunInfo) -> Finding:
             journal.verify(projections=True)
             return Finding("Journal", OK, f"{run.run_id}: {journal.count():,} events, chain and projections hold")
     except AtlasError as fault:
-        return Finding("Journal", FAIL, f"{run.run_id}: {fault}", f"keep {path} as evidence and start a new run")
+        remedy = f"keep {path} as evidence and start a new run"
+        fix = remedy if os.access(run.directory, os.W_OK) else READ_ONLY_REMEDY
+        return Finding("Journal", FAIL, f"{run.run_id}: {fault}", fix)
 
 
 def check_profile(name: str) -> Iterator[Finding]:

@@ -54,7 +54,7 @@ def trade(ctx: click.Context, /, number: int, run_id: str | None, as_json: bool)
     _show(kept, trace_trade(kept.records, number), as_json)
 
 
-@explain.command()
+@explain.command(short_help="Say what became of a signal, and who decided it.")
 @click.argument("key")
 @_RUN
 @_JSON
@@ -67,7 +67,7 @@ def signal(ctx: click.Context, /, key: str, run_id: str | None, as_json: bool) -
     _show(kept, trace_signal(kept.records, key), as_json)
 
 
-@explain.command()
+@explain.command(short_help="Say why the signals of SYMBOL did not trade.")
 @click.argument("name", metavar="SYMBOL")
 @_RUN
 @_JSON
@@ -87,7 +87,7 @@ def symbol(ctx: click.Context, /, name: str, run_id: str | None, as_json: bool, 
         _print_why_not(answer, kept, all_rows)
 
 
-@explain.command()
+@explain.command(short_help="Say what a KEY of a profile means.")
 @click.argument("name", metavar="KEY")
 @click.option("-p", "--profile", default="demo", show_default=True, help="The profile whose value is shown.")
 @_JSON
@@ -141,18 +141,19 @@ def _started(kept: KeptRun) -> RunStarted:
 
 def trace_line(trace: Trace) -> str:
     """Return what the trace is about in one line."""
+    from atlas_core.report.trades import price_text
+
     signal, opened, closed = trace.signal, trace.opened, trace.closed
     setup = f"{signal.pattern} {signal.timeframe}"
     if opened is None:
         return f"Signal {signal.key[:12]} · {signal.symbol} {setup} {signal.side.value} · {when(signal.ts)}"
     start = f"Trade {opened.trade_id} · {opened.symbol} {opened.side.value} {price(opened.quantity.normalize())}"
     if closed is None:
-        return f"{start} @ {price(opened.price)} · {setup} · open since {when(opened.ts)}"
+        return f"{start} @ {price_text(opened.price, trace.decimals)} · {setup} · open since {when(opened.ts)}"
     multiple = f" ({number(closed.r_multiple, 2, sign=True)} R)" if closed.r_multiple is not None else ""
-    return (
-        f"{start} @ {price(closed.entry_price)} to {price(closed.exit_price)} · {signed(closed.net)}{multiple} · "
-        f"{setup} · {when(closed.opened_at)} to {when(closed.ts)}"
-    )
+    prices = [price_text(value, trace.decimals) for value in (closed.entry_price, closed.exit_price)]
+    span = f"{when(closed.opened_at)} to {when(closed.ts)}"
+    return f"{start} @ {' to '.join(prices)} · {signed(closed.net)}{multiple} · {setup} · {span}"
 
 
 def step_rows(steps: tuple[Step, ...]) -> list[list[str]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
 from attrs import frozen
 
 from atlas_core.cli.settings import Settings
+from atlas_core.errors import JournalError
 from atlas_core.runs import RunInfo
 from atlas_core.runstore import JOURNAL_NAME, RunStore
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from atlas_core.model.records import Record
+
+READ_ONLY_REMEDY = "a journal is read where files can be created beside it: copy the run to a place of yours"
 
 
 @frozen
@@ -37,8 +41,13 @@ def open_run(ctx: click.Context, run_id: str | None) -> KeptRun:
     from atlas_core.journal import JournalReader
 
     run = store_of(ctx).find(run_id)
-    with JournalReader.open(run.directory / JOURNAL_NAME) as reader:
-        return KeptRun(run, tuple(reader.records()), reader.digest())
+    try:
+        with JournalReader.open(run.directory / JOURNAL_NAME) as reader:
+            return KeptRun(run, tuple(reader.records()), reader.digest())
+    except JournalError as fault:
+        if os.access(run.directory, os.W_OK):
+            raise
+        raise JournalError(f"{fault}; {READ_ONLY_REMEDY}") from fault
 
 
 def complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

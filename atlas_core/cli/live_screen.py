@@ -72,6 +72,7 @@ class LiveScreen(AbstractContextManager["LiveScreen"]):
         self._lines = 0
 
     def __enter__(self) -> LiveScreen:
+        sys.stdout.flush()  # what stands above is seen at once, also through a pipe
         if self._progress is not None:
             self._task = self._progress.add_task("", total=None, market="")
             self._progress.start()
@@ -111,6 +112,7 @@ class LiveScreen(AbstractContextManager["LiveScreen"]):
             self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
             say(line)
+            sys.stdout.flush()
 
 
 def _progress_bar() -> Progress:

@@ -139,6 +139,9 @@ def _report(fault: BaseException, settings: Settings) -> int:
     if isinstance(fault, AtlasError):
         click.echo(_message(fault), err=True)
         return fault.exit_code
+    if isinstance(fault, OSError):  # a full disk or a missing right is the machine's fault, not one to report
+        click.echo(f"error: the machine refused: {fault}", err=True)
+        return AtlasError.exit_code
     click.echo(f"error: internal: {type(fault).__name__}: {fault}; please report it", err=True)
     if not settings.debug:
         click.echo("run again with --debug for the traceback: atlas --debug ...", err=True)

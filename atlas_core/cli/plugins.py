@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from atlas_core.cli.completion import complete_plugin
-from atlas_core.cli.tables import Column, print_json, print_table, say
+from atlas_core.cli.tables import Column, print_json, print_table, say, say_wrapped
 from atlas_core.components import Component
 from atlas_core.contracts import Kind
 from atlas_core.errors import NotFound
@@ -209,7 +209,7 @@ def _print_plugin(record: PluginRecord, registry: Registry) -> None:
 
 def _print_component(component: AnyComponent, registry: Registry) -> None:
     say()
-    say(f"{component.kind} {component.name}" + (f": {component.summary}" if component.summary else ""))
+    say_wrapped(f"{component.kind} {component.name}" + (f": {component.summary}" if component.summary else ""), 2)
     missing = registry.missing(component.kind, component.name)
     facts = {
         "capabilities": ", ".join(sorted(component.capabilities)),
@@ -234,4 +234,4 @@ def _help(info: OptionInfo) -> str:
 def _print_facts(facts: Mapping[str, str]) -> None:
     for name, value in facts.items():
         if value:
-            say(f"  {name:<14}{value}")
+            say_wrapped(f"  {name:<14}{value}", indent=16)

@@ -22,11 +22,10 @@ if TYPE_CHECKING:
 WHAT = ("summary", "trades", "signals", "orders", "events", "equity")
 EVENT_COLUMNS = ("ts", "kind", "subject", "text")
 SIGNALS = (
-    Column("Signal"), Column("Detected", numeric=True, drop=5), Column("Symbol"), Column("TF", drop=1),
-    Column("Setup", drop=1), Column("Side", drop=2), Column("Trigger", numeric=True, drop=4),
-    Column("Stop", numeric=True, drop=6), Column("Target", numeric=True, drop=6), Column("State"),
-    Column("By", drop=1), Column("Value", numeric=True, drop=2), Column("Threshold", numeric=True, drop=2),
-    Column("Reason", drop=3),
+    Column("Signal"), Column("Detected", numeric=True, drop=5), Column("Symbol"), Column("TF", drop=3),
+    Column("Setup", drop=2), Column("Side", drop=3), Column("Trigger", numeric=True, drop=4),
+    Column("Stop", numeric=True, drop=6), Column("Target", numeric=True, drop=6), Column("State"), Column("By"),
+    Column("Value", numeric=True, drop=1), Column("Threshold", numeric=True, drop=1), Column("Reason", drop=4),
 )  # fmt: skip
 ORDERS = (
     Column("Intended", numeric=True, drop=3), Column("Symbol"), Column("Role"), Column("Action"),
@@ -40,13 +39,20 @@ ORDERS = (
 @click.argument("run_id", required=False, metavar="[RUN]", shell_complete=complete_run)
 @click.option("--what", type=click.Choice(WHAT), default="summary", show_default=True, help="What to show.")
 @click.option(
-    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True, help="How."
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="As tables for people, CSV for a spreadsheet, or JSON for machines.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--all", "all_rows", is_flag=True, help="Show every row, also on a terminal.")
 @click.pass_context
 def report(ctx: click.Context, run_id: str | None, what: str, form: str, as_json: bool, all_rows: bool) -> None:
     """Show the results of a run, of the latest one when none is named."""
+    if as_json and form == "csv":
+        raise click.UsageError("--json contradicts --format csv")
     if what == "summary" and form == "csv":
         raise click.UsageError("a summary is no table: use --format json, or --what trades --format csv")
     kept = open_run(ctx, run_id)

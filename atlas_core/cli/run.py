@@ -12,7 +12,7 @@ import click
 from atlas_core import __version__
 from atlas_core.cli.completion import complete_profile
 from atlas_core.cli.settings import Settings
-from atlas_core.errors import AtlasError, UsageError
+from atlas_core.errors import UsageError
 from atlas_core.runs import Mode, RunInfo, RunSummary
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def run(ctx: click.Context, /, profile: str | None, mode: str | None, **options:
     Without a profile: list those that come with Atlas.
     """
     if profile is None:
-        _list_profiles()
+        _list_profiles(as_json=options["as_json"])
         ctx.exit(USAGE)
     _run(ctx, profile, Mode(mode) if mode else None, **options)
 
@@ -148,15 +148,21 @@ def _run(
     screen = LiveScreen(store_run.run_id, with_events=with_events, with_bar=not is_silent)
     try:
         summary, records = _execute(system, registry, store_run, screen)
-    except AtlasError:
+    except BaseException:
         if not screen.kept:  # nothing was decided: there is no run to keep
             store.discard(store_run)
+        else:
+            click.echo(_kept_so_far(store_run), err=True)
         raise
     report = _keep(records, store_run, summary.digest)
     if as_json:
         _print_json(report, store_run, summary)
     else:
         _print_screens(report, store_run, all_rows)
+
+
+def _kept_so_far(run: RunInfo) -> str:
+    return f"run {run.run_id} is kept as far as it went: atlas report {run.run_id}"
 
 
 def _execute(
@@ -217,11 +223,14 @@ def _print_screens(report: Report, run: RunInfo, all_rows: bool) -> None:
     print_next(report, run)
 
 
-def _list_profiles() -> None:
-    from atlas_core.cli.tables import Column, print_table, say
+def _list_profiles(*, as_json: bool) -> None:
+    from atlas_core.cli.tables import Column, print_json, print_table, say
     from atlas_core.profile import available_profiles, find_profile
 
     rows = [_profile_row(name, find_profile(name)) for name in available_profiles()]
+    if as_json:
+        print_json([dict(zip(("profile", "mode", "description"), row, strict=True)) for row in rows])
+        return
     print_table("Profiles that come with Atlas", (Column("Profile"), Column("Mode"), Column("Description")), rows)
     say("\nstart one: atlas run demo     a file of yours: atlas run PATH.toml")
 

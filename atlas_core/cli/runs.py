@@ -14,11 +14,12 @@ from atlas_core.cli.tables import Column, print_json, print_table, say, signed
 from atlas_core.runs import RunInfo
 from atlas_core.runstore import MANIFEST_NAME
 
+Manifest = dict[str, Any]
 COLUMNS = (
     Column("Run"),
     Column("Profile", drop=3),
     Column("Mode"),
-    Column("Market", drop=1),
+    Column("Market"),
     Column("Signals", numeric=True, drop=2),
     Column("Trades", numeric=True),
     Column("Open", numeric=True, drop=2),
@@ -42,12 +43,18 @@ def runs(ctx: click.Context, as_json: bool) -> None:
         print_table("", COLUMNS, [_cells(run, manifest) for run, manifest in kept])
 
 
-def _manifest(run: RunInfo) -> dict[str, Any] | None:
+def _manifest(run: RunInfo) -> Manifest | None:
+    """Return what a run wrote at its end: None when it did not end, empty when it cannot be read."""
     path = run.directory / MANIFEST_NAME
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
-def _facts(run: RunInfo, manifest: dict[str, Any] | None) -> dict[str, Any]:
+def _facts(run: RunInfo, manifest: Manifest | None) -> dict[str, Any]:
     facts = {
         "run_id": run.run_id,
         "profile": run.profile,
@@ -56,13 +63,13 @@ def _facts(run: RunInfo, manifest: dict[str, Any] | None) -> dict[str, Any]:
         "directory": run.directory,
     }
     names = ("signals", "trades", "open_positions", "net", "equity", "finished", "journal_digest")
-    return facts | {name: manifest[name] if manifest else None for name in names}
+    return facts | {name: (manifest or {}).get(name) for name in names}
 
 
-def _cells(run: RunInfo, manifest: dict[str, Any] | None) -> list[str]:
+def _cells(run: RunInfo, manifest: Manifest | None) -> list[str]:
     market = "synthetic" if run.synthetic else "real"
     first = [run.run_id, run.profile, run.mode.word, market]
-    if manifest is None:
-        return [*first, NOTHING, NOTHING, NOTHING, NOTHING, "not finished"]
+    if not manifest:
+        return [*first, NOTHING, NOTHING, NOTHING, NOTHING, "not finished" if manifest is None else "manifest damaged"]
     figures = [f"{manifest[name]:,}" for name in ("signals", "trades", "open_positions")]
     return [*first, *figures, signed(Decimal(manifest["net"])), str(manifest["finished"])]

@@ -25,8 +25,6 @@ COLUMNS = (
     Column("Stop", numeric=True),
     Column("Target", numeric=True, drop=2),
     Column("R:R", numeric=True, drop=1),
-    Column("Value", numeric=True, drop=4),
-    Column("Threshold", numeric=True, drop=4),
     Column("Decision"),
 )
 
@@ -65,12 +63,13 @@ def scan(profile: str, as_json: bool, **options: Any) -> None:
 def scan_cells(row: ScanRow) -> list[str]:
     """Return a scanned signal's cells in the order of `COLUMNS`."""
     signal = row.signal
-    parts = [row.by, row.reason]
-    why = ": ".join(part for part in parts if part)
+    why = ": ".join(part for part in (row.by, row.reason) if part)
+    if row.value is not None and row.threshold is not None:
+        why += f", {compact(row.value)} against {compact(row.threshold)}"
     return [
         signal.symbol, signal.timeframe, signal.pattern, signal.side.value, when(signal.available_at),
         price(signal.trigger), price(signal.stop), price(signal.target), number(signal.reward_to_risk),
-        compact(row.value), compact(row.threshold), f"{row.decision} ({why})" if why else row.decision,
+        f"{row.decision} ({why})" if why else row.decision,
     ]  # fmt: skip
 
 

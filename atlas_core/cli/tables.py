@@ -189,10 +189,11 @@ def _drawn(
         )
     for row in rows:
         table.add_row(*(_coloured(row[index], columns[index]) for index in layout.kept))
-    target = StringIO()
+    target, is_plain = StringIO(), console is None or console.is_dumb_terminal
     screen = Console(
-        file=target, width=max(layout.width, 1), force_terminal=console is not None, highlight=False,
-        color_system=None if console is None else _colours(console), no_color=console is not None and console.no_color,
+        file=target, width=max(layout.width, 1), force_terminal=not is_plain, highlight=False,
+        color_system=_colours(console) if console is not None and not is_plain else None,
+        no_color=console is not None and console.no_color,
     )  # fmt: skip
     if title:
         screen.print(Text(title, style="bold"), soft_wrap=True)

@@ -46,12 +46,18 @@ def of_symbol(table: Mapping[str, T], symbol: str) -> T:
 class MarketData(MarketHistory):
     """Base bars of every symbol, resampled to each timeframe when it is first asked for.
 
-    Raises DataError for a symbol without an instrument or without bars, and for a timeframe that the base cannot
-    make.
+    `until` says that no bar that opens before it is still to come (nanoseconds UTC): the last bucket of a symbol whose
+    bars end earlier is complete then. Raises DataError for a symbol without an instrument or without bars, and for a
+    timeframe that the base cannot make.
     """
 
     def __init__(
-        self, base: Mapping[str, Bars], instruments: Mapping[str, Instrument], grid: BucketGrid = UTC_GRID
+        self,
+        base: Mapping[str, Bars],
+        instruments: Mapping[str, Instrument],
+        grid: BucketGrid = UTC_GRID,
+        *,
+        until: int = 0,
     ) -> None:
         missing = [symbol for symbol in base if symbol not in instruments]
         if missing:
@@ -59,6 +65,7 @@ class MarketData(MarketHistory):
         self._base = dict(base)
         self._instruments = dict(instruments)
         self._grid = grid
+        self._until = until
         self._valid: dict[str, bool] = {}
         self._bars: dict[tuple[str, str], Bars] = {}
         self._aligned: dict[tuple[str, str, str], NDArray[np.int64]] = {}
@@ -82,7 +89,9 @@ class MarketData(MarketHistory):
         if key not in self._bars:
             base = self.base(symbol)
             valid = self._is_valid(symbol, base)
-            self._bars[key] = resample(base, parse_timeframe(timeframe), self._grid, known_valid=valid)
+            self._bars[key] = resample(
+                base, parse_timeframe(timeframe), self._grid, known_valid=valid, until=self._until
+            )
         return self._bars[key]
 
     def aligned(self, symbol: str, base: str, higher: str) -> NDArray[np.int64]:

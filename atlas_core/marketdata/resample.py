@@ -36,16 +36,19 @@ class Columns(NamedTuple):
     volume: Prices
 
 
-def resample(bars: Bars, timeframe: Timeframe, grid: BucketGrid = UTC_GRID, *, known_valid: bool = False) -> Bars:
+def resample(
+    bars: Bars, timeframe: Timeframe, grid: BucketGrid = UTC_GRID, *, known_valid: bool = False, until: int = 0
+) -> Bars:
     """Return the complete bars of `timeframe` built from `bars`; the same object when it is their own timeframe.
 
-    `known_valid` says that `all_valid(bars)` holds, which saves a pass over the columns. Raises DataError when
-    `timeframe` is not a multiple of the base or a base bar reaches across two buckets.
+    `known_valid` says that `all_valid(bars)` holds, which saves a pass over the columns. `until` says that no bar
+    that opens before it is missing at the end (nanoseconds UTC; by default the end of the last bar).
+    Raises DataError when `timeframe` is not a multiple of the base or a base bar reaches across two buckets.
     """
     if timeframe == bars.timeframe:
         return bars
     require_multiple(bars.symbol, bars.timeframe, timeframe)
-    first, last = _complete_rows(bars, timeframe, grid)
+    first, last = _complete_rows(bars, timeframe, grid, until)
     rows = bars.between(first, last)
     folded = fold(rows if known_valid else only_valid(rows), timeframe, grid)
     return Bars(bars.symbol, timeframe, *folded, bars.tick_size)
@@ -82,11 +85,11 @@ def whole_from(begins: int, timeframe: Timeframe, grid: BucketGrid) -> int:
     return begins if begins == grid.start(timeframe, begins) else grid.end(timeframe, begins)
 
 
-def _complete_rows(bars: Bars, timeframe: Timeframe, grid: BucketGrid) -> tuple[int, int]:
+def _complete_rows(bars: Bars, timeframe: Timeframe, grid: BucketGrid, until: int) -> tuple[int, int]:
     if not len(bars):
         return 0, 0
     whole = whole_from(int(bars.opened_at[0]), timeframe, grid)
-    still_open = grid.start(timeframe, int(bars.available_at[-1]))
+    still_open = grid.start(timeframe, max(until, int(bars.available_at[-1])))
     first, last = np.searchsorted(bars.opened_at, (whole, still_open)).tolist()
     return first, max(first, last)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
 
 from atlas_core.model import records as recorded
+from atlas_core.report.trades import price_decimals, price_text
+
+Decimals = Mapping[str, int]
 
 
 @frozen
@@ -20,39 +23,42 @@ class EventRow:
     text: str
 
 
-def event_rows(records: Iterable[recorded.Record]) -> tuple[EventRow, ...]:
+def event_rows(records: Sequence[recorded.Record]) -> tuple[EventRow, ...]:
     """Return the events in the order of the journal."""
+    decimals = price_decimals(records)
     return tuple(
-        EventRow(record.ts, record.kind, record.subject, tell(record))
+        EventRow(record.ts, record.kind, record.subject, tell(record, decimals))
         for record in records
         if (tell := _TELLERS.get(type(record))) is not None
     )
 
 
-def _opened(record: recorded.PositionOpened) -> str:
-    return f"ENTRY {record.symbol} {record.side.value} {record.quantity:f} @ {record.price:,f}"
+def _opened(record: recorded.PositionOpened, decimals: Decimals) -> str:
+    price = price_text(record.price, decimals.get(record.symbol))
+    return f"ENTRY {record.symbol} {record.side.value} {record.quantity.normalize():,f} @ {price}"
 
 
-def _closed(record: recorded.PositionClosed) -> str:
-    return f"EXIT {record.symbol} {record.rule} @ {record.exit_price:,f} {record.net:+,.2f}, {record.reason}"
+def _closed(record: recorded.PositionClosed, decimals: Decimals) -> str:
+    price = price_text(record.exit_price, decimals.get(record.symbol))
+    return f"EXIT {record.symbol} {record.rule} @ {price} {record.net:+,.2f}, {record.reason}"
 
 
-def _funding(record: recorded.FundingBooked) -> str:
+def _funding(record: recorded.FundingBooked, _: Decimals) -> str:
     return f"FUNDING {record.symbol} rate {(record.rate * 100).normalize():f} % {-record.amount:+,.2f}"
 
 
-def _halted(record: recorded.TradingStateChanged) -> str:
+def _halted(record: recorded.TradingStateChanged, _: Decimals) -> str:
     return f"trading {record.state} by {record.by}: {record.reason}"
 
 
-_TELLERS: dict[type[recorded.Record], Callable[[Any], str]] = {
-    recorded.RunStarted: lambda record: f"{record.profile} {record.mode}, {record.starting_cash:,f} {record.quote}",
+_TELLERS: dict[type[recorded.Record], Callable[[Any, Decimals], str]] = {
+    recorded.RunStarted: lambda record, _: f"{record.profile} {record.mode}, {record.starting_cash:,f} {record.quote}",
     recorded.PositionOpened: _opened,
     recorded.PositionClosed: _closed,
     recorded.FundingBooked: _funding,
-    recorded.AlertRaised: lambda record: f"{record.severity.value}: {record.title}. {record.text}".rstrip(". "),
+    recorded.AlertRaised: lambda record, _: f"{record.severity.value}: {record.title}. {record.text}".rstrip(". "),
     recorded.TradingStateChanged: _halted,
-    recorded.ComponentFailed: lambda record: f"{record.component}: {record.error}; {record.policy}",
-    recorded.OperatorActed: lambda record: f"{record.actor}: {record.name}",
-    recorded.RunFinished: lambda record: f"{record.reason}, equity {record.equity:,f}",
+    recorded.ComponentFailed: lambda record, _: f"{record.component}: {record.error}; {record.policy}",
+    recorded.OperatorActed: lambda record, _: f"{record.actor}: {record.name}",
+    recorded.RunFinished: lambda record, _: f"{record.reason}, equity {record.equity:,.2f}",
 }

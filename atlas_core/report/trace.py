@@ -14,6 +14,7 @@ from atlas_core.model import records as recorded
 from atlas_core.model.decisions import Outcome
 from atlas_core.model.orders import OrderStatus
 from atlas_core.report.signals import SignalRow
+from atlas_core.report.trades import price_decimals, price_text
 
 PASSED = "pass"
 _ON_THE_WAY = frozenset({OrderStatus.SUBMITTED, OrderStatus.ACKNOWLEDGED})
@@ -42,6 +43,24 @@ class Trace:
     closed: recorded.PositionClosed | None
     opened: recorded.PositionOpened | None
     order_ids: tuple[str, ...] = field(default=())
+    decimals: int | None = None
+
+
+@frozen
+class Scene:
+    """What the steps of one signal share: its orders by id, and the decimals of its symbol's tick."""
+
+    orders: Mapping[str, recorded.OrderIntended]
+    decimals: int | None
+
+    def price(self, value: Decimal) -> str:
+        """Return a price as the symbol's tick writes it."""
+        return price_text(value, self.decimals)
+
+    def role(self, record: recorded.OrderRecord) -> str:
+        """Return what the order of a record was for."""
+        intended = self.orders.get(record.client_order_id)
+        return intended.role.value if intended else ""
 
 
 def trace_trade(records: Sequence[recorded.Record], trade_id: int) -> Trace:
@@ -83,13 +102,15 @@ def _trace(records: Sequence[recorded.Record], key: str, opened: recorded.Positi
     signal = next((record for record in mine if isinstance(record, recorded.SignalDetected)), None)
     if signal is None:
         raise NotFound(f"the journal holds no detection of signal {key}")
+    scene = Scene(orders, price_decimals(mine).get(signal.symbol))
     return Trace(
         signal=signal,
-        steps=tuple(step for record in mine for step in _steps(record, orders)),
+        steps=tuple(step for record in mine for step in _steps(record, scene)),
         verdict=next((record for record in mine if isinstance(record, recorded.VerdictReached)), None),
         closed=next((record for record in mine if isinstance(record, recorded.PositionClosed)), None),
         opened=opened,
         order_ids=tuple(orders),
+        decimals=scene.decimals,
     )
 
 
@@ -106,17 +127,14 @@ def _belongs(
     return isinstance(record, recorded.TradeRecord) and opened is not None and record.trade_id == opened.trade_id
 
 
-def _steps(record: recorded.Record, orders: Mapping[str, recorded.OrderIntended]) -> Iterable[Step]:
+def _steps(record: recorded.Record, scene: Scene) -> Iterable[Step]:
     tell = _TELLERS.get(type(record))
     if tell is None or (isinstance(record, recorded.OrderMoved) and record.status in _ON_THE_WAY):
         return ()
-    return (tell(record, orders),)
+    return (tell(record, scene),)
 
 
-Orders = Mapping[str, recorded.OrderIntended]
-
-
-def _detected(record: recorded.SignalDetected, _: Orders) -> Step:
+def _detected(record: recorded.SignalDetected, _: Scene) -> Step:
     levels = ", ".join(
         f"{name} {value:,f}"
         for name, value in (("trigger", record.trigger), ("stop", record.stop), ("target", record.target))
@@ -145,7 +163,7 @@ def _short(value: Any) -> str:
     return f"{value:,f}" if isinstance(value, Decimal) else str(value)
 
 
-def _gate(record: recorded.GateAnswered, _: Orders) -> Step:
+def _gate(record: recorded.GateAnswered, _: Scene) -> Step:
     what = record.reason or record.answer
     if record.factor is not None:
         what = f"{what}, size x {record.factor:f}"
@@ -153,24 +171,28 @@ def _gate(record: recorded.GateAnswered, _: Orders) -> Step:
                 verdict=PASSED if record.factor is None else "smaller")  # fmt: skip
 
 
-def _sized(record: recorded.SignalSized, _: Orders) -> Step:
+def _triggered(record: recorded.SignalTriggered, scene: Scene) -> Step:
+    return Step(ts=record.ts, stage="triggered", what=f"at {scene.price(record.price)}")
+
+
+def _sized(record: recorded.SignalSized, _: Scene) -> Step:
     inputs = ", ".join(f"{name} {_short(value)}" for name, value in record.inputs.items())
     leverage = f" at {record.leverage:f}x" if record.leverage != 1 else ""
     parts = [f"{record.quantity:f} {record.symbol}{leverage}", record.reason, inputs]
     return Step(ts=record.ts, stage="sized", who=record.sizer, what="; ".join(part for part in parts if part))
 
 
-def _limit(record: recorded.LimitChecked, _: Orders) -> Step:
+def _limit(record: recorded.LimitChecked, _: Scene) -> Step:
     return Step(ts=record.ts, stage="limit", who=record.limit, value=record.value, threshold=record.threshold,
                 verdict=PASSED)  # fmt: skip
 
 
-def _verdict(record: recorded.VerdictReached, _: Orders) -> Step:
+def _verdict(record: recorded.VerdictReached, _: Scene) -> Step:
     return Step(ts=record.ts, stage="verdict", who=record.by, what=record.reason, value=record.value,
                 threshold=record.threshold, verdict=record.outcome.value.replace("_", " "))  # fmt: skip
 
 
-def _intended(record: recorded.OrderIntended, _: Orders) -> Step:
+def _intended(record: recorded.OrderIntended, _: Scene) -> Step:
     prices = ", ".join(
         f"{name} {value:,f}"
         for name, value in (("limit", record.limit_price), ("stop", record.stop_price), ("trail", record.trail_offset))
@@ -180,23 +202,18 @@ def _intended(record: recorded.OrderIntended, _: Orders) -> Step:
     return Step(ts=record.ts, stage="order", who=record.role.value, what=", ".join(part for part in parts if part))
 
 
-def _moved(record: recorded.OrderMoved, orders: Orders) -> Step:
-    return Step(ts=record.ts, stage="order", who=_role(record, orders), what=record.reason,
+def _moved(record: recorded.OrderMoved, scene: Scene) -> Step:
+    return Step(ts=record.ts, stage="order", who=scene.role(record), what=record.reason,
                 verdict=record.status.value.replace("_", " "))  # fmt: skip
 
 
-def _role(record: recorded.OrderRecord, orders: Orders) -> str:
-    intended = orders.get(record.client_order_id)
-    return intended.role.value if intended else ""
-
-
-def _filled(record: recorded.FillBooked, orders: Orders) -> Step:
+def _filled(record: recorded.FillBooked, scene: Scene) -> Step:
     unclear = ", order inside the bar unknown: decided against us" if record.ambiguous else ""
     what = (
-        f"{record.quantity:f} at {record.price:,f} ({record.liquidity.value}), fee {_money(record.fee)}, "
+        f"{record.quantity:f} at {scene.price(record.price)} ({record.liquidity.value}), fee {_money(record.fee)}, "
         f"slippage {_money(record.slippage)}{unclear}"
     )
-    return Step(ts=record.ts, stage="fill", who=_role(record, orders), what=what,
+    return Step(ts=record.ts, stage="fill", who=scene.role(record), what=what,
                 verdict=record.status.value.replace("_", " "))  # fmt: skip
 
 
@@ -204,20 +221,19 @@ def _money(value: Decimal) -> str:
     return f"{value:,.2f}"
 
 
-def _opened(record: recorded.PositionOpened, _: Orders) -> Step:
+def _opened(record: recorded.PositionOpened, scene: Scene) -> Step:
     risk = f", risk {_money(record.initial_risk)}" if record.initial_risk is not None else ""
-    what = (
-        f"trade {record.trade_id}: {record.side.value} {record.quantity:f} {record.symbol} at {record.price:,f}{risk}"
-    )
-    return Step(ts=record.ts, stage="opened", what=what)
+    held = f"{record.side.value} {record.quantity:f} {record.symbol} at {scene.price(record.price)}"
+    return Step(ts=record.ts, stage="opened", what=f"trade {record.trade_id}: {held}{risk}")
 
 
-def _changed(record: recorded.PositionChanged, _: Orders) -> Step:
+def _changed(record: recorded.PositionChanged, scene: Scene) -> Step:
     realised = f", realised {record.realised:+,.2f}" if record.realised else ""
-    return Step(ts=record.ts, stage="changed", what=f"{record.quantity:f} at {record.entry_price:,f}{realised}")
+    what = f"{record.quantity:f} at {scene.price(record.entry_price)}{realised}"
+    return Step(ts=record.ts, stage="changed", what=what)
 
 
-def _levels(record: recorded.LevelsSet, _: Orders) -> Step:
+def _levels(record: recorded.LevelsSet, _: Scene) -> Step:
     parts = []
     if record.stop is not None:
         parts.append(f"stop {record.stop:,f} ({record.stop_rule})")
@@ -226,18 +242,18 @@ def _levels(record: recorded.LevelsSet, _: Orders) -> Step:
     return Step(ts=record.ts, stage="levels", what=", ".join(parts) or "none")
 
 
-def _exit(record: recorded.ExitDecided, _: Orders) -> Step:
+def _exit(record: recorded.ExitDecided, _: Scene) -> Step:
     return Step(ts=record.ts, stage="exit", who=record.rule, what=record.reason, value=record.value,
                 threshold=record.threshold, verdict="acted" if record.acted else "noted")  # fmt: skip
 
 
-def _protection(record: recorded.ProtectionChanged, _: Orders) -> Step:
+def _protection(record: recorded.ProtectionChanged, _: Scene) -> Step:
     what = f"stops for {record.stop_quantity:f} of {record.position_quantity:f}"
     return Step(ts=record.ts, stage="protect", what=f"{what}, {record.reason}" if record.reason else what,
                 verdict="protected" if record.protected else "NOT PROTECTED")  # fmt: skip
 
 
-def _funding(record: recorded.FundingBooked, _: Orders) -> Step:
+def _funding(record: recorded.FundingBooked, _: Scene) -> Step:
     paid = "paid" if record.amount > 0 else "received"
     return Step(
         ts=record.ts,
@@ -246,20 +262,20 @@ def _funding(record: recorded.FundingBooked, _: Orders) -> Step:
     )
 
 
-def _closed(record: recorded.PositionClosed, _: Orders) -> Step:
+def _closed(record: recorded.PositionClosed, scene: Scene) -> Step:
     multiple = f" ({record.r_multiple:+.2f} R)" if record.r_multiple is not None else ""
     what = (
-        f"at {record.exit_price:,f}: gross {record.gross:+,.2f} - fees {_money(record.fees)} - funding "
+        f"at {scene.price(record.exit_price)}: gross {record.gross:+,.2f} - fees {_money(record.fees)} - funding "
         f"{_money(record.funding)} = net {record.net:+,.2f}{multiple}"
     )
     return Step(ts=record.ts, stage="closed", who=record.rule, what=f"{record.reason}, {what}")
 
 
-_TELLERS: dict[type[recorded.Record], Callable[[Any, Orders], Step]] = {
+_TELLERS: dict[type[recorded.Record], Callable[[Any, Scene], Step]] = {
     recorded.SignalDetected: _detected,
     recorded.GateAnswered: _gate,
     recorded.SignalArmed: lambda record, _: Step(ts=record.ts, stage="armed", what="waits for its trigger"),
-    recorded.SignalTriggered: lambda record, _: Step(ts=record.ts, stage="triggered", what=f"at {record.price:,f}"),
+    recorded.SignalTriggered: _triggered,
     recorded.SignalSized: _sized,
     recorded.LimitChecked: _limit,
     recorded.VerdictReached: _verdict,

@@ -7,10 +7,13 @@ closes a bar, the scanners look at the trailing window. The decisions are the sa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import aclosing
+from math import isfinite
 
 from attrs import define, field
 
+from atlas_core.clock import to_datetime
 from atlas_core.compose import OpenSystem, System, opened
 from atlas_core.contracts import HistoryRequest
 from atlas_core.errors import DataError
@@ -34,7 +37,8 @@ INBOX_LENGTH = 1_000
 async def run_session(system: System, journal: Journal, watch: Watch | None = None) -> RunSummary:
     """Run a composed system on its provider's stream until the stream ends; return how it ended.
 
-    Raises DataError when the stream brings no bar.
+    Raises DataError when the stream brings no bar, or one that cannot be: of another symbol, without finite prices,
+    a second time, or after a later one.
     """
     async with opened(system) as live, AlertDesk(system.alerters) as alerts:
         session = await Session.on(live, Ledger(journal, watch or Unwatched()), alerts)
@@ -53,7 +57,7 @@ class Session:
     funding: list[FundingDue]
     now: int | None = None
     told_at: int = 0
-    _group: list[BarClosed] = field(factory=list)
+    _group: dict[str, BarClosed] = field(factory=dict)
 
     @classmethod
     async def on(cls, live: OpenSystem, ledger: Ledger, alerts: AlertDesk) -> Session:
@@ -73,26 +77,40 @@ class Session:
 
     async def run(self) -> RunSummary:
         """Run until the stream ends."""
-        async for bar in _buffered(self.live.system.provider.stream(self.request)):
-            if self._group and bar.ts != self._group[0].ts:
-                self._take_group()
-            self._group.append(bar)
+        async with aclosing(_buffered(self.live.system.provider.stream(self.request))) as bars:
+            async for bar in bars:
+                self._take(bar)
         if self._group:
             self._take_group()
         if self.now is None:
             raise DataError("expected bars from the provider's stream, it brought none")
         return self.desk.finish(self.now, "end of data")
 
+    def _take(self, bar: BarClosed) -> None:
+        """Add a bar to the group of its instant; the group before it is complete then."""
+        _require_bar(bar, self.feeds)
+        if self._group and bar.ts != next(iter(self._group.values())).ts:
+            self._take_group()
+        if bar.symbol in self._group or (self.now is not None and bar.ts <= self.now):
+            raise _out_of_order(bar)
+        self._group[bar.symbol] = bar
+
     def _take_group(self) -> None:
         """Process the bars of one instant and everything that was due until then."""
-        group, self._group = self._group, []
-        ts, opened_at = group[0].ts, group[0].opened_at
+        group = [self._group[symbol] for symbol in self.feeds if symbol in self._group]
+        self._group = {}
+        ts, opened_at = group[0].ts, min(bar.opened_at for bar in group)
         if self.now is None:
             self.now = self.request.start if self.request.start is not None else opened_at
+            if ts <= self.now:
+                raise _out_of_order(group[0])
             self.desk.start(self.now)
             self.funding = [due for due in self.funding if due.ts > self.now]
         self._lay_out(group, self.now, opened_at, ts)
-        self._play_until(ts)
+        self._play_until(ts - 1, opened_at)
+        for bar in group:  # all of them before the first is acted on: what is known at an instant has no order
+            _append(self.feeds[bar.symbol], bar)
+        self._play_until(ts, ts)
         self.now = ts
         self._tell_progress(ts)
         self.desk.ledger.flush()
@@ -117,17 +135,21 @@ class Session:
         for end in self.scans.due(after, opened_at, ts):
             queue.push(end, Phase.MARKET, ScanDue(end))
 
-    def _play_until(self, ts: int) -> None:
+    def _play_until(self, ts: int, complete_until: int) -> None:
+        """Play what is due; no bar that opens before `complete_until` is still to come."""
         queue = self.desk.queue
+        closed_until = 0
         while queue and queue.next_time() <= ts:
-            _, event = queue.pop()
-            if isinstance(event, ScanDue):
-                for found in self.scans.scan(event.ts):
-                    self.desk.feed(found)
+            now, event = queue.pop()
+            if closed_until < min(now, complete_until):
+                closed_until = min(now, complete_until)
+                for feed in self.feeds.values():
+                    feed.close_until(closed_until)
+            if not isinstance(event, ScanDue):
+                self.desk.feed(event)
                 continue
-            if isinstance(event, BarClosed):
-                _append(self.feeds[event.symbol], event)
-            self.desk.feed(event)
+            for found in self.scans.scan(event.ts):
+                self.desk.feed(found)
 
 
 async def _warm_up(live: OpenSystem, feeds: dict[str, BarFeed], start: int) -> None:
@@ -142,24 +164,49 @@ async def _warm_up(live: OpenSystem, feeds: dict[str, BarFeed], start: int) -> N
             feeds[symbol].append(*row)
 
 
-async def _buffered(stream: AsyncIterator[BarClosed]) -> AsyncIterator[BarClosed]:
-    """Read a stream in a task of its own, so that the provider is never held up by the engine's work."""
-    inbox: asyncio.Queue[BarClosed | None] = asyncio.Queue(INBOX_LENGTH)
+async def _buffered(stream: AsyncIterator[BarClosed]) -> AsyncGenerator[BarClosed, None]:
+    """Read a stream in a task of its own, so that the provider is never held up by the engine's work.
+
+    Task and stream are over when this generator is closed.
+    """
+    inbox: asyncio.Queue[BarClosed | Exception | None] = asyncio.Queue(INBOX_LENGTH)
 
     async def read() -> None:
         try:
             async for bar in stream:
                 await inbox.put(bar)
-        finally:
+        except Exception as error:
+            await inbox.put(error)
+        else:
             await inbox.put(None)
 
     reader = asyncio.create_task(read(), name="provider stream")
     try:
-        while (bar := await inbox.get()) is not None:
-            yield bar
-        await reader
+        while (item := await inbox.get()) is not None:
+            if isinstance(item, Exception):
+                raise item
+            yield item
     finally:
         reader.cancel()
+        await asyncio.gather(reader, return_exceptions=True)
+        if isinstance(stream, AsyncGenerator):
+            await stream.aclose()
+
+
+def _require_bar(bar: BarClosed, symbols: Iterable[str]) -> None:
+    """Raise DataError for a bar that nobody can trade on."""
+    if bar.symbol not in symbols:
+        raise DataError(f"provider's stream: expected bars of {', '.join(symbols)}, was {bar.symbol}")
+    if not all(map(isfinite, (bar.open, bar.high, bar.low, bar.close))):
+        raise DataError(f"provider's stream: expected finite prices, {_named(bar)} has others")
+
+
+def _out_of_order(bar: BarClosed) -> DataError:
+    return DataError(f"provider's stream: expected bars once and in the order of time, {_named(bar)} came too late")
+
+
+def _named(bar: BarClosed) -> str:
+    return f"the bar of {bar.symbol} that ends at {to_datetime(bar.ts):%Y-%m-%d %H:%M}Z"
 
 
 def _append(feed: BarFeed, bar: BarClosed) -> None:

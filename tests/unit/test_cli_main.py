@@ -46,7 +46,7 @@ def command(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., Any]], N
         module = type(sys)("atlas_probe")
         vars(module)["probe"] = click.command()(function)
         monkeypatch.setitem(sys.modules, "atlas_probe", module)
-        monkeypatch.setitem(atlas.lazy, "probe", LazyCommand("atlas_probe:probe", "Probe."))  # type: ignore[attr-defined]
+        monkeypatch.setitem(atlas.lazy, "probe", LazyCommand("atlas_probe:probe", "Probe."))
 
     return install
 
@@ -167,6 +167,14 @@ def test_debug_adds_the_traceback(fault: Exception, command: Any, capsys: Output
     err = capsys.readouterr().err
     assert "Traceback (most recent call last)" in err
     assert "error: " in err
+
+
+def test_a_fault_of_the_machine_is_told_without_asking_for_a_report(command: Any, capsys: Output) -> None:
+    command(failing(OSError(28, "No space left on device", "/somewhere/trades.csv")))
+    assert run_command_line(["probe"]) == 1
+    assert capsys.readouterr().err == (
+        "error: the machine refused: [Errno 28] No space left on device: '/somewhere/trades.csv'\n"
+    )
 
 
 def test_an_interrupted_command_ends_with_130(command: Any, capsys: Output) -> None:

@@ -161,3 +161,22 @@ def test_the_schema_knows_the_installed_components(capsys: pytest.CaptureFixture
     assert run_command_line(["config", "schema"]) == 0
     schema = json.loads(capsys.readouterr().out)
     assert "cli-feed" in schema["properties"]["provider"]["properties"]["use"]["enum"]
+
+
+def test_show_names_each_file_once_and_the_mode(capsys: pytest.CaptureFixture[str]) -> None:
+    (Path("deep") / "folder").mkdir(parents=True)
+    Path("deep/folder/tiny.toml").write_text(PROFILE)
+    assert run_command_line(["config", "show", "deep/folder/tiny.toml"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("profile tiny · BACKTEST\n")
+    assert "tiny.toml:22\n" in out
+    assert out.count("deep/folder/tiny.toml") == 1
+
+
+def test_json_has_names_without_spaces_and_the_schema_is_json_either_way(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command_line(["config", "explain", "tiny.toml", "provider.days", "--json"]) == 0
+    assert "read_by" in json.loads(capsys.readouterr().out)
+    assert run_command_line(["config", "schema"]) == 0
+    plain = capsys.readouterr().out
+    assert run_command_line(["config", "schema", "--json"]) == 0
+    assert capsys.readouterr().out == plain

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from atlas_core.cli import results, tables
 from atlas_core.cli.doctor import doctor
@@ -22,9 +23,10 @@ from atlas_core.cli.run import profile_overrides, read_timerange, run
 from atlas_core.cli.runs import runs
 from atlas_core.errors import NotFound, UsageError
 from atlas_core.journal import Journal
-from atlas_core.report.export import export_files, manifest_of
+from atlas_core.model.records import RunFinished
+from atlas_core.report.export import export_files, manifest_of, summary_of
 from atlas_core.report.orders import order_rows
-from atlas_core.report.summary import report_of
+from atlas_core.report.summary import notes_of, report_of
 from atlas_core.runs import Mode, RunInfo
 from atlas_core.runstore import RunStore
 from tests.sample_run import START, closed, detected, opened, sample_run, started
@@ -132,7 +134,7 @@ def test_explain_says_why_a_trade_was_opened_sized_and_closed() -> None:
     for fact in (
         "2-1-2 up 1h long, trigger 60,100.0, stop 59,500.0, target 61,300.0, reward:risk 2.00",
         "quality: reward:risk, 2 against 1", "max_positions: 1 of at most 6", "risk-per-trade: 0.12 BTC-PERP",
-        "entry: 0.12 at 60,110 (taker), fee 3.61, slippage 1.20", "stop 59,500.0 (stop), target 61,300.0 (target)",
+        "entry: 0.12 at 60,110.0 (taker), fee 3.61, slippage 1.20", "stop 59,500.0 (stop), target 61,300.0 (target)",
         "net +135.21 (+1.89 R)", "Closed by target (target 61300.0 reached)",
     ):  # fmt: skip
         assert fact in text
@@ -266,3 +268,46 @@ def test_the_doctor_reports_every_problem_of_a_profile(tmp_path: Path) -> None:
     texts = [finding["text"] for finding in json.loads(result.stdout)["findings"] if finding["area"] == "Profile"]
     assert len(texts) >= 2
     assert any("seed" in text for text in texts)
+
+
+@pytest.mark.usefixtures("kept")
+def test_two_formats_at_once_are_refused() -> None:
+    result = CliRunner().invoke(report, ["--what", "trades", "--format", "csv", "--json"])
+    assert result.exit_code == 2
+    assert "--json contradicts --format csv" in result.output
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_a_refusal_keeps_its_threshold_beside_its_value_at_any_width(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "terminal_width", lambda: width)
+    monkeypatch.setattr(tables, "_console", lambda: None)
+    head = next(line for line in _call(report, "--what", "signals").splitlines() if line.startswith("Signal "))
+    assert "Value" in head
+    assert "Threshold" in head
+
+
+@pytest.mark.usefixtures("kept")
+def test_prices_have_the_decimals_of_their_tick_in_events_and_traces() -> None:
+    assert "@ 60,110.0" in _call(report, "--what", "events")
+    assert "@ 60,100.0 to 61,300.0 · +135.21" in _call(explain, "trade", "1")
+
+
+def test_ratios_of_a_few_days_do_not_exist_in_json_either() -> None:
+    figures = summary_of(report_of(sample_run()))["figures"]
+    assert [figures[name] for name in ("volatility", "sharpe", "sortino", "calmar")] == [None] * 4
+
+
+def test_a_run_that_did_not_finish_says_so_first() -> None:
+    notes = notes_of(report_of([record for record in sample_run() if not isinstance(record, RunFinished)]))
+    assert notes[0].startswith("the run did not finish")
+    assert not any("did not finish" in note for note in notes_of(report_of(sample_run())))
+
+
+def test_a_dumb_terminal_gets_no_escape_sequences() -> None:
+    console = Console(force_terminal=True, color_system="truecolor", _environ={"TERM": "dumb"})
+    drawn = tables.render_table("Title", [tables.Column("P&L", numeric=True)], [["+1.00"]], width=80, console=console)
+    assert "\x1b" not in drawn
+    assert "+1.00" in drawn
