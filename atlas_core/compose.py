@@ -329,7 +329,6 @@ def _rules(profile: Profile, instruments: Mapping[str, Instrument]) -> Rules:
     groups = {symbol: group for group, symbols in profile.universe.groups.items() for symbol in symbols}
     return Rules(
         max_positions=limits.max_positions,
-        max_positions_per_symbol=limits.max_positions_per_symbol,
         max_positions_per_group=limits.max_positions_per_group,
         max_exposure_pct=limits.max_exposure_pct,
         max_leverage=limits.max_leverage,

@@ -198,7 +198,7 @@ class MaskingGate(Protocol):
 
 
 class Sizer(Protocol):
-    """Chooses instrument and quantity."""
+    """Chooses the quantity; so far of the signal's own instrument."""
 
     @abstractmethod
     def size(self, signal: Signal, account: Account, market: MarketNow) -> OrderPlan:

@@ -27,9 +27,12 @@ from atlas_core.model.events import (
     Submit,
     TimerFired,
 )
+from atlas_core.model.timeframe import SECOND
 from atlas_core.runs import Mode, RunSummary
 from atlas_core.tape import TapeEvent
 from atlas_core.watching import Ledger
+
+LONGEST_SETTLEMENT = 3_600
 
 
 def no_reader(_: Alert) -> None:
@@ -67,12 +70,19 @@ class TradingDesk:
         is_backtest = self.live.system.mode is Mode.BACKTEST
         self.feed(OperatorCommand(end, "wind-down", "driver", {"reason": reason, "close_positions": is_backtest}))
         if is_backtest:
-            later = end + self.live.system.base_timeframe.duration
-            for symbol, position in list(self.engine.state.positions.items()):
-                self.feed(BarOpened(later, symbol, float(position.last_price)))
+            self._settle(end)
         self.engine.finish(end, reason)
         self.ledger.take(self.engine.take_records())
         return self.ledger.summary(len(self.engine.state.positions))
+
+    def _settle(self, end: int) -> None:
+        """Show the last prices second by second until everything is closed: latency and volume may take some."""
+        for seconds in range(1, LONGEST_SETTLEMENT + 1):
+            open_positions = list(self.engine.state.positions.items())
+            if not open_positions:
+                return
+            for symbol, position in open_positions:
+                self.feed(BarOpened(end + seconds * SECOND, symbol, float(position.last_price)))
 
     def _drive(self, events: Iterable[Event]) -> None:
         dialogue = converse(self.engine, events)

@@ -1,7 +1,7 @@
 """Turns what the broker reports into positions, cash and closed trades.
 
-Quantities come from each order's cumulative quantity, which only grows: lost, late, repeated and reordered messages
-cannot miscount.
+Quantities come from each order's cumulative quantity, which only grows: lost and repeated reports of fills, and reports
+in another order, cannot miscount.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Bookkeeper:
         """Book funding for the open position of a symbol."""
         position = self.state.positions.get(event.symbol)
         if position is not None:
-            amount = booked(event.amount, self.unit)
+            amount = booked_cost(event.amount, self.unit)
             self.recorder.write(
                 FundingBooked(
                     ts=event.ts, trade_id=position.trade_id, symbol=event.symbol, rate=event.rate, amount=amount
@@ -92,7 +92,9 @@ class Bookkeeper:
         if position is None:
             return
         gross = (event.quantity * event.price - position.entry_cost) * position.multiplier * position.side.sign
-        ending = Ending("liquidation", f"liquidated by the venue at {event.price}", event.price)
+        cost = position.exit_cost + event.quantity * event.price
+        price = _tidy(cost / (position.exit_quantity + event.quantity))
+        ending = Ending("liquidation", f"liquidated by the venue at {event.price}", price)
         fee = booked_cost(event.fee, self.unit)
         self._close(position, event.ts, ending, booked(gross, self.unit), fee)
         text = f"{event.symbol}: {event.quantity} at {event.price}"
@@ -103,7 +105,7 @@ class Bookkeeper:
         if quantity <= 0:
             return None
         cost = event.cumulative_quantity * event.price - track.cumulative_cost
-        price = (cost / quantity).quantize(PRICE_STEP).normalize()
+        price = _tidy(cost / quantity)
         fee = booked_cost(event.cumulative_fee, self.unit) - track.cumulative_fee
         reference = event.reference_price if event.reference_price is not None else price
         multiplier = self.state.instruments[track.intent.symbol].multiplier
@@ -153,7 +155,7 @@ class Bookkeeper:
                 ts=ts,
                 trade_id=position.trade_id,
                 quantity=quantity,
-                entry_price=(cost / quantity).quantize(PRICE_STEP).normalize(),
+                entry_price=_tidy(cost / quantity),
                 entry_cost=cost,
                 initial_risk=risk,
             )
@@ -162,17 +164,23 @@ class Bookkeeper:
     def _book_exit(self, track: OrderTrack, event: OrderFilled, growth: Growth) -> None:
         position = self.state.positions.get(track.intent.symbol)
         if position is None:
-            text = f"{track.intent.symbol}: {growth.quantity} more than was open"
-            raise_alert(self.recorder, Severity.CRITICAL, "More was closed than was open", text, track.intent.symbol)
+            self._overclosed(track.intent.symbol, growth.quantity)
             return
         self._book_fill(track, event, growth, position.trade_id)
-        is_last = growth.quantity >= position.quantity
-        cost = position.entry_cost if is_last else position.entry_cost * (growth.quantity / position.quantity)
-        gross = (growth.quantity * growth.price - cost) * position.multiplier * position.side.sign
+        quantity = min(growth.quantity, position.quantity)
+        if quantity < growth.quantity:
+            self._overclosed(position.symbol, growth.quantity - quantity)
+        is_last = quantity == position.quantity
+        cost = position.entry_cost if is_last else position.entry_cost * (quantity / position.quantity)
+        gross = (quantity * growth.price - cost) * position.multiplier * position.side.sign
         if is_last:
             self._close(position, event.ts, _ending(position, track), booked(gross, self.unit))
         else:
-            self._shrink(position, event.ts, growth.quantity, cost, booked(gross, self.unit))
+            self._shrink(position, event.ts, quantity, cost, booked(gross, self.unit))
+
+    def _overclosed(self, symbol: str, excess: Decimal) -> None:
+        text = f"{symbol}: {excess} more than was open; the venue may hold a position that is not in the books"
+        raise_alert(self.recorder, Severity.CRITICAL, "More was closed than was open", text, symbol)
 
     def _shrink(self, position: PositionTrack, ts: int, quantity: Decimal, cost: Decimal, realised: Decimal) -> None:
         self.recorder.write(
@@ -235,8 +243,8 @@ class Bookkeeper:
                 r_multiple=round(float(net / risk), 6) if risk else None,
                 reason=ending.reason,
                 rule=ending.rule,
-                highest=position.highest,
-                lowest=position.lowest,
+                highest=max(position.highest, ending.price),
+                lowest=min(position.lowest, ending.price),
                 ambiguous=position.is_ambiguous,
             )
         )
@@ -262,8 +270,14 @@ class Bookkeeper:
             self.recorder.end(signal_key, Outcome.CLOSED, last.rule, last.reason)
 
 
+def _tidy(price: Decimal) -> Decimal:
+    """Return an average price without the noise of its division, and never in the form 1E+2."""
+    tidy = price.quantize(PRICE_STEP).normalize()
+    return tidy if tidy.as_tuple().exponent <= 0 else tidy.quantize(Decimal(1))  # type: ignore[operator]
+
+
 def _ending(position: PositionTrack, track: OrderTrack) -> Ending:
-    price = (position.exit_cost / position.exit_quantity).quantize(PRICE_STEP).normalize()
+    price = _tidy(position.exit_cost / position.exit_quantity)
     intent = track.intent
     if intent.role is OrderRole.STOP:
         return Ending(intent.rule, f"stop {intent.stop_price} reached", price)

@@ -51,7 +51,6 @@ from atlas_core.model.records import (
     Record,
     RunFinished,
     RunStarted,
-    TradingStateChanged,
 )
 from atlas_core.model.timeframe import DAY
 
@@ -78,7 +77,10 @@ class Engine:
         self.recorder.write(record)
 
     def restore(self, records: Sequence[Record]) -> None:
-        """Become what an engine is that wrote these records."""
+        """Take over the state of an engine that wrote these records.
+
+        What open positions saw of the market, the equity peak within a day and the order rate come back with it.
+        """
         for record in records:
             self.state.apply(record)
         if records:
@@ -87,10 +89,12 @@ class Engine:
 
     def process(self, event: Event) -> list[Command]:
         """Take one event in; return the commands that follow from it, in order."""
-        self._move_to(event.ts)
         handler = _HANDLERS.get(type(event))
         if handler is None:
             raise EngineError(f"expected an event, was {event!r}")
+        self._move_to(event.ts, is_opening=isinstance(event, BarOpened))
+        if isinstance(event, (BarOpened, BarClosed, Quote)) and event.symbol not in self.state.instruments:
+            return []  # another symbol's price is nothing that we act on
         handler(self, event)
         return self.recorder.take_commands()
 
@@ -105,21 +109,22 @@ class Engine:
     def finish(self, ts: int, reason: str) -> None:
         """End the run: mark the account and write the last record."""
         self._move_to(ts)
-        self._mark()
+        self._mark(is_day_end=False)
         account = self.state.account()
         self.recorder.write(RunFinished(ts=self.recorder.now, reason=reason, cash=account.cash, equity=account.equity))
 
-    def _move_to(self, ts: int) -> None:
-        if self._day_end and ts >= self._day_end:
-            self.recorder.now = self._day_end
-            self._mark()
-            self.limits.new_day()
-        if ts >= self._day_end:
+    def _move_to(self, ts: int, is_opening: bool = False) -> None:
+        """Let time pass; a bar that closes at midnight (UTC) belongs to the day that ends, one that opens does not."""
+        if ts > self._day_end or (is_opening and ts == self._day_end):
+            if self._day_end:
+                self.recorder.now = self._day_end
+                self._mark(is_day_end=True)
+                self.limits.new_day()
             self._day_end = ts - ts % DAY + DAY
         self.recorder.now = max(ts, self.recorder.now)
         self.market.advance(self.recorder.now)
 
-    def _mark(self) -> None:
+    def _mark(self, is_day_end: bool) -> None:
         account = self.state.account()
         prices = {symbol: str(track.last_price) for symbol, track in self.state.positions.items()}
         self.recorder.write(
@@ -129,53 +134,61 @@ class Engine:
                 equity=account.equity,
                 exposure=account.exposure,
                 price_by_symbol=prices,
+                is_day_end=is_day_end,
             )
         )
 
     def _bar_opened(self, event: BarOpened) -> None:
-        price = self._see(event.symbol, event.price)
-        self._retry_protection(event.symbol)
-        self.signals.bar_opened(event.symbol, price)
+        self._see_print(event.symbol, self._exact(event.symbol, event.price))
 
     def _bar_closed(self, event: BarClosed) -> None:
-        symbol, instrument = event.symbol, self.state.instruments[event.symbol]
-        close = self._see(symbol, event.close)
+        """Let the triggers inside the bar come before its close: what they cause must not know how the bar ended."""
+        symbol = event.symbol
+        close = self._exact(symbol, event.close)
         position = self.state.positions.get(symbol)
         if position is not None or self.signals.is_waiting(symbol):
-            low, high = instrument.exact(event.low), instrument.exact(event.high)
+            low, high = self._exact(symbol, event.low), self._exact(symbol, event.high)
+            self.signals.bar_closed(symbol, event.opened_at, self._exact(symbol, event.open), low, high)
+            self._see(symbol, close)
             if position is not None:
                 self._look_after(position, event.opened_at, low, high, close)
-            self.signals.bar_closed(symbol, low, high)
+        else:
+            self._see(symbol, close)
         self.limits.watch(self.state.account().equity if self.state.positions else self.state.cash)
 
     def _look_after(self, position: PositionTrack, opened_at: int, low: Decimal, high: Decimal, close: Decimal) -> None:
         _mark_position(position, opened_at, low, high, close)
+        self.protection.check(position)
         self.protection.watch(position, low, high)
         self.exits.ask(position)
         self.protection.sync(position)
 
     def _quote(self, event: Quote) -> None:
-        price = self._see(event.symbol, event.last)
+        price = self._exact(event.symbol, event.last if event.last > 0 else (event.bid + event.ask) / 2)
         position = self.state.positions.get(event.symbol)
         if position is not None:
             _mark_position(position, event.ts, price, price, price, bars=0)
-            self.protection.watch(position, price, price)
-        self._retry_protection(event.symbol)
-        self.signals.bar_opened(event.symbol, price)
+        self._see_print(event.symbol, price)
 
-    def _see(self, symbol: str, price: float) -> Decimal:
-        exact = self.state.instruments[symbol].exact(price)
-        self.market.see(symbol, exact)
+    def _see_print(self, symbol: str, price: Decimal) -> None:
+        """Look at a single price: the first of a bar, or a quote."""
+        self._see(symbol, price)
+        position = self.state.positions.get(symbol)
+        if position is not None:
+            self.protection.watch(position, price, price)
+            if not position.is_protected:
+                self.protection.sync(position)
+        self.signals.bar_opened(symbol, price)
+
+    def _exact(self, symbol: str, price: float) -> Decimal:
+        return self.state.instruments[symbol].exact(price)
+
+    def _see(self, symbol: str, price: Decimal) -> None:
+        self.market.see(symbol, price)
         self.limits.seen(symbol, self.recorder.now)
         position = self.state.positions.get(symbol)
         if position is not None:
-            position.last_price = exact
-        return exact
-
-    def _retry_protection(self, symbol: str) -> None:
-        position = self.state.positions.get(symbol)
-        if position is not None and not position.is_protected:
-            self.protection.sync(position)
+            position.last_price = price
 
     def _signals_found(self, event: SignalsFound) -> None:
         self.signals.detect(event.scanner, event.table)
@@ -207,13 +220,22 @@ class Engine:
         if isinstance(event, OrderRejected):
             self.protection.check(position)  # tried again at the next price: at once it would only be rejected again
         else:
-            self.protection.sync(position)
+            self.protection.stop_lost(position)
 
     def _filled(self, event: OrderFilled) -> None:
         self.books.fill(event)
+        track = self.orders.find(event.client_order_id)
+        position = self.state.positions.get(track.intent.symbol) if track is not None else None
+        price = self.market.last_price(position.symbol) if position is not None else None
+        if position is not None and price is not None:
+            self.protection.watch(position, price, price)  # an emulated stop may lie behind the price already
 
     def _unknown(self, event: OrderUnknown) -> None:
+        track = self.orders.find(event.client_order_id)
         if self.orders.move(event.client_order_id, OrderStatus.UNKNOWN, reason=event.reason):
+            position = self.state.positions.get(track.intent.symbol) if track is not None else None
+            if position is not None:
+                self.protection.check(position)
             text = f"{event.client_order_id}: {event.reason}; no new orders in this symbol until the venue has answered"
             raise_alert(self.recorder, Severity.CRITICAL, "Order outcome unknown", text, event.client_order_id)
 
@@ -227,19 +249,21 @@ class Engine:
         self.signals.expire(event.key)
 
     def _operator(self, event: OperatorCommand) -> None:
+        action = _OPERATOR.get(event.name)
+        if action is None:
+            text = f"{event.actor} asked for {event.name!r}; expected one of {', '.join(_OPERATOR)}"
+            raise_alert(self.recorder, Severity.WARNING, "Unknown command", text, "unknown-command")
+            return
         self.recorder.write(
             OperatorActed(ts=event.ts, name=event.name, actor=event.actor, arguments=dict(event.arguments))
         )
-        action = _OPERATOR.get(event.name)
-        if action is not None:
-            action(self, event)
+        action(self, event)
 
     def _halt(self, event: OperatorCommand) -> None:
         self.limits.halt(event.actor, str(event.arguments.get("reason", "halted by a person")))
 
     def _resume(self, event: OperatorCommand) -> None:
-        reason = str(event.arguments.get("reason", "resumed by a person"))
-        self.recorder.write(TradingStateChanged(ts=event.ts, state="active", by=event.actor, reason=reason))
+        self.limits.resume(event.actor, str(event.arguments.get("reason", "resumed by a person")))
 
     def _close(self, event: OperatorCommand) -> None:
         position = self.state.positions.get(str(event.arguments.get("symbol", "")))
@@ -250,8 +274,7 @@ class Engine:
         """Stop entries: end the waiting signals, withdraw entry orders and, if asked, close what is open."""
         reason = str(event.arguments.get("reason", "end of the run"))
         self.signals.finish(reason)
-        for track in [t for t in self.state.orders.values() if t.is_working and t.intent.role is OrderRole.ENTRY]:
-            self.orders.cancel(track)
+        self.orders.withdraw_entries()
         if event.arguments.get("close_positions"):
             for position in list(self.state.positions.values()):
                 if not position.exit_order:
@@ -323,7 +346,7 @@ def make_engine(
     recorder = Recorder(state)
     guard = Guard(recorder, stops_at_failure)
     orders = OrderDesk(namespace, state, recorder)
-    limits = LimitDesk(rules, state, recorder)
+    limits = LimitDesk(rules, state, recorder, orders)
     protection = ProtectionDesk(parts, state, recorder, guard, orders, native, rules.waiver)
     entries = EntryDesk(parts, state, recorder, guard, market, orders, limits, protection)
     return Engine(

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 from attrs import define, evolve
 
-from atlas_core.contracts import Gate
+from atlas_core.contracts import Gate, MarketNow
 from atlas_core.engine.guard import Guard
 from atlas_core.engine.limits import Check, LimitDesk
 from atlas_core.engine.orders import OrderDesk
@@ -36,14 +37,19 @@ class EntryDesk:
     limits: LimitDesk
     protection: ProtectionDesk
 
-    def enter(self, signal: Signal, price: Decimal, touch: Touch | None) -> None:
-        """Take a signal whose trigger was taken at `price` to its order, or to its verdict."""
+    def enter(self, signal: Signal, price: Decimal, touch: Touch | None, seen_at: int | None = None) -> None:
+        """Take a signal whose trigger was taken at `price` to its order, or to its verdict.
+
+        `seen_at` is given for a touch inside a bar: gates and sizer then see the market as it was when the bar opened,
+        with the price of the touch, and not how the bar went on.
+        """
         self.recorder.write(SignalTriggered(ts=self.recorder.now, key=signal.key, price=price))
-        factor = self._gates(signal)
+        market = self.market if seen_at is None else self.market.glimpse(seen_at, signal.symbol, price)
+        factor = self._gates(signal, market)
         if factor is None:
             return
-        plan = self._size(signal, price, factor)
-        if plan is None or not self._within_limits(signal, plan, price):
+        plan = self._size(signal, price, factor, market)
+        if plan is None or not self._within_limits(signal, plan, price, market, inside_bar=seen_at is not None):
             return
         self.limits.entry_sent(self.recorder.now)
         self.orders.send(
@@ -69,17 +75,17 @@ class EntryDesk:
                 gate=gate,
                 answer="approve" if factor is None else "scale",
                 reason=answer.reason,
-                value=finite(answer.value),
-                threshold=finite(answer.threshold),
+                value=answer.value,
+                threshold=answer.threshold,
                 factor=factor,
             )
         )
 
-    def _gates(self, signal: Signal) -> Decimal | None:
+    def _gates(self, signal: Signal, market: MarketNow) -> Decimal | None:
         """Ask the gates that judge at the moment of entry; return the scale of the size, None when refused."""
         factor = ONE
         for label, gate in self.parts.entry_gates:
-            answer = self._ask(label, gate, signal)
+            answer = self._ask(label, gate, signal, market)
             if isinstance(answer, Refuse):
                 self.recorder.end(signal.key, Outcome.REFUSED, label, answer.reason, answer.value, answer.threshold)
                 return None
@@ -87,23 +93,23 @@ class EntryDesk:
             factor *= answer.factor if isinstance(answer, Scale) else ONE
         return factor
 
-    def _ask(self, label: str, gate: Gate, signal: Signal) -> GateAnswer:
+    def _ask(self, label: str, gate: Gate, signal: Signal, market: MarketNow) -> GateAnswer:
         answer = self.guard.call(
             f"gate {label}",
             signal.symbol,
             "refused the signal",
-            lambda: _judged(gate.review(signal, self.state.portfolio(), self.market)),
+            lambda: _judged(gate.review(signal, self.state.portfolio(market.last_price), market)),
         )
         return answer if answer is not None else Refuse("gate failed")
 
-    def _size(self, signal: Signal, price: Decimal, factor: Decimal) -> OrderPlan | None:
+    def _size(self, signal: Signal, price: Decimal, factor: Decimal, market: MarketNow) -> OrderPlan | None:
         label, sizer = self.parts.sizer
         at_price = evolve(signal, trigger=price) if signal.entry is not EntryKind.MARKET else signal
         answer = self.guard.call(
             f"sizer {label}",
             signal.symbol,
             "skipped the signal",
-            lambda: self._tradable(sizer.size(at_price, self.state.account(), self.market)),
+            lambda: self._tradable(sizer.size(at_price, self.state.account(market.last_price), market), signal),
         )
         if answer is None:
             self.recorder.end(signal.key, Outcome.SKIPPED, label, "sizer failed")
@@ -121,25 +127,31 @@ class EntryDesk:
                 quantity=plan.quantity,
                 leverage=plan.leverage,
                 reason=plan.reason,
-                inputs=_plain(plan.inputs),
+                inputs=plan.inputs,
             )
         )
         return plan
 
-    def _tradable(self, plan: OrderPlan) -> OrderPlan:
-        """Return a sizer's plan if its numbers can be traded; raises ContractError."""
+    def _tradable(self, plan: OrderPlan, signal: Signal) -> OrderPlan:
+        """Return a sizer's plan if it can be traded; raises ContractError."""
         if not isinstance(plan, OrderPlan):
             raise ContractError(f"expected an OrderPlan, was {plan!r}")
-        if plan.symbol not in self.state.instruments:
-            raise ContractError(f"expected a symbol of the universe, was {plan.symbol!r}")
+        if plan.symbol != signal.symbol:
+            raise ContractError(f"expected a plan for {signal.symbol}, was one for {plan.symbol!r}")
         if not plan.quantity.is_finite() or plan.quantity < 0:
             raise ContractError(f"expected a quantity of 0 or more, was {plan.quantity}")
         if not plan.leverage.is_finite() or plan.leverage < 1:
             raise ContractError(f"expected a leverage of 1 or more, was {plan.leverage}")
-        return plan
+        return evolve(plan, reason=str(plan.reason), inputs=_plain(plan.inputs))
 
-    def _within_limits(self, signal: Signal, plan: OrderPlan, price: Decimal) -> bool:
-        checks = [*self.limits.checks(signal, plan, price), self._stop_check(signal, plan, price)]
+    def _within_limits(
+        self, signal: Signal, plan: OrderPlan, price: Decimal, market: MarketNow, *, inside_bar: bool
+    ) -> bool:
+        account = self.state.account(market.last_price)
+        checks = [
+            *self.limits.checks(signal, plan, price, account, inside_bar=inside_bar),
+            *self._level_checks(signal, plan, price),
+        ]
         for check in checks:
             if not check.holds:
                 by = f"limit {check.limit}"
@@ -157,15 +169,25 @@ class EntryDesk:
             )
         return True
 
-    def _stop_check(self, signal: Signal, plan: OrderPlan, price: Decimal) -> Check:
-        has_stop = self.protection.would_protect(signal, plan, price)
-        return Check("protection", float(not has_stop), 0.0, "no exit rule gives a stop and there is no waiver")
+    def _level_checks(self, signal: Signal, plan: OrderPlan, price: Decimal) -> tuple[Check, Check]:
+        """Check the levels against the price of the entry: those of the signal, and those that the rules would set."""
+        levels, _ = self.protection.expected_risk(signal, plan, price)
+        sign = signal.side.sign
+        stops = [stop for stop in (signal.stop, levels.stop) if stop is not None]
+        targets = [target for target in (signal.target, levels.target) if target is not None]
+        is_wrong = any((price - stop) * sign <= 0 for stop in stops) or any((t - price) * sign <= 0 for t in targets)
+        has_stop = bool(self.protection.waiver) or levels.stop is not None
+        return (
+            Check("geometry", float(is_wrong), 0.0, "expected stop, entry and target in this order"),
+            Check("protection", float(not has_stop), 0.0, "no exit rule gives a stop and there is no waiver"),
+        )
 
 
 def _judged(answer: GateAnswer) -> GateAnswer:
     """Return a gate's answer if it may be followed; raises ContractError."""
     if not isinstance(answer, (Approve, Refuse, Scale)):
         raise ContractError(f"expected Approve, Refuse or Scale, was {answer!r}")
+    answer = evolve(answer, reason=str(answer.reason), value=finite(answer.value), threshold=finite(answer.threshold))
     if isinstance(answer, Scale) and not (answer.factor.is_finite() and 0 < answer.factor <= 1):
         raise ContractError(f"expected a factor above 0 and at most 1, was {answer.factor}")
     return answer
@@ -177,6 +199,8 @@ def _plain(inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain_value(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return str(value)
-    return finite(value) if isinstance(value, float) else value
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return finite(value)
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)

@@ -12,16 +12,20 @@ from decimal import Decimal
 from attrs import define, field, frozen
 
 from atlas_core.engine.guard import raise_alert
+from atlas_core.engine.orders import OrderDesk
 from atlas_core.engine.ports import Recorder, Rules
 from atlas_core.engine.state import OrderTrack, State
 from atlas_core.model.decisions import OrderPlan, Severity
 from atlas_core.model.instrument import ZERO
 from atlas_core.model.orders import OrderRole, OrderStatus
+from atlas_core.model.portfolio import Account
 from atlas_core.model.records import TradingStateChanged
-from atlas_core.model.signals import Signal
+from atlas_core.model.signals import Side, Signal
 from atlas_core.model.timeframe import MINUTE, SECOND
 
 HUNDRED = Decimal(100)
+HALTED = "halted"
+DAILY_LOSS = "daily_loss"
 
 
 @frozen
@@ -46,14 +50,15 @@ class LimitDesk:
     rules: Rules
     state: State
     recorder: Recorder
-    is_daily_loss_reached: bool = False
+    orders: OrderDesk
     _peak_equity: Decimal = ZERO
     _entry_times: deque[int] = field(factory=deque)
     _last_seen: dict[str, int] = field(factory=dict)
 
     def new_day(self) -> None:
         """Begin a new UTC day: the daily loss counts from the equity that was just marked."""
-        self.is_daily_loss_reached = False
+        if self.state.trading_state == DAILY_LOSS:
+            self._change("active", "max_daily_loss_pct", "a new day has begun (UTC)")
 
     def seen(self, symbol: str, now: int) -> None:
         """Note that a symbol's market data are alive."""
@@ -63,42 +68,77 @@ class LimitDesk:
         """Count an entry order for the order rate."""
         self._entry_times.append(now)
 
-    def checks(self, signal: Signal, plan: OrderPlan, price: Decimal) -> Iterator[Check]:
-        """Yield the limits in the order in which they are checked; the first that does not hold refuses."""
+    def checks(
+        self, signal: Signal, plan: OrderPlan, price: Decimal, account: Account, *, inside_bar: bool
+    ) -> Iterator[Check]:
+        """Yield the limits in the order in which they are checked; the first that does not hold refuses.
+
+        `account` is the one that the entry is measured against; losses of this very instant count first.
+        """
+        self.watch(account.equity)
         yield from self._state_checks(plan.symbol)
-        yield from self._position_checks(plan.symbol)
-        yield from self._money_checks(plan, price)
-        yield from self._protection_checks(signal)
+        yield from self._position_checks(plan.symbol, inside_bar)
+        yield from self._money_checks(plan, price, account)
+        can_sell = self.rules.can_sell_short or signal.side is Side.LONG
+        yield Check("short_selling", float(not can_sell), 0.0, "the broker does not sell short")
 
     def watch(self, equity: Decimal) -> None:
         """Compare the running loss with the daily loss and drawdown limits."""
         rules, state = self.rules, self.state
         self._peak_equity = max(self._peak_equity, state.peak_equity, equity)
-        if rules.max_daily_loss_pct is not None and not self.is_daily_loss_reached:
-            loss = _percent(state.day_equity - equity, state.day_equity)
-            if loss >= float(rules.max_daily_loss_pct):
-                self.is_daily_loss_reached = True
-                text = f"lost {loss:.2f} % today, limit {rules.max_daily_loss_pct} %: no entries until tomorrow (UTC)"
-                raise_alert(self.recorder, Severity.CRITICAL, "Daily loss limit reached", text, "daily-loss")
-        if rules.max_drawdown_pct is not None and state.trading_state == "active":
+        if rules.max_drawdown_pct is not None and state.trading_state != HALTED:
             drawdown = _percent(self._peak_equity - equity, self._peak_equity)
             if drawdown >= float(rules.max_drawdown_pct):
                 self.halt("max_drawdown_pct", "drawdown limit reached", drawdown, float(rules.max_drawdown_pct))
+        if rules.max_daily_loss_pct is not None and state.trading_state == "active":
+            loss = _percent(state.day_equity - equity, state.day_equity)
+            if loss >= float(rules.max_daily_loss_pct):
+                reason = "daily loss limit reached, no entries until the next day (UTC)"
+                self._stop(DAILY_LOSS, "max_daily_loss_pct", reason, loss, float(rules.max_daily_loss_pct))
 
     def halt(self, by: str, reason: str, value: float | None = None, threshold: float | None = None) -> None:
         """Stop all entries until a person resumes them; exits go on."""
-        now = self.recorder.now
+        self._stop(HALTED, by, reason, value, threshold)
+
+    def resume(self, by: str, reason: str) -> None:
+        """Allow entries again; drawdown counts from the present equity."""
+        self._peak_equity = self.state.account().equity
+        self._change("active", by, reason, equity=self._peak_equity)
+
+    def _stop(self, state: str, by: str, reason: str, value: float | None, threshold: float | None) -> None:
+        """Stop entries, and withdraw those that have not filled."""
+        self._change(state, by, reason, value, threshold)
+        self.orders.withdraw_entries()
+        raise_alert(self.recorder, Severity.CRITICAL, "Entries stopped", f"{reason} ({by})", "trading-state")
+
+    def _change(
+        self,
+        state: str,
+        by: str,
+        reason: str,
+        value: float | None = None,
+        threshold: float | None = None,
+        equity: Decimal | None = None,
+    ) -> None:
         self.recorder.write(
-            TradingStateChanged(ts=now, state="halted", by=by, reason=reason, value=value, threshold=threshold)
+            TradingStateChanged(
+                ts=self.recorder.now,
+                state=state,
+                by=by,
+                reason=reason,
+                value=value,
+                threshold=threshold,
+                equity=equity,
+            )
         )
-        raise_alert(self.recorder, Severity.CRITICAL, "Entries halted", f"{reason} ({by})", "trading-state")
 
     def _state_checks(self, symbol: str) -> Iterator[Check]:
         now, rules = self.recorder.now, self.rules
-        halted = float(self.state.trading_state != "active")
+        halted = float(self.state.trading_state == HALTED)
         yield Check("kill_switch", halted, 0.0, "entries are halted")
         yield Check("market_closed", float(rules.is_market_closed(now)), 0.0, "inside a maintenance window")
-        yield Check("daily_loss", float(self.is_daily_loss_reached), 0.0, "the daily loss limit is reached")
+        lost = float(self.state.trading_state == DAILY_LOSS)
+        yield Check("daily_loss", lost, 0.0, "the daily loss limit is reached")
         unknown = [track for track in self.state.working_orders(symbol) if track.status is OrderStatus.UNKNOWN]
         yield Check("unknown_order", float(len(unknown)), 0.0, "the outcome of an order in this symbol is not known")
         if rules.stale_data_seconds is not None:
@@ -111,17 +151,14 @@ class LimitDesk:
             "max_orders_per_minute", float(rate), float(rules.max_orders_per_minute), "too many entries a minute"
         )
 
-    def _position_checks(self, symbol: str) -> Iterator[Check]:
+    def _position_checks(self, symbol: str, inside_bar: bool) -> Iterator[Check]:
         rules = self.rules
-        entries = self._entry_orders()
-        held = [
-            *self.state.positions,
-            *(t.intent.symbol for t in entries if t.intent.symbol not in self.state.positions),
-        ]
-        in_symbol = float(held.count(symbol) + 1)
-        yield Check(
-            "max_positions_per_symbol", in_symbol, float(rules.max_positions_per_symbol), "a position is open in it"
-        )
+        held = dict.fromkeys([*self.state.positions, *(track.intent.symbol for track in self._entry_orders())])
+        last = self.state.last_closed.get(symbol)
+        is_taken = symbol in held
+        if inside_bar and last is not None and last.closed_at == self.recorder.now:
+            is_taken = True  # it may have been closed after the touch: the order inside a bar is not known
+        yield Check("max_positions_per_symbol", is_taken + 1.0, 1.0, "a position is open in it")
         yield Check("max_positions", float(len(held) + 1), float(rules.max_positions), "all positions are taken")
         group = rules.group_of.get(symbol, "")
         if rules.max_positions_per_group is not None and group:
@@ -129,8 +166,7 @@ class LimitDesk:
             limit = float(rules.max_positions_per_group)
             yield Check("max_positions_per_group", members + 1.0, limit, f"group {group} is full")
 
-    def _money_checks(self, plan: OrderPlan, price: Decimal) -> Iterator[Check]:
-        account = self.state.account()
+    def _money_checks(self, plan: OrderPlan, price: Decimal, account: Account) -> Iterator[Check]:
         instrument = self.state.instruments[plan.symbol]
         notional = instrument.notional(plan.quantity, price)
         leverage_limit = float(min(self.rules.max_leverage, instrument.max_leverage))
@@ -138,18 +174,9 @@ class LimitDesk:
         pending = sum((self._open_notional(track) for track in self._entry_orders()), ZERO)
         exposure = _percent(account.exposure + pending + notional, account.equity)
         yield Check("max_exposure_pct", exposure, float(self.rules.max_exposure_pct), "exposure would be too high")
-        needed = notional / plan.leverage
+        promised = sum((self._open_notional(track) / track.intent.leverage for track in self._entry_orders()), ZERO)
+        needed = notional / plan.leverage + promised
         yield Check("buying_power", float(needed), float(account.available), "margin is not available")
-
-    def _protection_checks(self, signal: Signal) -> Iterator[Check]:
-        if signal.trigger is None:
-            return
-        sign = signal.side.sign
-        wrong_stop = signal.stop is not None and (signal.trigger - signal.stop) * sign <= 0
-        wrong_target = signal.target is not None and (signal.target - signal.trigger) * sign <= 0
-        yield Check(
-            "geometry", float(wrong_stop or wrong_target), 0.0, "expected stop, trigger and target in this order"
-        )
 
     def _entry_orders(self) -> list[OrderTrack]:
         return [t for t in self.state.orders.values() if t.is_working and t.intent.role is OrderRole.ENTRY]

@@ -96,9 +96,7 @@ class OrderDesk:
 
         What is still missing of the entry is withdrawn first, or it would fill behind the exit.
         """
-        for track in self.state.working_orders(position.symbol):
-            if track.intent.role is OrderRole.ENTRY:
-                self.cancel(track)
+        self.withdraw_entries(position.symbol)
         self.send(
             signal_key=position.signal.key,
             role=OrderRole.EXIT,
@@ -112,6 +110,13 @@ class OrderDesk:
             reason=reason,
             rule=rule,
         )
+
+    def withdraw_entries(self, symbol: str = "") -> None:
+        """Ask for the withdrawal of entry orders, of one symbol or of all."""
+        for track in list(self.state.orders.values()):
+            intent = track.intent
+            if track.is_working and intent.role is OrderRole.ENTRY and symbol in ("", intent.symbol):
+                self.cancel(track)
 
     def cancel(self, track: OrderTrack) -> None:
         """Ask for an order's withdrawal; it stays working until the venue says that it is gone."""

@@ -27,6 +27,10 @@ class MovingMarket(MarketNow, Protocol):
     def see(self, symbol: str, price: Decimal) -> None:
         """Remember the last price of a symbol."""
 
+    @abstractmethod
+    def glimpse(self, at: int, symbol: str, price: Decimal) -> MarketNow:
+        """Return the market as it was at `at`, when `symbol` traded at `price`."""
+
 
 @frozen(kw_only=True)
 class EngineParts:
@@ -60,7 +64,6 @@ class Rules:
     """The kernel-owned limits in the units of the profile; None means that a limit is not set."""
 
     max_positions: int
-    max_positions_per_symbol: int = 1
     max_positions_per_group: int | None = None
     max_exposure_pct: Decimal = Decimal(100)
     max_leverage: Decimal = Decimal(1)
@@ -70,6 +73,7 @@ class Rules:
     stale_data_seconds: int | None = None
     group_of: Mapping[str, str] = field(factory=dict)
     is_market_closed: Callable[[int], bool] = field(default=lambda _now: False)
+    can_sell_short: bool = True
     waiver: str = ""
 
 

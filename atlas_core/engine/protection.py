@@ -18,10 +18,11 @@ from atlas_core.engine.state import OrderTrack, PositionTrack, State
 from atlas_core.errors import ContractError
 from atlas_core.model.decisions import Levels, OrderPlan, Severity
 from atlas_core.model.instrument import ZERO
-from atlas_core.model.orders import OrderKind, OrderRole, action_for
+from atlas_core.model.orders import OrderKind, OrderRole, OrderStatus, action_for
 from atlas_core.model.portfolio import Position
 from atlas_core.model.records import LevelsSet, ProtectionChanged
 from atlas_core.model.signals import Side, Signal
+from atlas_core.model.timeframe import SECOND
 
 
 @frozen(kw_only=True)
@@ -53,12 +54,6 @@ class ProtectionDesk:
     orders: OrderDesk
     native: NativeOrders
     waiver: str = ""
-
-    def would_protect(self, signal: Signal, plan: OrderPlan, price: Decimal) -> bool:
-        """Tell whether a position from this plan would get a stop, or has a waiver."""
-        if self.waiver:
-            return True
-        return self._merge(self._expected(signal, plan, price)).stop is not None
 
     def expected_risk(self, signal: Signal, plan: OrderPlan, price: Decimal) -> tuple[RuledLevels, Decimal | None]:
         """Return the first levels of a position and the money between its entry and its stop."""
@@ -112,15 +107,24 @@ class ProtectionDesk:
             raise_alert(self.recorder, Severity.CRITICAL, "Position without protection", text, position.symbol)
 
     def watch(self, position: PositionTrack, low: Decimal, high: Decimal) -> None:
-        """Close at the market where a level that the broker does not watch was reached (stop before target)."""
+        """Close at the market where a level was reached that no order of the broker watches (stop before target)."""
         if position.exit_order:
             return
         worst, best = (low, high) if position.side is Side.LONG else (high, low)
         sign = position.side.sign
-        if not self.native.stop and position.stop is not None and (worst - position.stop) * sign <= 0:
+        is_unwatched = not self.native.stop or not position.is_protected
+        if is_unwatched and position.stop is not None and (worst - position.stop) * sign <= 0:
             self.orders.close_position(position, position.stop_rule, f"stop {position.stop} reached")
         elif not self.native.limit and position.target is not None and (best - position.target) * sign >= 0:
             self.orders.close_position(position, position.target_rule, f"target {position.target} reached")
+
+    def stop_lost(self, position: PositionTrack) -> None:
+        """Replace an order that ended without our asking, once in an instant: a venue may end every one of them."""
+        if position.lost_stop_at == self.recorder.now:
+            self.check(position)
+        else:
+            position.lost_stop_at = self.recorder.now
+            self.sync(position)
 
     def release(self, position: PositionTrack) -> None:
         """Withdraw what still works for a position that is flat."""
@@ -198,6 +202,11 @@ class ProtectionDesk:
         roles = (OrderRole.STOP, OrderRole.TARGET)
         return [t for t in self.state.working_orders(position.symbol) if t.intent.role in roles]
 
+    def _counts(self, track: OrderTrack) -> bool:
+        """Tell whether a stop works at the venue, or was sent a moment ago; one of unknown outcome does not count."""
+        is_on_its_way = track.status is OrderStatus.SUBMITTED and self.recorder.now - track.intent.ts <= ANSWER_WITHIN
+        return is_on_its_way or track.status in _TAKEN
+
     def _covered(self, position: PositionTrack) -> Decimal:
         """Return the quantity that a stop at the right price covers: the position's own where one fits.
 
@@ -205,9 +214,13 @@ class ProtectionDesk:
         """
         if not self.native.stop:
             return position.quantity if position.stop is not None else ZERO
-        stops = [t for t in self._orders_of(position) if t.intent.role is OrderRole.STOP]
+        stops = [t for t in self._orders_of(position) if t.intent.role is OrderRole.STOP and self._counts(t)]
         leaves = [_leaves(track) for track in stops if _price_of(track) == position.stop]
         return position.quantity if position.quantity in leaves else max(leaves, default=ZERO)
+
+
+_TAKEN = (OrderStatus.ACKNOWLEDGED, OrderStatus.PARTIALLY_FILLED)
+ANSWER_WITHIN = 15 * SECOND  # so long a stop may be on its way before its position counts as unprotected
 
 
 def _prices(levels: Levels, on_tick: Callable[[Decimal], Decimal]) -> Levels:

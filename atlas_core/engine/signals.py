@@ -58,20 +58,21 @@ class SignalDesk:
             elif is_cancelled_at(signal, price):
                 self._end(signal, Outcome.INVALIDATED, "opened beyond the other side", price, signal.cancel_beyond)
             elif trigger_price(signal, price, price, tick) is not None:
-                self._trigger(signal, price)
+                self._trigger(signal, price, None)
 
-    def bar_closed(self, symbol: str, low: Decimal, high: Decimal) -> None:
-        """Look at the waiting signals of a symbol after a bar that ranged from `low` to `high`.
+    def bar_closed(self, symbol: str, opened_at: int, first: Decimal, low: Decimal, high: Decimal) -> None:
+        """Look at the waiting signals of a symbol after a bar that opened at `first` and went from `low` to `high`.
 
+        The trigger nearest to the open comes first.
         Where a bar took the trigger and the cancelling level, the order is unknown: the entry is assumed, so that the
         loss is taken rather than hidden.
         """
         tick = self.state.instruments[symbol].tick_size
-        for signal in self._waiting(symbol):
+        for signal in sorted(self._waiting(symbol), key=lambda signal: abs((signal.trigger or first) - first)):
             price = trigger_price(signal, low, high, tick)
             worst = low if signal.side.sign > 0 else high
             if price is not None:
-                self._trigger(signal, price)
+                self._trigger(signal, price, opened_at)
             elif is_cancelled_at(signal, worst):
                 self._end(signal, Outcome.INVALIDATED, "the other side was taken first", worst, signal.cancel_beyond)
 
@@ -127,17 +128,25 @@ class SignalDesk:
     def _take_in(self, signal: Signal) -> None:
         """Enter at the market, or wait for the trigger."""
         key, price = signal.key, self.market.last_price(signal.symbol)
-        if signal.entry is EntryKind.MARKET and price is not None:
-            self.entries.enter(signal, price, None)
-        elif signal.entry is EntryKind.MARKET:
+        if signal.valid_until <= self.recorder.now:
+            self.recorder.end(key, Outcome.EXPIRED, LIFE_CYCLE, "its time was over when it was found")
+        elif signal.entry is EntryKind.MARKET and price is None:
             self.recorder.end(key, Outcome.REFUSED, "no price", "no price was seen yet")
+        elif signal.entry is EntryKind.MARKET and price is not None:
+            self._enter_at_market(signal, price)
         elif signal.trigger is None:
             self.recorder.end(key, Outcome.REFUSED, "limit geometry", f"a {signal.entry} entry needs a trigger")
-        elif signal.valid_until <= self.recorder.now:
-            self.recorder.end(key, Outcome.EXPIRED, LIFE_CYCLE, "its time was over when it was found")
         else:
             self.recorder.write(SignalArmed(ts=self.recorder.now, key=key))
             self._watch(signal)
+
+    def _enter_at_market(self, signal: Signal, price: Decimal) -> None:
+        if is_void_at(signal, price):
+            self.recorder.end(signal.key, Outcome.VOID_GAP, LIFE_CYCLE, "the price is at or beyond the target")
+        elif is_cancelled_at(signal, price):
+            self.recorder.end(signal.key, Outcome.INVALIDATED, LIFE_CYCLE, "the price is beyond the other side")
+        else:
+            self.entries.enter(signal, price, None)
 
     def _watch(self, signal: Signal) -> None:
         self._armed.setdefault(signal.symbol, {})[signal.key] = signal
@@ -147,9 +156,9 @@ class SignalDesk:
     def _waiting(self, symbol: str) -> list[Signal]:
         return list(self._armed.get(symbol, {}).values())
 
-    def _trigger(self, signal: Signal, price: Decimal) -> None:
+    def _trigger(self, signal: Signal, price: Decimal, seen_at: int | None) -> None:
         self._armed[signal.symbol].pop(signal.key)
-        self.entries.enter(signal, price, touch_at(signal, price))
+        self.entries.enter(signal, price, touch_at(signal, price), seen_at)
 
     def _end(
         self, signal: Signal, outcome: Outcome, reason: str, price: Decimal | None = None, level: Decimal | None = None

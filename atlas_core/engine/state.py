@@ -1,7 +1,7 @@
 """What the engine knows, as the fold of its records: replaying a journal gives the same state.
 
-Nothing here decides. `State.apply` is the only way in; prices of the moment (`last_price`, `highest`, `lowest`) are
-the one exception: they come from the market and are kept by `marks`.
+Nothing here decides. `State.apply` is the only way in, with one exception: what an open position has seen of the market
+(`last_price`, `highest`, `lowest`, `bars_held`) is noted by the engine at each price and comes back with the market.
 """
 
 from __future__ import annotations
@@ -104,12 +104,12 @@ class PositionTrack:
     bars_held: int = 0
     is_ambiguous: bool = False
     is_protected: bool = True
+    lost_stop_at: int = 0
     exit_order: str = ""
 
-    @property
-    def unrealised(self) -> Decimal:
-        """Return the open profit or loss at the last price."""
-        return (self.last_price * self.quantity - self.entry_cost) * self.multiplier * self.side.sign
+    def unrealised_at(self, price: Decimal) -> Decimal:
+        """Return the open profit or loss at a price."""
+        return (price * self.quantity - self.entry_cost) * self.multiplier * self.side.sign
 
     def view(self) -> Position:
         """Return the snapshot that deciders get."""
@@ -179,20 +179,20 @@ class State:
         if change is not None:
             change(self, record)
 
-    def account(self) -> Account:
-        """Return cash, equity, reserved margin and exposure at the last prices."""
-        positions = self.positions.values()
-        return Account(
-            cash=self.cash,
-            equity=self.cash + sum((p.unrealised for p in positions), ZERO),
-            margin_used=sum((p.entry_cost * p.multiplier / p.leverage for p in positions), ZERO),
-            exposure=sum((p.last_price * p.quantity * p.multiplier for p in positions), ZERO),
-        )
+    def account(self, price_of: Callable[[str], Decimal | None] | None = None) -> Account:
+        """Return cash, equity, reserved margin and exposure, at the last prices or at those of `price_of`."""
+        equity, margin, exposure = self.cash, ZERO, ZERO
+        for position in self.positions.values():
+            price = (price_of(position.symbol) if price_of else None) or position.last_price
+            equity += position.unrealised_at(price)
+            margin += position.entry_cost * position.multiplier / position.leverage
+            exposure += price * position.quantity * position.multiplier
+        return Account(cash=self.cash, equity=equity, margin_used=margin, exposure=exposure)
 
-    def portfolio(self) -> Portfolio:
+    def portfolio(self, price_of: Callable[[str], Decimal | None] | None = None) -> Portfolio:
         """Return the snapshot that gates get."""
         return Portfolio(
-            account=self.account(),
+            account=self.account(price_of),
             positions={symbol: track.view() for symbol, track in self.positions.items()},
             last_closed=dict(self.last_closed),
         )
@@ -212,7 +212,8 @@ class State:
         self.cash = self.day_equity = self.peak_equity = record.starting_cash
 
     def _equity_marked(self, record: EquityMarked) -> None:
-        self.day_equity = record.equity
+        if record.is_day_end:
+            self.day_equity = record.equity
         self.peak_equity = max(self.peak_equity, record.equity)
 
     def _signal_detected(self, record: SignalDetected) -> None:
@@ -253,7 +254,8 @@ class State:
 
     def _fill_booked(self, record: FillBooked) -> None:
         track = self.orders[record.client_order_id]
-        track.status = record.status
+        if track.is_working:  # a late fill counts, but brings no ended order back
+            track.status = record.status
         track.cumulative_quantity = record.cumulative_quantity
         track.cumulative_cost += record.quantity * record.price
         track.cumulative_fee += record.fee
@@ -266,10 +268,15 @@ class State:
             position.exit_cost += record.quantity * record.price
             position.exit_quantity += record.quantity
         self._exit_over(track)
+        self._forget_if_done(track)
 
     def _forget_if_done(self, track: OrderTrack) -> None:
-        """Drop a finished order once its signal has a verdict: until then late messages must find it."""
-        if not track.is_working and track.intent.signal_key not in self.signals:
+        """Drop a finished order once its signal has a verdict: until then late messages must find it.
+
+        Stops and targets are replaced all the time and are dropped at once.
+        """
+        is_replaced = track.intent.role in (OrderRole.STOP, OrderRole.TARGET) and track.status is not OrderStatus.FILLED
+        if not track.is_working and (is_replaced or track.intent.signal_key not in self.signals):
             self.orders.pop(track.intent.client_order_id, None)
 
     def _position_opened(self, record: PositionOpened) -> None:
@@ -332,6 +339,8 @@ class State:
 
     def _trading_state_changed(self, record: TradingStateChanged) -> None:
         self.trading_state = record.state
+        if record.equity is not None:
+            self.peak_equity = record.equity
 
 
 _CHANGES: dict[type[Record], Callable[[State, Any], None]] = {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from attrs import frozen
+
 from atlas_core.contracts import MarketHistory, MarketNow
 from atlas_core.errors import DataError, EngineError
 from atlas_core.marketdata.align import align
@@ -113,7 +115,7 @@ class PastMarket(MarketNow):
     def __init__(self, source: BarSource, now: int = 0) -> None:
         self._source = source
         self._now = now
-        self._prices: dict[str, Decimal] = {}
+        self._prices: dict[str, _Seen] = {}
         self._views: dict[tuple[str, str], tuple[Bars, Bars]] = {}
 
     @property
@@ -128,8 +130,13 @@ class PastMarket(MarketNow):
         self._now = now
 
     def see(self, symbol: str, price: Decimal) -> None:
-        """Remember `price` as the last one of `symbol`."""
-        self._prices[symbol] = price
+        """Remember `price` as the last one of `symbol`, and the one before this moment."""
+        last = self._prices.get(symbol)
+        if last is None:
+            self._prices[symbol] = _Seen(self._now, price, None)
+        else:
+            before = last.before if last.at == self._now else last.price
+            self._prices[symbol] = _Seen(self._now, price, before)
 
     def instrument(self, symbol: str) -> Instrument:
         """Return the tick, lot and kind of a symbol."""
@@ -137,7 +144,24 @@ class PastMarket(MarketNow):
 
     def last_price(self, symbol: str) -> Decimal | None:
         """Return the last price seen, or None before the first one."""
-        return self._prices.get(symbol)
+        last = self._prices.get(symbol)
+        return None if last is None else last.price
+
+    def glimpse(self, at: int, symbol: str, price: Decimal) -> MarketNow:
+        """Return the market as it was at `at`, when `symbol` traded at `price`."""
+        return _Glimpse(self, at, symbol, price)
+
+    def price_at(self, symbol: str, at: int) -> Decimal | None:
+        """Return the last price that was seen no later than `at`, as far back as two prices reach."""
+        last = self._prices.get(symbol)
+        if last is None or last.at <= at:
+            return None if last is None else last.price
+        return last.before
+
+    def bars_at(self, symbol: str, timeframe: str, at: int) -> Bars:
+        """Return the bars that were available at `at`."""
+        everything = self._source.bars(symbol, timeframe)
+        return everything.between(0, everything.count_available(at))
 
     def bars(self, symbol: str, timeframe: str) -> Bars:
         """Return the bars that were available at `now`, oldest first (maybe none)."""
@@ -150,3 +174,33 @@ class PastMarket(MarketNow):
             view = everything.between(0, count)
             self._views[symbol, timeframe] = everything, view
         return view
+
+
+@frozen
+class _Seen:
+    at: int
+    price: Decimal
+    before: Decimal | None
+
+
+@frozen
+class _Glimpse(MarketNow):
+    """The market inside a bar: what was known when the bar opened, and the price of the moment."""
+
+    _market: PastMarket
+    _at: int
+    _symbol: str
+    _price: Decimal
+
+    @property
+    def now(self) -> int:
+        return self._at
+
+    def instrument(self, symbol: str) -> Instrument:
+        return self._market.instrument(symbol)
+
+    def last_price(self, symbol: str) -> Decimal | None:
+        return self._price if symbol == self._symbol else self._market.price_at(symbol, self._at)
+
+    def bars(self, symbol: str, timeframe: str) -> Bars:
+        return self._market.bars_at(symbol, timeframe, self._at)

@@ -192,7 +192,7 @@ class TimerFired:
 
 @frozen
 class OperatorCommand:
-    """A person's command: `halt`, `resume`, `close` (argument `symbol`) or `finish`."""
+    """A person's command: `halt`, `resume`, `close` (argument `symbol`) or `wind-down`."""
 
     ts: int
     name: str

@@ -158,7 +158,7 @@ class OrderRecord(Record):
 
 @frozen(kw_only=True)
 class OrderIntended(OrderRecord):
-    """An order is about to be sent; committed before its first byte leaves.
+    """An order is about to be sent; written before the command to send it is given.
 
     `rule` names the exit rule behind it (empty for entries), `reference_price` is the price that the decision saw.
     """
@@ -266,7 +266,7 @@ class LevelsSet(TradeRecord):
 
 @frozen(kw_only=True)
 class ExitDecided(TradeRecord):
-    """An exit rule answered; `acted` tells whether it was the one that closed the position."""
+    """An exit rule answered; `acted` tells whether an exit order was sent for it."""
 
     kind = "exit_decided"
     rule: str
@@ -337,7 +337,10 @@ class AlertRaised(Record):
 
 @frozen(kw_only=True)
 class TradingStateChanged(Record):
-    """Entries were stopped (`halted`) or allowed again (`active`)."""
+    """Entries were stopped (`halted`; `daily_loss`: until the next UTC day) or allowed again (`active`).
+
+    `equity` is what a later drawdown is measured from, where a person allowed entries again.
+    """
 
     kind = "trading_state_changed"
     state: str
@@ -345,17 +348,19 @@ class TradingStateChanged(Record):
     reason: str
     value: float | None = None
     threshold: float | None = None
+    equity: Decimal | None = None
 
 
 @frozen(kw_only=True)
 class EquityMarked(Record):
-    """The account marked to the market at the end of a UTC day or of the run."""
+    """The account marked to the market, at the end of a UTC day (`is_day_end`) or of the run."""
 
     kind = "equity_marked"
     cash: Decimal
     equity: Decimal
     exposure: Decimal
     price_by_symbol: Mapping[str, str] = field(factory=dict)
+    is_day_end: bool = True
 
 
 @frozen(kw_only=True)

@@ -11,8 +11,6 @@ from atlas_core.profile.sections import Limits, Universe
 
 # The first must not be above the second, or it would never be reached.
 _ORDERED = (
-    ("max_positions_per_symbol", "max_positions"),
-    ("max_positions_per_symbol", "max_positions_per_group"),
     ("max_positions_per_group", "max_positions"),
     ("max_daily_loss_pct", "max_drawdown_pct"),
 )
@@ -25,6 +23,7 @@ def contradictions(limits: Section[Limits], universe: Section[Universe]) -> Iter
         yield from _exposure_out_of_reach(limits, limits.partial)
     if universe.partial is not None:
         yield from _strangers_in_groups(universe, universe.partial)
+        yield from _members_of_two_groups(universe, universe.partial)
         yield from _time_backwards(universe, universe.partial)
 
 
@@ -54,6 +53,17 @@ def _strangers_in_groups(section: Section[Universe], universe: Universe) -> Iter
         for index, symbol in enumerate(symbols):
             if symbol not in universe.symbols:
                 message = f"expected a symbol of the universe, was {written(symbol)}"
+                yield section.where.problem(("groups", group, index), message)
+
+
+def _members_of_two_groups(section: Section[Universe], universe: Universe) -> Iterator[Problem]:
+    if not section.good("groups"):
+        return
+    first: dict[str, str] = {}
+    for group, symbols in universe.groups.items():
+        for index, symbol in enumerate(symbols):
+            if first.setdefault(symbol, group) != group:
+                message = f"expected a symbol in one group, {written(symbol)} is in {written(first[symbol])} too"
                 yield section.where.problem(("groups", group, index), message)
 
 

@@ -72,8 +72,7 @@ class Universe:
 class Limits:
     """The table `[limits]`: owned by the kernel, checked before every entry."""
 
-    max_positions: int = option(6, check=at_least(1), help="open positions at once")
-    max_positions_per_symbol: int = option(1, check=at_least(1), help="open positions in one symbol")
+    max_positions: int = option(6, check=at_least(1), help="open positions at once; a symbol holds one at most")
     max_positions_per_group: int | None = option(None, check=at_least(1), help="open positions in one group")
     max_exposure_pct: Decimal = option(Decimal(100), check=above(0), unit="% of equity", help="value of all positions")
     max_leverage: Decimal = option(Decimal(1), check=between(1, 200), help="leverage of any position")
@@ -86,7 +85,7 @@ class Limits:
         unit="% of equity",
         help="loss from the highest equity that stops entries",
     )
-    max_orders_per_minute: int = option(60, check=at_least(1), help="orders sent within one minute")
+    max_orders_per_minute: int = option(60, check=at_least(1), help="entries sent within one minute")
     stale_data_seconds: int | None = option(
         None, check=at_least(1), unit="seconds", help="age of the newest bar beyond which nothing is entered"
     )

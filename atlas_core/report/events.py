@@ -48,7 +48,7 @@ def _funding(record: recorded.FundingBooked, _: Decimals) -> str:
 
 
 def _halted(record: recorded.TradingStateChanged, _: Decimals) -> str:
-    return f"trading {record.state} by {record.by}: {record.reason}"
+    return f"entries {record.state.replace('_', ' ')} by {record.by}: {record.reason}"
 
 
 _TELLERS: dict[type[recorded.Record], Callable[[Any, Decimals], str]] = {

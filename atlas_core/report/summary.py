@@ -10,7 +10,7 @@ from attrs import frozen
 
 from atlas_core.errors import NotFound
 from atlas_core.model.instrument import ZERO
-from atlas_core.model.records import Record, RunFinished, RunStarted
+from atlas_core.model.records import ComponentFailed, Record, RunFinished, RunStarted
 from atlas_core.model.timeframe import DAY
 from atlas_core.report import metrics
 from atlas_core.report.equity import (
@@ -93,6 +93,7 @@ class Report:
     by_side: tuple[Group, ...]
     by_exit: tuple[Group, ...]
     price_decimals: dict[str, int]
+    failures: tuple[str, ...]
 
 
 def report_of(records: Sequence[Record], *, risk_free: float = 0.0) -> Report:
@@ -121,6 +122,19 @@ def report_of(records: Sequence[Record], *, risk_free: float = 0.0) -> Report:
         by_side=grouped(trades, lambda trade: trade.side.value),
         by_exit=grouped(trades, lambda trade: trade.rule or trade.reason),
         price_decimals=price_decimals(records),
+        failures=failures(records),
+    )
+
+
+def failures(records: Sequence[Record]) -> tuple[str, ...]:
+    """Return the first fault of each component that failed, and how often it did after that."""
+    faults: dict[str, list[str]] = {}
+    for record in records:
+        if isinstance(record, ComponentFailed):
+            faults.setdefault(record.component, []).append(record.error)
+    return tuple(
+        first + (f" (and {len(later)} more of {component})" if later else "")
+        for component, (first, *later) in faults.items()
     )
 
 
@@ -189,7 +203,8 @@ def key_figures(
 def notes_of(report: Report) -> tuple[str, ...]:
     """Return what a reader should know before believing a run."""
     cut = "the run did not finish: this is what it wrote until it stopped"
-    return (*((cut,) if report.finished == NOT_FINISHED else ()), *honesty(report.figures, report.trades))
+    notes = (cut,) if report.finished == NOT_FINISHED else ()
+    return (*notes, *report.failures, *honesty(report.figures, report.trades))
 
 
 def honesty(figures: KeyFigures, trades: Sequence[TradeRow]) -> tuple[str, ...]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import numpy as np
 from attrs import frozen
 
 from atlas_core.compose import OpenSystem, System, opened
 from atlas_core.contracts import MaskingGate
+from atlas_core.engine.triggers import is_cancelled_at, trigger_price
 from atlas_core.loading import LoadedMarket, find_signals, load
 from atlas_core.model.decisions import Refuse
 from atlas_core.model.signals import EntryKind, Signal, SignalTable
@@ -45,7 +47,24 @@ async def _scan(system: System) -> tuple[ScanRow, ...]:
 
 
 def _still_valid(table: SignalTable, market: LoadedMarket) -> SignalTable:
-    return table.take(table.valid_until > market.end)
+    """Return the signals that can still be taken: in time, and no bar since has taken their trigger or their end."""
+    rows = [row for row in np.flatnonzero(table.valid_until > market.end).tolist() if _is_open(table, row, market)]
+    return table.take(np.array(rows, dtype=np.int64))
+
+
+def _is_open(table: SignalTable, row: int, market: LoadedMarket) -> bool:
+    found_at = int(table.available_at[row])
+    if table.entry[row] == EntryKind.MARKET:
+        return found_at == market.end
+    bars = market.data.base(str(table.symbol[row]))
+    since = bars.between(bars.count_available(found_at), len(bars))
+    if not len(since):
+        return True
+    instrument = market.data.instrument(since.symbol)
+    low, high = instrument.exact(float(since.low.min())), instrument.exact(float(since.high.max()))
+    signal = table.signal(row, "", "", instrument)
+    is_taken = trigger_price(signal, low, high, instrument.tick_size) is not None
+    return not (is_taken or is_cancelled_at(signal, low) or is_cancelled_at(signal, high))
 
 
 def _rows(live: OpenSystem, label: str, table: SignalTable) -> list[ScanRow]:

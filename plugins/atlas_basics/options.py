@@ -45,6 +45,9 @@ class FixedFractionOptions:
     fraction_pct: Decimal = option(
         check=(above(0), between(0, 100)), unit="%", help="the value of a position as a share of the equity"
     )
+    cost_reserve_bps: Decimal = option(
+        Decimal(20), check=at_least(0), unit="bps", help="room for the costs of entry and exit"
+    )
 
 
 @frozen(kw_only=True)
@@ -59,7 +62,7 @@ class RiskPerTradeOptions:
     )
     leverage: Decimal = option(Decimal(1), check=at_least(1), help="leverage, never above the instrument's own")
     cost_reserve_bps: Decimal = option(
-        Decimal(0), check=at_least(0), unit="bps", help="costs of entry and exit, counted into the risk of a unit"
+        Decimal(20), check=at_least(0), unit="bps", help="costs of entry and exit, counted into the risk of a unit"
     )
 
 

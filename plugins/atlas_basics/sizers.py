@@ -87,9 +87,10 @@ class FixedFractionSizer(_PricedSizer):
 
     def __init__(self, options: FixedFractionOptions) -> None:
         self._fraction_pct = options.fraction_pct
+        self._reserve = ONE + options.cost_reserve_bps / BASIS_POINTS
 
     def _wish(self, entry: _Entry) -> _Wish:
-        notional = entry.equity * self._fraction_pct / PERCENT
+        notional = entry.equity * self._fraction_pct / PERCENT / self._reserve
         inputs = {
             "price": entry.price,
             "equity": entry.equity,
@@ -111,7 +112,8 @@ class RiskPerTradeSizer(_PricedSizer):
         cost_per_unit = entry.price * options.cost_reserve_bps / BASIS_POINTS
         risk_money = entry.equity * options.risk_pct / PERCENT
         by_risk = risk_money / ((distance + cost_per_unit) * entry.instrument.multiplier)
-        by_notional = entry.equity * options.max_notional_pct / PERCENT / entry.unit_value
+        reserve = ONE + options.cost_reserve_bps / BASIS_POINTS
+        by_notional = entry.equity * options.max_notional_pct / PERCENT / reserve / entry.unit_value
         inputs = {
             "price": entry.price,
             "stop": entry.signal.stop,

@@ -51,7 +51,6 @@ def test_a_profile_becomes_values_with_exact_types() -> None:
     assert profile.universe.start == 1_640_995_200_000_000_000
     assert str(profile.universe.base_timeframe) == "1m"
     assert profile.limits.max_positions == 4
-    assert profile.limits.max_positions_per_symbol == 1
     assert profile.schedule.maintenance[0].zone == "America/New_York"
     assert profile.protection.waiver == ""
 
@@ -111,7 +110,7 @@ webhook = "https://example.org/very-secret"
 
 [limits]
 max_positions = 1
-max_positions_per_symbol = 2
+max_positions_per_group = 2
 """
 
 
@@ -127,7 +126,7 @@ def test_ten_different_faults_are_ten_problems_with_their_lines() -> None:
         "p.toml:19 [[scanner]] long_only",
         "p.toml:26 [broker] slippage_bps",
         "p.toml:30 [[alerter]] webhook",
-        "p.toml:34 [limits] max_positions_per_symbol",
+        "p.toml:34 [limits] max_positions_per_group",
     ]
     text = "\n".join(found)
     assert 'was "papper"; did you mean "paper"?' in text

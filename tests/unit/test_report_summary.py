@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from atlas_core.errors import NotFound
 from atlas_core.model.decisions import Outcome
-from atlas_core.model.records import PositionOpened, Record
+from atlas_core.model.records import ComponentFailed, PositionOpened, Record
 from atlas_core.model.timeframe import DAY, HOUR
 from atlas_core.report.equity import (
     EquityPoint,
@@ -19,7 +19,7 @@ from atlas_core.report.equity import (
     periods_per_year,
 )
 from atlas_core.report.signals import refusals, signal_rows, state_counts, sum_sentence
-from atlas_core.report.summary import honesty, report_of
+from atlas_core.report.summary import honesty, notes_of, report_of
 from atlas_core.report.trades import closed_trades, open_positions, price_decimals
 from tests.sample_run import START, closed, detected, marked, sample_run, started, verdict
 
@@ -167,3 +167,13 @@ def test_days_of_a_year_follow_whether_the_market_rests_at_weekends() -> None:
 
 def test_the_decimals_of_a_price_come_from_exact_levels() -> None:
     assert price_decimals(sample_run()) == {"BTC-PERP": 1, "ETH-PERP": 2}
+
+
+def test_a_component_that_failed_is_named_with_its_first_fault_and_how_often() -> None:
+    faults = [
+        ComponentFailed(ts=START + number, component=component, error=f"{component} failed: {number}", policy="refused")
+        for number, component in enumerate(("gate late", "gate late", "sizer units", "gate late"))
+    ]
+    notes = notes_of(report_of([*sample_run(), *faults]))
+    assert "gate late failed: 0 (and 2 more of gate late)" in notes
+    assert "sizer units failed: 2" in notes

@@ -51,15 +51,29 @@ def test_a_signal_at_the_market_would_be_entered_and_one_with_a_trigger_armed() 
     assert (market.decision, stop.decision) == ("enter", "arm")
 
 
-def test_only_signals_that_are_still_valid_at_the_end_are_shown_newest_last() -> None:
-    script_rows = [(20, "X", 1), (12, "X", 1), (16, "X", -1)]
-    assert [row.signal.available_at for row in rows_of(Script(script_rows))] == [at(12), at(16), at(20)]
-    assert rows_of(Script(script_rows, extra={"valid_until": at(20)})) == ()
-    assert len(rows_of(Script(script_rows, extra={"valid_until": at(20) + 1}))) == 3
+WAITING = {"entry": "stop", "trigger": 1_000.0}
+
+
+def test_only_signals_that_can_still_be_taken_are_shown_newest_last() -> None:
+    rows = [(20, "X", 1), (12, "X", 1), (16, "X", 1)]
+    assert [row.signal.available_at for row in rows_of(Script(rows, extra=WAITING))] == [at(12), at(16), at(20)]
+    assert rows_of(Script(rows, extra={**WAITING, "valid_until": at(20)})) == ()
+    assert len(rows_of(Script(rows, extra={**WAITING, "valid_until": at(20) + 1}))) == 3
+
+
+def test_what_was_taken_or_cancelled_since_and_earlier_market_entries_are_not_shown() -> None:
+    rows = [(12, "X", 1), (20, "X", 1)]
+    assert [row.signal.available_at for row in rows_of(Script(rows, extra={"entry": "stop", "trigger": 1.0}))] == [
+        at(20)
+    ]
+    cancelled = {**WAITING, "cancel_beyond": 999.0}
+    assert [row.signal.available_at for row in rows_of(Script(rows, extra=cancelled))] == [at(20)]
+    assert [row.signal.available_at for row in rows_of(Script(rows))] == [at(20)]
 
 
 def test_a_gate_that_judges_tables_refuses_with_its_name_and_its_numbers() -> None:
-    long, short = rows_of(Script([(18, "X", 1), (19, "X", -1)]), ("shorts", ShortsOnly()))
+    [long] = rows_of(Script([(20, "X", 1)]), ("shorts", ShortsOnly()))
+    [short] = rows_of(Script([(20, "X", -1)]), ("shorts", ShortsOnly()))
     assert (long.decision, long.by, long.reason, long.value, long.threshold) == ("refuse", "shorts", "long", 1.0, 0.0)
     assert (short.decision, short.by) == ("enter", "")
 

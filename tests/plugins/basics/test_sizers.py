@@ -21,11 +21,12 @@ def notional(value: str | int) -> Sizer:
 
 
 def fraction(value: str | int) -> Sizer:
-    return FixedFractionSizer(FixedFractionOptions(fraction_pct=Decimal(value)))
+    return FixedFractionSizer(FixedFractionOptions(fraction_pct=Decimal(value), cost_reserve_bps=Decimal(0)))
 
 
 def risk(**options: Any) -> Sizer:
-    return RiskPerTradeSizer(RiskPerTradeOptions(**{name: Decimal(value) for name, value in options.items()}))
+    given = {"cost_reserve_bps": 0, **options}
+    return RiskPerTradeSizer(RiskPerTradeOptions(**{name: Decimal(value) for name, value in given.items()}))
 
 
 def size(sizer: Sizer, signal: Signal | None = None, equity: str | int = 10_000, price: int | None = None) -> OrderPlan:
@@ -114,3 +115,15 @@ def test_the_loss_at_the_stop_is_never_above_the_risk(trigger: Decimal, stop: De
     quantity = size(risk(risk_pct=2), signal, str(equity)).quantity
     assert quantity * abs(trigger - stop) <= equity * 2 / 100
     assert quantity * trigger <= equity
+
+
+@pytest.mark.parametrize(
+    "sizer",
+    [
+        FixedFractionSizer(FixedFractionOptions(fraction_pct=Decimal(100))),
+        RiskPerTradeSizer(RiskPerTradeOptions(risk_pct=Decimal(50))),
+    ],
+)
+def test_a_size_of_the_whole_equity_leaves_room_for_the_costs(sizer: Sizer) -> None:
+    plan = size(sizer, signal_of(trigger=100, stop=99))
+    assert 9_970 < plan.quantity * 100 < 9_990
