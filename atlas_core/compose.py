@@ -4,7 +4,7 @@ opens."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Hashable, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import MappingProxyType
 from typing import Any
@@ -30,12 +30,14 @@ from atlas_core.engine.ports import EngineParts, MovingMarket, Rules
 from atlas_core.engine.protection import NativeOrders
 from atlas_core.errors import ContractError, ProfileError
 from atlas_core.marketdata.windows import window_calendar
-from atlas_core.model.instrument import Instrument
+from atlas_core.model.instrument import Instrument, InstrumentKind
 from atlas_core.model.records import RunStarted
 from atlas_core.model.timeframe import Timeframe, parse_timeframe
 from atlas_core.options import Problem
 from atlas_core.profile import Profile, Selection
 from atlas_core.runs import Mode
+
+_TRADED_KINDS = (InstrumentKind.SPOT, InstrumentKind.PERP, InstrumentKind.STOCK, InstrumentKind.OPTION)
 
 
 @frozen(kw_only=True)
@@ -76,12 +78,6 @@ class System:
         return self.profile.universe.base_timeframe
 
     @property
-    def timeframes(self) -> tuple[Timeframe, ...]:
-        """Return the timeframes that the scanners need, short ones first."""
-        texts = {need.timeframe for scanner in self.scanners for need in scanner.needs}
-        return tuple(sorted(parse_timeframe(text) for text in texts))
-
-    @property
     def warmup(self) -> int:
         """Return the nanoseconds of history before the start that the scanners look back, rounded up to whole bars."""
         spans = [
@@ -119,7 +115,7 @@ class OpenSystem:
             profile=profile.name,
             namespace=f"{profile.name}/{system.mode}/{system.broker.label}",
             parts=system.parts,
-            rules=_rules(profile, self.instruments),
+            rules=_rules(profile, self.instruments, can_sell_short=Capability.SHORT in capabilities),
             instruments=dict(self.instruments),
             market=market,
             quote=profile.quote,
@@ -184,19 +180,21 @@ def compose(profile: Profile, mode: Mode, clock: Clock | None = None) -> System:
 
 
 @asynccontextmanager
-async def opened(system: System) -> AsyncIterator[OpenSystem]:
+async def opened(system: System, *, with_alerters: bool = True) -> AsyncIterator[OpenSystem]:
     """Open alerters, provider and broker in this order, and close what was opened in reverse.
 
-    Raises ProfileError when the broker cannot be made, and what the adapters raise; only an alerter that cannot be
-    closed is merely logged, because telling people may fail.
+    A run over the past has nobody to tell and needs no alerters. Raises ProfileError when the broker cannot be made or
+    does not take an instrument, and what the adapters raise; only an alerter that cannot be closed is merely logged,
+    because telling people may fail.
     """
     async with AsyncExitStack() as stack:
-        for label, alerter in system.alerters:
+        for label, alerter in system.alerters if with_alerters else ():
             await alerter.open()
             stack.push_async_callback(_close_alerter, label, alerter)
         await system.provider.open()
         stack.push_async_callback(system.provider.close)
         instruments = await system.provider.instruments(system.profile.universe.symbols)
+        _require_tradable(system, instruments)
         system.instruments.update(instruments)
         broker: Broker = _made(system.broker, system.context(system.broker))
         await broker.open()
@@ -206,6 +204,18 @@ async def opened(system: System) -> AsyncIterator[OpenSystem]:
                 f"broker {system.broker.label}: declares `simulated` but has no observe, place, withdraw"
             )
         yield OpenSystem(system=system, instruments=instruments, broker=broker)
+
+
+def _require_tradable(system: System, instruments: Mapping[str, Instrument]) -> None:
+    """Match the kinds of the instruments with what the broker declares; raises ProfileError."""
+    offered = {str(capability) for capability in system.broker.component.capabilities}
+    problems = [
+        _problem(system.broker, f"expected a broker that takes {instrument.kind}, for {symbol}, was {_listed(offered)}")
+        for symbol, instrument in instruments.items()
+        if instrument.kind in _TRADED_KINDS and instrument.kind not in offered
+    ]
+    if problems:
+        raise ProfileError(problems)
 
 
 async def _close_alerter(label: str, alerter: Alerter) -> None:
@@ -298,6 +308,9 @@ def _broker_problems(profile: Profile, mode: Mode) -> list[Problem]:
     if not is_simulated:
         text = f"expected a simulated broker for a {mode} run, was {selection.use!r}"
         return [_problem(selection, text, 'add a table [paper] with use = "paper"')]
+    offered = selection.component.capabilities
+    if Capability.MARKET not in offered:
+        return [_problem(selection, f"entries and exits need market orders; {selection.use} offers {_listed(offered)}")]
     return []
 
 
@@ -307,7 +320,7 @@ def _provider_problems(profile: Profile, mode: Mode) -> list[Problem]:
     offered = selection.component.capabilities
     if wanted in offered:
         return []
-    return [_problem(selection, f"a {mode} run needs {wanted}; {selection.use} offers {', '.join(sorted(offered))}")]
+    return [_problem(selection, f"a {mode} run needs {wanted}; {selection.use} offers {_listed(offered)}")]
 
 
 def _protection_problems(profile: Profile, maker: _Maker) -> list[Problem]:
@@ -324,7 +337,11 @@ def _protection_problems(profile: Profile, maker: _Maker) -> list[Problem]:
     ]
 
 
-def _rules(profile: Profile, instruments: Mapping[str, Instrument]) -> Rules:
+def _listed(capabilities: Iterable[str]) -> str:
+    return ", ".join(sorted(capabilities)) or "nothing"
+
+
+def _rules(profile: Profile, instruments: Mapping[str, Instrument], *, can_sell_short: bool) -> Rules:
     limits = profile.limits
     groups = {symbol: group for group, symbols in profile.universe.groups.items() for symbol in symbols}
     return Rules(
@@ -338,6 +355,7 @@ def _rules(profile: Profile, instruments: Mapping[str, Instrument]) -> Rules:
         stale_data_seconds=limits.stale_data_seconds,
         group_of={symbol: groups.get(symbol, instrument.group) for symbol, instrument in instruments.items()},
         is_market_closed=window_calendar(profile.schedule.maintenance).contains,
+        can_sell_short=can_sell_short,
         waiver=profile.protection.waiver,
     )
 

@@ -30,7 +30,7 @@ from atlas_core.model.events import (
 from atlas_core.model.timeframe import SECOND
 from atlas_core.runs import Mode, RunSummary
 from atlas_core.tape import TapeEvent
-from atlas_core.watching import Ledger
+from atlas_core.watching import Scribe
 
 LONGEST_SETTLEMENT = 3_600
 
@@ -45,7 +45,7 @@ class TradingDesk:
 
     live: OpenSystem
     engine: Engine
-    ledger: Ledger
+    scribe: Scribe
     tell: Callable[[Alert], None] = no_reader
     queue: EventQueue[TapeEvent] = field(factory=EventQueue)
 
@@ -63,7 +63,7 @@ class TradingDesk:
             if happened:
                 self._drive(happened)
         self._drive((event,))
-        self.ledger.take(self.engine.take_records())
+        self.scribe.take(self.engine.take_records())
 
     def finish(self, end: int, reason: str) -> RunSummary:
         """End the run at `end`: a back-test closes what is open at the last price, a session leaves it open."""
@@ -72,8 +72,8 @@ class TradingDesk:
         if is_backtest:
             self._settle(end)
         self.engine.finish(end, reason)
-        self.ledger.take(self.engine.take_records())
-        return self.ledger.summary(len(self.engine.state.positions))
+        self.scribe.take(self.engine.take_records())
+        return self.scribe.summary(len(self.engine.state.positions))
 
     def _settle(self, end: int) -> None:
         """Show the last prices second by second until everything is closed: latency and volume may take some."""

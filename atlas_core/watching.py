@@ -43,7 +43,7 @@ class Unwatched(Watch):
 
 
 @define
-class Ledger:
+class Scribe:
     """Takes the engine's records to the journal and to whoever watches, and counts for the summary."""
 
     journal: Journal

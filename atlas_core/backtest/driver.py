@@ -14,7 +14,7 @@ from atlas_core.model.events import BarClosed
 from atlas_core.runs import RunSummary
 from atlas_core.tape import ScanDue, bar_events, funding_events, signal_events
 from atlas_core.trading import TradingDesk
-from atlas_core.watching import Ledger, Unwatched, Watch
+from atlas_core.watching import Scribe, Unwatched, Watch
 
 PROGRESS_EVERY = 2_000
 
@@ -28,8 +28,8 @@ def run_backtest(system: System, journal: Journal, watch: Watch | None = None) -
 
 
 async def _run(system: System, journal: Journal, watch: Watch) -> RunSummary:
-    async with opened(system) as live:
-        return await PlainDriver.on(live, await load(live), Ledger(journal, watch)).run()
+    async with opened(system, with_alerters=False) as live:
+        return await PlainDriver.on(live, await load(live), Scribe(journal, watch)).run()
 
 
 @define
@@ -42,9 +42,9 @@ class PlainDriver:
     done: int = 0
 
     @classmethod
-    def on(cls, live: OpenSystem, market: LoadedMarket, ledger: Ledger) -> PlainDriver:
+    def on(cls, live: OpenSystem, market: LoadedMarket, scribe: Scribe) -> PlainDriver:
         """Lay out the tape: bars in the universe's order, then funding, then each scanner's signals."""
-        desk = TradingDesk(live, live.engine(PastMarket(market.data)), ledger)
+        desk = TradingDesk(live, live.engine(PastMarket(market.data)), scribe)
         bars = [market.bars_of_run(symbol) for symbol in live.system.profile.universe.symbols]
         for of_symbol in bars:
             desk.queue.add_stream(bar_events(of_symbol))
@@ -69,5 +69,5 @@ class PlainDriver:
         self.done += 1
         is_due = self.done % PROGRESS_EVERY == 0 or self.done == self.total
         if is_due:
-            self.desk.ledger.watch.progress(self.done, self.total, now)
+            self.desk.scribe.watch.progress(self.done, self.total, now)
         return is_due

@@ -112,7 +112,7 @@ def matches(regex: str, what: str) -> Check:
 
 def not_empty() -> Check:
     """Want at least one character or one item."""
-    return Check("at least one character or item", lambda value: len(value) > 0)
+    return Check("a value that is not empty", lambda value: len(value) > 0)
 
 
 def each(check: Check) -> Check:

@@ -39,6 +39,8 @@ class AlertDesk:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        if self.dropped:
+            logger.warning("{} alerts were dropped: the alerters could not keep up", self.dropped)
 
     def post(self, alert: Alert) -> None:
         """Queue an alert for every alerter."""

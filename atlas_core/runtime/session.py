@@ -29,7 +29,7 @@ from atlas_core.runtime.alerts import AlertDesk
 from atlas_core.runtime.scanning import ScanDesk
 from atlas_core.tape import ScanDue, bar_pair
 from atlas_core.trading import TradingDesk
-from atlas_core.watching import Ledger, Unwatched, Watch
+from atlas_core.watching import Scribe, Unwatched, Watch
 
 INBOX_LENGTH = 1_000
 
@@ -41,7 +41,7 @@ async def run_session(system: System, journal: Journal, watch: Watch | None = No
     a second time, or after a later one.
     """
     async with opened(system) as live, AlertDesk(system.alerters) as alerts:
-        session = await Session.on(live, Ledger(journal, watch or Unwatched()), alerts)
+        session = await Session.on(live, Scribe(journal, watch or Unwatched()), alerts)
         return await session.run()
 
 
@@ -60,7 +60,7 @@ class Session:
     _group: dict[str, BarClosed] = field(factory=dict)
 
     @classmethod
-    async def on(cls, live: OpenSystem, ledger: Ledger, alerts: AlertDesk) -> Session:
+    async def on(cls, live: OpenSystem, scribe: Scribe, alerts: AlertDesk) -> Session:
         """Prepare a session: read the warm-up history and make the growing market."""
         system, universe = live.system, live.system.profile.universe
         base = system.base_timeframe
@@ -69,7 +69,7 @@ class Session:
         if universe.start is not None:
             await _warm_up(live, feeds, universe.start)
         everything = LiveMarket(feeds, live.instruments)
-        desk = TradingDesk(live, live.engine(PastMarket(everything)), ledger, alerts.post)
+        desk = TradingDesk(live, live.engine(PastMarket(everything)), scribe, alerts.post)
         window = LiveMarket(feeds, live.instruments, system.window_bars())
         scans = ScanDesk(system.scanners, feeds, window, _scanner_failed(desk))
         funding = list(await funding_of(live, request, universe.start or 0))
@@ -113,14 +113,14 @@ class Session:
         self._play_until(ts, ts)
         self.now = ts
         self._tell_progress(ts)
-        self.desk.ledger.flush()
+        self.desk.scribe.flush()
 
     def _tell_progress(self, ts: int) -> None:
         start, end = self.request.start, self.request.end
         if start is None or end is None:
-            self.desk.ledger.watch.progress(0, 0, ts)
+            self.desk.scribe.watch.progress(0, 0, ts)
         elif (ts - start) // HOUR != (self.told_at - start) // HOUR:
-            self.desk.ledger.watch.progress((ts - start) // MINUTE, (end - start) // MINUTE, ts)
+            self.desk.scribe.watch.progress((ts - start) // MINUTE, (end - start) // MINUTE, ts)
             self.told_at = ts
 
     def _lay_out(self, group: list[BarClosed], after: int, opened_at: int, ts: int) -> None:

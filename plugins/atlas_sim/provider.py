@@ -83,6 +83,8 @@ class SimProvider(Provider):
     def _span(self, request: HistoryRequest) -> tuple[int, int]:
         start = self._market.start if request.start is None else max(request.start, self._market.start)
         end = self._market.end if request.end is None else min(request.end, self._market.end)
+        if request.end is not None and request.end <= self._market.start:
+            return request.end, request.end  # what a warm-up asks for before the market begins: nothing is there
         if start >= end:
             raise DataError(
                 "the synthetic market does not cover the span asked for; "

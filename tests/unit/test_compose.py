@@ -24,6 +24,8 @@ from tests.memory import Mailbox, MemoryProvider, flat, made, memory, profile_of
 
 PAPER = '[paper]\nuse = "paper"'
 
+TRADES = [Capability.SIMULATED, Capability.MARKET, Capability.SPOT, Capability.PERP]
+
 
 @define
 class Needy(Scanner):
@@ -64,7 +66,7 @@ def failing(kind: Callable[..., Any], name: str) -> Any:
         """Fail."""
         raise RuntimeError("no licence")
 
-    return kind(name, factory, capabilities=[Capability.SIMULATED, Capability.HISTORY, Capability.STREAM])
+    return kind(name, factory, capabilities=[*TRADES, Capability.HISTORY, Capability.STREAM])
 
 
 def problems(*parts: Any, mode: Mode = Mode.PAPER, **tables: Any) -> list[str]:
@@ -240,7 +242,6 @@ def test_the_warm_up_is_the_longest_that_a_scanner_looks_back() -> None:
     scanner = made(offer.scanner, "script", Needy([Need("15m", 2), Need("1m", 40), Need("5m")]))
     system = system_of(provider(), scanner)
     assert system.warmup == 45 * MINUTE
-    assert [str(timeframe) for timeframe in system.timeframes] == ["1m", "5m", "15m"]
     assert system.window_bars() == {"15m": 4, "1m": 42, "5m": 2}
 
 
@@ -283,9 +284,7 @@ class Venue:
 def diary_of(product: MemoryProvider | None = None, *, broker_fails: bool = False) -> tuple[list[str], Any]:
     served = product or MemoryProvider([])
     mailbox = made(offer.alerter, "mail", Mailbox(served.diary))
-    broker = offer.broker(
-        "venue", Venue(served.diary, broker_fails), summary="keeps a diary", capabilities=[Capability.SIMULATED]
-    )
+    broker = offer.broker("venue", Venue(served.diary, broker_fails), summary="keeps a diary", capabilities=TRADES)
     tables: dict[str, Any] = {"alerters": ['use = "mail"'], "broker": 'use = "venue"'}
     return served.diary, system_of(memory(served), script(), mailbox, broker, **tables)
 
@@ -321,6 +320,24 @@ def test_a_broker_that_only_says_that_it_is_simulated_is_found_out() -> None:
         async def open(self) -> None: ...
         async def close(self) -> None: ...
 
-    parts = (provider(), script(), made(offer.broker, "venue", Pretender(), Capability.SIMULATED))
+    parts = (provider(), script(), made(offer.broker, "venue", Pretender(), *TRADES))
     with pytest.raises(ContractError, match="declares `simulated` but has no observe"):
         asyncio.run(visit(system_of(*parts, broker='use = "venue"')))
+
+
+def test_an_instrument_that_the_broker_does_not_take_is_a_problem_before_anything_trades() -> None:
+    shares = made(offer.broker, "venue", object(), Capability.SIMULATED, Capability.MARKET, Capability.STOCK)
+    system = system_of(provider(), script(), shares, broker='use = "venue"')
+    with pytest.raises(ProfileError, match=r"expected a broker that takes \w+, for X, was market, simulated, stock"):
+        asyncio.run(visit(system))
+
+
+def test_a_run_over_the_past_opens_no_alerter() -> None:
+    diary, system = diary_of()
+
+    async def look_back() -> None:
+        async with opened(system, with_alerters=False):
+            pass
+
+    asyncio.run(look_back())
+    assert not [line for line in diary if line.startswith("alerter")]

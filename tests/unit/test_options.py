@@ -130,7 +130,7 @@ def test_a_table_becomes_the_class_with_exact_decimals() -> None:
         ('on = "false"', 'on: expected true or false, was "false"'),
         ("on = 0", "on: expected true or false, was 0"),
         ("name = 5", "name: expected a text, was 5"),
-        ('name = ""', 'name: expected at least one character or item, was ""'),
+        ('name = ""', 'name: expected a value that is not empty, was ""'),
         (
             'timeframes = ["1h", "1q"]',
             'timeframes[1]: expected a timeframe such as 1m, 15m, 1h, 4h, 1d, 1w or 1M, was "1q"',

@@ -10,7 +10,7 @@ from atlas_core.errors import JournalError
 from atlas_core.journal import Journal
 from atlas_core.model.records import PositionClosed, Record, RunFinished
 from atlas_core.runs import RunSummary
-from atlas_core.watching import FLUSH_AT, Ledger, Unwatched, Watch
+from atlas_core.watching import FLUSH_AT, Scribe, Unwatched, Watch
 from tests.journal_samples import short_run, signal
 
 
@@ -23,7 +23,7 @@ class Notes(Watch):
     written: list[int] = field(factory=list)
 
     def progress(self, done: int, total: int, now: int) -> None:
-        raise AssertionError("a ledger knows nothing of progress")
+        raise AssertionError("a scribe knows nothing of progress")
 
     def records(self, records: Sequence[Record]) -> None:
         self.told.append(list(records))
@@ -38,58 +38,58 @@ def journal() -> Iterator[Journal]:
 
 def test_records_wait_until_they_are_flushed(journal: Journal) -> None:
     notes = Notes(journal)
-    ledger, run = Ledger(journal, notes), short_run()
-    ledger.take(run[:2])
-    ledger.take(run[2:5])
+    scribe, run = Scribe(journal, notes), short_run()
+    scribe.take(run[:2])
+    scribe.take(run[2:5])
     assert (journal.count(), notes.told) == (0, [])
-    ledger.flush()
+    scribe.flush()
     assert list(journal.records()) == run[:5]
     assert notes.told == [run[:5]]
 
 
 def test_who_watches_learns_of_records_when_they_are_safe(journal: Journal) -> None:
     notes = Notes(journal)
-    ledger = Ledger(journal, notes)
-    ledger.take(short_run())
-    ledger.flush()
+    scribe = Scribe(journal, notes)
+    scribe.take(short_run())
+    scribe.flush()
     assert notes.written == [len(short_run())]
 
 
 def test_a_flush_without_records_tells_nobody(journal: Journal) -> None:
     notes = Notes(journal)
-    ledger = Ledger(journal, notes)
-    ledger.take([])
-    ledger.flush()
-    ledger.take(short_run())
-    ledger.flush()
-    ledger.flush()
+    scribe = Scribe(journal, notes)
+    scribe.take([])
+    scribe.flush()
+    scribe.take(short_run())
+    scribe.flush()
+    scribe.flush()
     assert len(notes.told) == 1
 
 
 def test_a_full_ledger_is_written_without_being_asked(journal: Journal) -> None:
-    ledger = Ledger(journal, Unwatched())
+    scribe = Scribe(journal, Unwatched())
     many: list[Record] = [signal(f"sig-{number}", number) for number in range(FLUSH_AT - 1)]
-    ledger.take(many)
+    scribe.take(many)
     assert journal.count() == 0
-    ledger.take([signal("sig-last", FLUSH_AT)])
+    scribe.take([signal("sig-last", FLUSH_AT)])
     assert journal.count() == FLUSH_AT
-    assert ledger.signals == FLUSH_AT
+    assert scribe.signals == FLUSH_AT
 
 
 def test_taking_a_list_leaves_it_to_its_owner(journal: Journal) -> None:
-    ledger, mine = Ledger(journal, Unwatched()), short_run()[:2]
-    ledger.take(mine)
-    ledger.take(short_run()[2:4])
+    scribe, mine = Scribe(journal, Unwatched()), short_run()[:2]
+    scribe.take(mine)
+    scribe.take(short_run()[2:4])
     assert mine == short_run()[:2]
 
 
 def test_the_summary_counts_signals_and_trades_and_their_net(journal: Journal) -> None:
-    ledger, run = Ledger(journal, Unwatched()), short_run()
+    scribe, run = Scribe(journal, Unwatched()), short_run()
     (closed,) = (record for record in run if isinstance(record, PositionClosed))
     run.insert(run.index(closed), evolve(closed, trade_id=2, net=Decimal("-8.33")))
     for record in run:
-        ledger.take([record])
-    assert ledger.summary(open_positions=3) == RunSummary(
+        scribe.take([record])
+    assert scribe.summary(open_positions=3) == RunSummary(
         signals=2, trades=2, open_positions=3, net=Decimal("50.00"), equity=Decimal("10058.33"),
         digest=journal.digest(), reason="end of data",
     )  # fmt: skip
@@ -99,8 +99,8 @@ def test_the_summary_counts_signals_and_trades_and_their_net(journal: Journal) -
 
 def test_what_the_journal_refuses_is_neither_counted_nor_told(journal: Journal) -> None:
     notes = Notes(journal)
-    ledger = Ledger(journal, notes)
-    ledger.take([signal("sig-1"), signal("sig-2", score=float("nan"))])
+    scribe = Scribe(journal, notes)
+    scribe.take([signal("sig-1"), signal("sig-2", score=float("nan"))])
     with pytest.raises(JournalError, match=r"signal_detected\.score"):
-        ledger.flush()
-    assert (ledger.signals, journal.count(), notes.told) == (0, 0, [])
+        scribe.flush()
+    assert (scribe.signals, journal.count(), notes.told) == (0, 0, [])

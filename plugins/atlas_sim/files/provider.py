@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from attrs import fields
 
-from atlas_core import DataError, HistoryRequest, Instrument, InstrumentKind, Provider
+from atlas_core import DataError, HistoryRequest, Instrument, InstrumentKind, Provider, resample
 from atlas_sim.files.building import Loaded, load
 from atlas_sim.files.finding import find_file
 from atlas_sim.merging import merged
@@ -66,7 +66,7 @@ class FilesProvider(Provider):
         loaded = self._load_all(request.symbols)
         for symbol, item in loaded.items():
             _require_fine_enough(symbol, item, request)
-        return {symbol: _inside(item.bars, request) for symbol, item in loaded.items()}
+        return {symbol: _inside(resample(item.bars, request.timeframe), request) for symbol, item in loaded.items()}
 
     def _load_all(self, symbols: Sequence[str]) -> Mapping[str, Loaded]:
         for symbol in symbols:

@@ -318,12 +318,12 @@ def test_a_symbol_without_a_file_is_refused(tmp_path: Path, make_context: Make) 
         asyncio.run(provider.instruments(["A", "B"]))
 
 
-def test_a_finer_timeframe_than_the_file_has_is_refused(tmp_path: Path, make_context: Make) -> None:
+def test_a_longer_timeframe_is_made_of_the_file_and_a_finer_one_is_refused(tmp_path: Path, make_context: Make) -> None:
     rows = [f"{(START + row * 60 * MINUTE) // 10**9},5,6,4,5,1" for row in range(9)]
     provider = FilesProvider(FilesOptions(path=write(tmp_path, rows)), make_context())
     with pytest.raises(DataError, match=r'expected bars of 15m .* was 1h; set base_timeframe = "1h"'):
         asyncio.run(provider.history(request("X", timeframe="15m")))
-    assert str(asyncio.run(provider.history(request("X", timeframe="4h")))["X"].timeframe) == "1h"
+    assert str(asyncio.run(provider.history(request("X", timeframe="4h")))["X"].timeframe) == "4h"
 
 
 def test_history_and_stream_stay_inside_the_span(tmp_path: Path, make_context: Make) -> None:
