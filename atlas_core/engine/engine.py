@@ -219,8 +219,8 @@ class Engine:
             return
         if isinstance(event, OrderRejected):
             self.protection.check(position)  # tried again at the next price: at once it would only be rejected again
-        else:
-            self.protection.stop_lost(position)
+        elif not track.is_withdrawn:
+            self.protection.lost(position, intent.role)
 
     def _filled(self, event: OrderFilled) -> None:
         self.books.fill(event)

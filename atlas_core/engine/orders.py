@@ -120,6 +120,7 @@ class OrderDesk:
 
     def cancel(self, track: OrderTrack) -> None:
         """Ask for an order's withdrawal; it stays working until the venue says that it is gone."""
+        track.is_withdrawn = True
         self.recorder.command(Cancel(track.intent.client_order_id))
 
     def find(self, client_id: str) -> OrderTrack | None:

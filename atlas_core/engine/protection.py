@@ -118,12 +118,12 @@ class ProtectionDesk:
         elif not self.native.limit and position.target is not None and (best - position.target) * sign >= 0:
             self.orders.close_position(position, position.target_rule, f"target {position.target} reached")
 
-    def stop_lost(self, position: PositionTrack) -> None:
+    def lost(self, position: PositionTrack, role: OrderRole) -> None:
         """Replace an order that ended without our asking, once in an instant: a venue may end every one of them."""
-        if position.lost_stop_at == self.recorder.now:
+        if position.lost_at.get(role) == self.recorder.now:
             self.check(position)
         else:
-            position.lost_stop_at = self.recorder.now
+            position.lost_at[role] = self.recorder.now
             self.sync(position)
 
     def release(self, position: PositionTrack) -> None:
@@ -176,7 +176,7 @@ class ProtectionDesk:
         return levels
 
     def _place(self, position: PositionTrack, role: OrderRole, price: Decimal | None) -> None:
-        working = [track for track in self._orders_of(position) if track.intent.role is role]
+        working = [t for t in self._orders_of(position) if t.intent.role is role and not t.is_withdrawn]
         fitting = [t for t in working if _price_of(t) == price and _leaves(t) == position.quantity]
         if price is not None and not fitting:
             self.orders.send(
@@ -203,7 +203,12 @@ class ProtectionDesk:
         return [t for t in self.state.working_orders(position.symbol) if t.intent.role in roles]
 
     def _counts(self, track: OrderTrack) -> bool:
-        """Tell whether a stop works at the venue, or was sent a moment ago; one of unknown outcome does not count."""
+        """Tell whether a stop works at the venue, or was sent a moment ago.
+
+        One that we have withdrawn does not count, nor one of unknown outcome.
+        """
+        if track.is_withdrawn:
+            return False
         is_on_its_way = track.status is OrderStatus.SUBMITTED and self.recorder.now - track.intent.ts <= ANSWER_WITHIN
         return is_on_its_way or track.status in _TAKEN
 

@@ -58,13 +58,14 @@ class SignalTrack:
 
 @define
 class OrderTrack:
-    """An order and what became of it so far."""
+    """An order and what became of it so far; `is_withdrawn` notes that we asked for its end."""
 
     intent: OrderIntended
     status: OrderStatus = OrderStatus.INTENDED
     cumulative_quantity: Decimal = ZERO
     cumulative_cost: Decimal = ZERO
     cumulative_fee: Decimal = ZERO
+    is_withdrawn: bool = False
 
     @property
     def is_working(self) -> bool:
@@ -104,7 +105,7 @@ class PositionTrack:
     bars_held: int = 0
     is_ambiguous: bool = False
     is_protected: bool = True
-    lost_stop_at: int = 0
+    lost_at: dict[OrderRole, int] = Factory(dict)
     exit_order: str = ""
 
     def unrealised_at(self, price: Decimal) -> Decimal:
