@@ -142,6 +142,22 @@ class Script(Scanner):
 
 
 @define
+class Doing:
+    """A decider of any kind that does what a test says."""
+
+    act: Callable[[], Any]
+
+    def review(self, *asked: object) -> Any:
+        return self.act()
+
+    def size(self, *asked: object) -> Any:
+        return self.act()
+
+    def on_market(self, *asked: object) -> Any:
+        return self.act()
+
+
+@define
 class Mailbox(Alerter):
     """Keeps what it is sent."""
 

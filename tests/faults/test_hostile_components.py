@@ -31,6 +31,7 @@ from atlas_core.model.records import (
 from atlas_core.runs import RunSummary
 from atlas_core.runtime import alerts as desk_module
 from tests.memory import (
+    Doing,
     Mailbox,
     MemoryProvider,
     at,
@@ -50,23 +51,7 @@ GARBAGE = [None, True, "yes", 1.5, {"answer": "yes"}]
 
 
 @define
-class Hostile:
-    """A decider of any kind that does what a test says."""
-
-    act: Callable[[], Any]
-
-    def review(self, *asked: object) -> Any:
-        return self.act()
-
-    def size(self, *asked: object) -> Any:
-        return self.act()
-
-    def on_market(self, *asked: object) -> Any:
-        return self.act()
-
-
-@define
-class HostileTable(Hostile):
+class HostileTable(Doing):
     """A gate that is asked about tables."""
 
     def mask(self, *asked: object) -> Any:
@@ -74,7 +59,7 @@ class HostileTable(Hostile):
 
 
 @define
-class HostileLevels(Hostile):
+class HostileLevels(Doing):
     """An exit rule with levels."""
 
     def on_market(self, *asked: object) -> Any:
@@ -118,9 +103,9 @@ def failures(records: list[Record]) -> set[tuple[str, str]]:
     return {(record.component, record.policy) for record in found(records, ComponentFailed)}
 
 
-@pytest.mark.parametrize("hostile", [Hostile, HostileTable])
+@pytest.mark.parametrize("hostile", [Doing, HostileTable])
 @pytest.mark.parametrize("act", HOSTILE)
-def test_a_gate_that_fails_refuses_the_signal(hostile: type[Hostile], act: Callable[[], Any]) -> None:
+def test_a_gate_that_fails_refuses_the_signal(hostile: type[Doing], act: Callable[[], Any]) -> None:
     records = session(made(offer.gate, "hostile", hostile(act)), gates=['use = "hostile"'])
     [verdict] = found(records, VerdictReached)
     assert (verdict.outcome, verdict.by, verdict.reason) == ("refused", "hostile", "gate failed")
@@ -130,14 +115,14 @@ def test_a_gate_that_fails_refuses_the_signal(hostile: type[Hostile], act: Calla
 
 
 def test_the_gates_before_a_failing_one_are_heard() -> None:
-    kind = made(offer.gate, "kind", Hostile(answering(Approve())))
-    records = session(kind, made(offer.gate, "hostile", Hostile(fail)), gates=['use = "kind"', 'use = "hostile"'])
+    kind = made(offer.gate, "kind", Doing(answering(Approve())))
+    records = session(kind, made(offer.gate, "hostile", Doing(fail)), gates=['use = "kind"', 'use = "hostile"'])
     assert [record.gate for record in found(records, GateAnswered)] == ["kind"]
 
 
 @pytest.mark.parametrize("factor", ["0", "-1", "1.01", "Infinity"])
 def test_a_gate_that_scales_outside_the_contract_refuses(factor: str) -> None:
-    scale = made(offer.gate, "hostile", Hostile(answering(Scale(Decimal(factor), "more"))))
+    scale = made(offer.gate, "hostile", Doing(answering(Scale(Decimal(factor), "more"))))
     records = session(scale, gates=['use = "hostile"'])
     [verdict] = found(records, VerdictReached)
     assert (verdict.outcome, verdict.by) == ("refused", "hostile")
@@ -147,7 +132,7 @@ def test_a_gate_that_scales_outside_the_contract_refuses(factor: str) -> None:
 
 @pytest.mark.parametrize("act", HOSTILE)
 def test_a_sizer_that_fails_skips_the_signal(act: Callable[[], Any]) -> None:
-    records = session(made(offer.sizer, "hostile", Hostile(act)), sizer='use = "hostile"')
+    records = session(made(offer.sizer, "hostile", Doing(act)), sizer='use = "hostile"')
     [verdict] = found(records, VerdictReached)
     assert (verdict.outcome, verdict.by) == ("skipped", "hostile")
     assert failures(records) == {("sizer hostile", "skipped the signal")}
@@ -165,7 +150,7 @@ def test_a_sizer_that_fails_skips_the_signal(act: Callable[[], Any]) -> None:
     ids=str,
 )
 def test_a_plan_that_cannot_be_traded_skips_the_signal(plan: OrderPlan) -> None:
-    records = session(made(offer.sizer, "hostile", Hostile(answering(plan))), sizer='use = "hostile"')
+    records = session(made(offer.sizer, "hostile", Doing(answering(plan))), sizer='use = "hostile"')
     [verdict] = found(records, VerdictReached)
     assert (verdict.outcome, verdict.by) == ("skipped", "hostile")
     assert isinstance(records[-1], RunFinished)
@@ -173,7 +158,7 @@ def test_a_plan_that_cannot_be_traded_skips_the_signal(plan: OrderPlan) -> None:
 
 @pytest.mark.parametrize("act", NOT_NONE)
 def test_an_exit_rule_that_fails_leaves_the_position_to_the_others(act: Callable[[], Any]) -> None:
-    rules = [made(offer.exit_rule, "hostile", Hostile(act)), made(offer.exit_rule, "calm", Hostile(Exits(3)))]
+    rules = [made(offer.exit_rule, "hostile", Doing(act)), made(offer.exit_rule, "calm", Doing(Exits(3)))]
     records = session(*rules, exits=['use = "hostile"', STOP, 'use = "calm"'])
     [closed] = found(records, PositionClosed)
     assert closed.rule == "calm"
@@ -248,7 +233,7 @@ class Rude(Mailbox):
 
 
 def alerted(rude: Rude, mailbox: Mailbox) -> RunSummary:
-    parts = (memory(MemoryProvider(flat(range(20)))), script((5, "X", 1)), made(offer.gate, "hostile", Hostile(fail)))
+    parts = (memory(MemoryProvider(flat(range(20)))), script((5, "X", 1)), made(offer.gate, "hostile", Doing(fail)))
     alerters = [made(offer.alerter, "rude", rude), made(offer.alerter, "mail", mailbox)]
     tables: dict[str, Any] = {"gates": ['use = "hostile"'], "alerters": ['use = "rude"', 'use = "mail"']}
     with Journal.in_memory() as journal:

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from attrs import define
 
 from atlas_core import components as offer
 from atlas_core.backtest.driver import PROGRESS_EVERY, run_backtest
@@ -25,6 +24,7 @@ from atlas_core.model.records import (
 )
 from atlas_core.runs import Mode, RunSummary
 from tests.memory import (
+    Doing,
     MemoryProvider,
     Notes,
     Script,
@@ -38,22 +38,6 @@ from tests.memory import (
     script,
     system_of,
 )
-
-
-@define
-class Moody:
-    """A gate, sizer or exit rule that does what a test says."""
-
-    act: Callable[[], Any]
-
-    def review(self, *asked: object) -> Any:
-        return self.act()
-
-    def size(self, *asked: object) -> Any:
-        return self.act()
-
-    def on_market(self, *asked: object) -> Any:
-        return self.act()
 
 
 def fail() -> None:
@@ -128,7 +112,7 @@ def test_a_component_that_raises_stops_the_back_test_with_plugin_symbol_and_time
     kind: Callable[..., Any], named: str, minute: int, tables: dict[str, Any]
 ) -> None:
     provider = MemoryProvider(flat(range(20)))
-    system = back_test(provider, script((5, "X", 1)), made(kind, "moody", Moody(fail)), **tables)
+    system = back_test(provider, script((5, "X", 1)), made(kind, "moody", Doing(fail)), **tables)
     expected = f"{named} failed on X at 2026-04-05 00:{minute:02d}Z: ZeroDivisionError: no range"
     with pytest.raises(ContractError, match=expected):
         records_of(run_backtest, system)
@@ -137,7 +121,7 @@ def test_a_component_that_raises_stops_the_back_test_with_plugin_symbol_and_time
 
 @pytest.mark.parametrize("answer", [True, "yes", 1.0])
 def test_an_answer_outside_the_contract_stops_the_back_test(answer: object) -> None:
-    parts = (script((5, "X", 1)), made(offer.gate, "moody", Moody(lambda: answer)))
+    parts = (script((5, "X", 1)), made(offer.gate, "moody", Doing(lambda: answer)))
     with pytest.raises(ContractError, match=f"gate moody failed on X .* was {answer!r}"):
         records_of(run_backtest, back_test(MemoryProvider(flat(range(20))), *parts, gates=['use = "moody"']))
 
@@ -145,7 +129,7 @@ def test_an_answer_outside_the_contract_stops_the_back_test(answer: object) -> N
 def test_an_exit_rule_closes_at_the_next_opening() -> None:
     bars = [*flat(range(10)), *flat(range(10, 20), 101.0)]
     answers = [None, None, None, None, Exit("enough")]
-    rule = made(offer.exit_rule, "moody", Moody(lambda: answers.pop(0)))
+    rule = made(offer.exit_rule, "moody", Doing(lambda: answers.pop(0)))
     exits = ['use = "stop"\npct = 5', 'use = "moody"']
     records = records_of(run_backtest, back_test(MemoryProvider(bars), script((5, "X", 1)), rule, exits=exits))
     [closed] = found(records, PositionClosed)
