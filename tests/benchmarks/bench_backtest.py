@@ -31,6 +31,12 @@ CASES = {
     ),
 }
 
+# The journals of this version; a change of speed must leave them alone, a change of behaviour says why it does not.
+KEPT = {
+    "5 days, 3 symbols, STRAT on 3 timeframes": "59277c4367bc9d66",
+    "30 days, 1 symbol, STRAT on 5 timeframes": "cb59596e2a48a2bd",
+}
+
 
 def measured(overrides: tuple[tuple[str, str], ...]) -> tuple[float, RunSummary]:
     """Return the median seconds of some rounds and the summary, which must be the same in all of them."""
@@ -50,9 +56,9 @@ def main() -> None:
     """Print one line per case."""
     for name, overrides in CASES.items():
         seconds, summary = measured(overrides)
-        print(
-            f"{name:45} {seconds:6.2f} s  {summary.signals:6} signals  {summary.trades:5} trades  {summary.digest[:16]}"
-        )
+        digest = summary.digest[:16]
+        counts = f"{summary.signals:6} signals {summary.trades:5} trades"
+        print(f"{name:42} {seconds:6.2f} s {counts}  {digest} {'as kept' if digest == KEPT[name] else 'NOT AS KEPT'}")
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ def test_no_committed_file_names_a_machine() -> None:
 def test_the_patterns_find_what_they_are_for() -> None:
     assert MACHINE["a path of a machine"].search("see /" + "home/me/x")
     assert MACHINE["a package registry"].search("https://pyp" + "i.org/simple")
-    assert not MACHINE["a path of a machine"].search("docs/work/x and $HOME/runs")
+    assert not MACHINE["a path of a machine"].search("docs/tmp-files and $HOME/runs")
 
 
 def shipped_entry_points() -> list[EntryPoint]:
