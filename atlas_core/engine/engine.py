@@ -225,10 +225,12 @@ class Engine:
     def _filled(self, event: OrderFilled) -> None:
         self.books.fill(event)
         track = self.orders.find(event.client_order_id)
-        position = self.state.positions.get(track.intent.symbol) if track is not None else None
-        price = self.market.last_price(position.symbol) if position is not None else None
+        if track is None or not track.is_from_touch:
+            return
+        position = self.state.positions.get(track.intent.symbol)
+        price = self.market.last_price(track.intent.symbol)
         if position is not None and price is not None:
-            self.protection.watch(position, price, price)  # an emulated stop may lie behind the price already
+            self.protection.watch(position, price, price)  # the bar may have closed behind an emulated stop already
 
     def _unknown(self, event: OrderUnknown) -> None:
         track = self.orders.find(event.client_order_id)

@@ -88,6 +88,7 @@ class OrderDesk:
         )
         self.recorder.write(_intent(order, now, reference_price, rule))
         self.recorder.write(OrderMoved(ts=now, client_order_id=order.client_order_id, status=OrderStatus.SUBMITTED))
+        self.state.orders[order.client_order_id].is_from_touch = touch is not None
         self.recorder.command(Submit(order))
         return order
 

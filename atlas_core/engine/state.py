@@ -58,13 +58,17 @@ class SignalTrack:
 
 @define
 class OrderTrack:
-    """An order and what became of it so far; `is_withdrawn` notes that we asked for its end."""
+    """An order and what became of it so far.
+
+    Two notes of the moment stand beside it: that a touch caused it, and that we asked for its end.
+    """
 
     intent: OrderIntended
     status: OrderStatus = OrderStatus.INTENDED
     cumulative_quantity: Decimal = ZERO
     cumulative_cost: Decimal = ZERO
     cumulative_fee: Decimal = ZERO
+    is_from_touch: bool = False
     is_withdrawn: bool = False
 
     @property

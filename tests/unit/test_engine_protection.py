@@ -123,6 +123,26 @@ def test_a_broker_without_stop_orders_gets_an_emulated_stop() -> None:
     assert (closed.exit_price, closed.rule, closed.reason) == (Decimal("97.4"), "levels", "stop 98.0 reached")
 
 
+class TwoPercent:
+    """An exit rule with a stop two percent below the entry."""
+
+    def on_market(self, position: Position, market: object) -> None:
+        return None
+
+    def levels(self, position: Position) -> Levels:
+        return Levels(stop=position.entry_price * Decimal("0.98"))
+
+
+def test_an_emulated_stop_of_an_entry_at_the_open_does_not_look_at_the_close_before() -> None:
+    bench = Bench(native=NativeOrders(stop=False), exits=[("pct", TwoPercent())])
+    bench.flat(96.0)
+    bench.signal(trigger=96.0)
+    bench.bar(100.0, 101.0, 99.0, 100.0)
+    assert bench.engine.state.positions["X"].stop == Decimal("98.0")
+    assert not bench.of(PositionClosed)
+    assert not bench.engine.state.positions["X"].exit_order
+
+
 def test_of_an_emulated_stop_and_target_in_one_bar_the_stop_counts() -> None:
     bench = entered(native=NativeOrders(stop=False, limit=False))
     bench.bar(100.0, 105.0, 97.0, 104.0)
