@@ -18,7 +18,7 @@ DEMO = "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/atlas r
 TESTS = 'python3 -m venv .venv && .venv/bin/pip install -e ".[all,dev]" && .venv/bin/pytest'
 
 COMMITTED = ("atlas_core", "plugins", "configs", "examples", "docs", "tests", ".ci")
-SKIPPED = {"__pycache__", "build", "dist"}
+SKIPPED = {".git", "__pycache__", "build", "dist"}
 
 
 @cache
