@@ -48,6 +48,9 @@ if TYPE_CHECKING:
     from atlas_core.errors import DataError as DataError
     from atlas_core.errors import MissingExtra as MissingExtra
     from atlas_core.errors import NotReady as NotReady
+    from atlas_core.errors import NotSent as NotSent
+    from atlas_core.errors import OrderRefused as OrderRefused
+    from atlas_core.errors import Throttled as Throttled
     from atlas_core.errors import Unsupported as Unsupported
     from atlas_core.errors import VenueError as VenueError
     from atlas_core.hookspecs import HOOK_API as HOOK_API
@@ -86,6 +89,7 @@ if TYPE_CHECKING:
     from atlas_core.model.orders import Order as Order
     from atlas_core.model.orders import OrderKind as OrderKind
     from atlas_core.model.orders import OrderRole as OrderRole
+    from atlas_core.model.orders import OrderStatus as OrderStatus
     from atlas_core.model.orders import Touch as Touch
     from atlas_core.model.portfolio import Account as Account
     from atlas_core.model.portfolio import ClosedTrade as ClosedTrade
@@ -100,6 +104,9 @@ if TYPE_CHECKING:
     from atlas_core.model.signals import signal_table as signal_table
     from atlas_core.model.timeframe import Timeframe as Timeframe
     from atlas_core.model.timeframe import parse_timeframe as parse_timeframe
+    from atlas_core.model.venue import OrderReport as OrderReport
+    from atlas_core.model.venue import VenuePosition as VenuePosition
+    from atlas_core.model.venue import VenueSnapshot as VenueSnapshot
     from atlas_core.options import Check as Check
     from atlas_core.options import Moment as Moment
     from atlas_core.options import Secret as Secret
@@ -126,7 +133,8 @@ _HOME = {
     "atlas_core.components": "Component NoOptions alerter broker exit_rule gate provider scanner sizer",
     "atlas_core.contracts": "Alerter Broker Capability Context ExitRule FundingProvider Gate HistoryRequest Kind "
     "LevelRule MarketHistory MarketNow MaskingGate Need Provider Scanner SimulatedBroker Sizer",
-    "atlas_core.errors": "AtlasError AuthFailed ContractError DataError MissingExtra NotReady Unsupported VenueError",
+    "atlas_core.errors": "AtlasError AuthFailed ContractError DataError MissingExtra NotReady NotSent OrderRefused "
+    "Throttled Unsupported VenueError",
     "atlas_core.hookspecs": "HOOK_API hookimpl",
     "atlas_core.marketdata.resample": "resample",
     "atlas_core.model.bars": "Bars bars_of_rows",
@@ -134,10 +142,11 @@ _HOME = {
     "atlas_core.model.events": "BarClosed BarOpened BrokerEvent FundingCharged FundingDue MarketEvent OrderAccepted "
     "OrderCancelled OrderExpired OrderFilled OrderRejected OrderUnknown PositionLiquidated Quote",
     "atlas_core.model.instrument": "Instrument InstrumentKind",
-    "atlas_core.model.orders": "Action Liquidity Order OrderKind OrderRole Touch",
+    "atlas_core.model.orders": "Action Liquidity Order OrderKind OrderRole OrderStatus Touch",
     "atlas_core.model.portfolio": "Account ClosedTrade Portfolio Position",
     "atlas_core.model.signals": "EntryKind Side Signal SignalTable concat_signals no_signals signal_table",
     "atlas_core.model.timeframe": "Timeframe parse_timeframe",
+    "atlas_core.model.venue": "OrderReport VenuePosition VenueSnapshot",
     "atlas_core.options": "Check Moment Secret above at_least at_most between each matches not_empty one_of option "
     "read_moment",
     "atlas_core.runs": "Mode RunInfo RunSummary",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from atlas_core.model.portfolio import Account, Portfolio, Position
     from atlas_core.model.signals import Signal, SignalTable
     from atlas_core.model.timeframe import Timeframe
+    from atlas_core.model.venue import OrderReport, VenueSnapshot
 
 T = TypeVar("T")
 
@@ -63,6 +64,7 @@ class Capability(StrEnum):
     STOCK = "stock"
     OPTION = "option"
     SIMULATED = "simulated"
+    HOLDS_QUANTITY = "holds-quantity"
 
 
 @frozen
@@ -260,7 +262,11 @@ class FundingProvider(Protocol):
 
 
 class Broker(Protocol):
-    """Sends orders. `submit` is idempotent on `client_order_id`; results arrive as events."""
+    """Sends orders. `submit` is idempotent on `client_order_id`; results arrive as events.
+
+    No method may wait without an end, and none may send an order again by itself: after an unclear answer only the
+    kernel decides, and it asks first.
+    """
 
     @abstractmethod
     async def open(self) -> None:
@@ -271,20 +277,37 @@ class Broker(Protocol):
         """Disconnect; working protective orders stay at the venue."""
 
     @abstractmethod
-    async def snapshot(self) -> Account:
-        """Return the account as the venue sees it; raises VenueError when it cannot be read (never an empty one)."""
+    async def snapshot(self) -> VenueSnapshot:
+        """Return the whole account as the venue sees it.
+
+        Raises VenueError when any part of it cannot be read: what is missing is never reported as empty.
+        """
+
+    @abstractmethod
+    async def find(self, client_order_id: str) -> OrderReport | None:
+        """Return an order of any age and state, or None when the venue says that it does not know it.
+
+        Raises VenueError when the venue cannot be asked.
+        """
 
     @abstractmethod
     async def submit(self, order: Order) -> None:
-        """Send an order."""
+        """Send an order once; that the venue already has one of this identity is an acceptance.
+
+        Raises OrderRefused when the venue refused it for good, NotSent when nothing was sent, Throttled, AuthFailed.
+        After anything else that is raised the outcome is unknown.
+        """
 
     @abstractmethod
     async def cancel(self, client_order_id: str) -> None:
-        """Ask the venue to withdraw an order."""
+        """Ask the venue to withdraw an order; that it is gone arrives as an event. Raises VenueError."""
 
     @abstractmethod
     def events(self) -> AsyncIterator[BrokerEvent]:
-        """Yield what happens to orders and positions, until the broker is closed."""
+        """Yield what happens to orders and positions, until the broker is closed.
+
+        Ends or raises when the connection is lost; it is then called again, and what was missed is read by a snapshot.
+        """
 
 
 @runtime_checkable

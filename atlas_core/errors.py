@@ -13,6 +13,9 @@ AtlasError                      1   something failed
 ├── VenueError                  6   a venue or the network
 │   ├── NotReady                6   try again later, with back-off
 │   ├── AuthFailed              6   never retried
+│   ├── OrderRefused            6   the venue said no to an order: proof that nothing of it was done
+│   ├── NotSent                 6   not one byte of the request left this machine
+│   ├── Throttled               6   too many requests; says how long to wait
 │   └── Unsupported             6   the venue does not offer this
 ├── SafetyStop                  7   a safety limit ended the run
 ├── ContractError               1   a component broke its contract
@@ -106,6 +109,22 @@ class NotReady(VenueError):
 
 class AuthFailed(VenueError):
     """The venue refused the credential; never retried."""
+
+
+class OrderRefused(VenueError):
+    """The venue refused an order for good: proof that nothing of it was done or will be."""
+
+
+class NotSent(VenueError):
+    """Not one byte of the request left this machine, so it may be sent again with the same identity."""
+
+
+class Throttled(VenueError):
+    """The venue asks for fewer requests; nothing of this one was done. `retry_after` is in seconds, 0 for unknown."""
+
+    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
 
 
 class Unsupported(VenueError):

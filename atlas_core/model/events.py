@@ -12,6 +12,7 @@ from attrs import field, frozen
 from atlas_core.model.decisions import Alert
 from atlas_core.model.instrument import ZERO
 from atlas_core.model.orders import Liquidity, Order
+from atlas_core.model.venue import OrderReport, VenueSnapshot
 
 if TYPE_CHECKING:
     from atlas_core.model.signals import SignalTable
@@ -182,6 +183,41 @@ BrokerEvent = (
 )
 
 
+@frozen(kw_only=True)
+class OrderReported:
+    """The venue's answer to a question about one order: it has it, in this state."""
+
+    ts: int
+    report: OrderReport
+
+
+@frozen(kw_only=True)
+class OrderNotFound:
+    """The venue's answer to a question about one order: it does not know it. Evidence, and not yet a proof."""
+
+    ts: int
+    client_order_id: str
+
+
+@frozen(kw_only=True)
+class AccountRead:
+    """A complete read of the account that began at `asked_at`: what changed since then may be missing in it."""
+
+    ts: int
+    asked_at: int
+    snapshot: VenueSnapshot
+
+
+VenueAnswer = OrderReported | OrderNotFound | AccountRead
+
+
+@frozen
+class Tick:
+    """Time passes: what waits for an answer, a proof or a confirmation is looked at."""
+
+    ts: int
+
+
 @frozen
 class TimerFired:
     """A time that the engine asked for has come."""
@@ -200,7 +236,7 @@ class OperatorCommand:
     arguments: Mapping[str, Any] = field(factory=dict)
 
 
-Event = MarketEvent | SignalsFound | BrokerEvent | TimerFired | OperatorCommand
+Event = MarketEvent | SignalsFound | BrokerEvent | VenueAnswer | Tick | TimerFired | OperatorCommand
 
 
 @frozen
@@ -213,6 +249,13 @@ class Submit:
 @frozen
 class Cancel:
     """Withdraw the order."""
+
+    client_order_id: str
+
+
+@frozen
+class Query:
+    """Ask the venue what became of the order."""
 
     client_order_id: str
 
@@ -232,4 +275,4 @@ class CallAt:
     key: str
 
 
-Command = Submit | Cancel | Raise | CallAt
+Command = Submit | Cancel | Query | Raise | CallAt

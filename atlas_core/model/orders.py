@@ -118,9 +118,26 @@ class Order:
 
 
 def client_order_id(namespace: str, signal_key: str, leg: str, attempt: int) -> str:
-    """Derive an order's identity: the same intent has the same id after any restart (RFC 9562 version 8 UUID)."""
+    """Derive an order's identity: the same intent has the same id after any restart (RFC 9562 version 8 UUID).
+
+    Its last two bytes mark it as one of `namespace`, so that `is_order_of` knows it without the journal.
+    """
     facts = "\x1f".join((namespace, signal_key, leg, str(attempt)))
     digest = bytearray(hashlib.sha256(facts.encode()).digest()[:16])
     digest[6] = (digest[6] & 0x0F) | 0x80
     digest[8] = (digest[8] & 0x3F) | 0x80
+    digest[14:] = _mark(namespace, bytes(digest[:14]))
     return str(uuid.UUID(bytes=bytes(digest)))
+
+
+def is_order_of(namespace: str, text: str) -> bool:
+    """Tell whether an identity was derived in `namespace`; a stranger's passes once in 65,536."""
+    try:
+        identity = uuid.UUID(text)
+    except ValueError:
+        return False
+    return identity.version == 8 and identity.bytes[14:] == _mark(namespace, identity.bytes[:14])
+
+
+def _mark(namespace: str, identity: bytes) -> bytes:
+    return hashlib.sha256(identity + namespace.encode()).digest()[:2]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from atlas_core.errors import NotFound
 from atlas_core.model.events import BarClosed, BarOpened, BrokerEvent, FundingDue, OrderCancelled, OrderRejected, Quote
 from atlas_core.model.instrument import InstrumentKind
+from atlas_core.model.venue import VenueSnapshot
 from atlas_core.simulation.admission import malformed, reserve_price, sells_only_what_is_owned, unaffordable
 from atlas_core.simulation.costs import CostOptions, LimitFill
 from atlas_core.simulation.desk import Desk
@@ -18,6 +19,7 @@ from atlas_core.simulation.ledger import Ledger
 from atlas_core.simulation.market import Market
 from atlas_core.simulation.matching import Matcher
 from atlas_core.simulation.pricing import BPS
+from atlas_core.simulation.reports import position_of, rejected_report, report_of
 from atlas_core.simulation.working import Working, working_order
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from atlas_core.model.instrument import Instrument
     from atlas_core.model.orders import Order
     from atlas_core.model.portfolio import Account
+    from atlas_core.model.venue import OrderReport
 
 NOTHING: tuple[BrokerEvent, ...] = ()
 NANOSECONDS_PER_MILLISECOND = 1_000_000
@@ -45,7 +48,7 @@ class SimulatedVenue:
         self._ledger = Ledger(starting_cash, self._markets)
         self._desk = Desk(costs, self._ledger)
         self._orders: dict[str, Working] = {}
-        self._rejected: dict[str, OrderRejected] = {}
+        self._rejected: dict[str, tuple[Order, OrderRejected]] = {}
         self._latency = costs.latency_ms * NANOSECONDS_PER_MILLISECOND
         self._matcher = Matcher(self._desk, beyond=1 if costs.limit_fill is LimitFill.THROUGH else 0)
         self._constant_rate = costs.funding_rate_bps / BPS
@@ -96,7 +99,7 @@ class SimulatedVenue:
         working = self._orders.get(client_order_id)
         if working is None:
             gone = OrderCancelled(ts=now, client_order_id=client_order_id, reason="the venue has no such order")
-            return (self._rejected.get(client_order_id, gone),)
+            return (self._rejected[client_order_id][1] if client_order_id in self._rejected else gone,)
         if working.is_done:
             return NOTHING if working.end is None else (working.end,)
         self._desk.now = now
@@ -108,6 +111,24 @@ class SimulatedVenue:
     def account(self) -> Account:
         """Return the account marked to the last prices; margin counts positions and orders that would open one."""
         return self._ledger.account()
+
+    def snapshot(self) -> VenueSnapshot:
+        """Return the account with every working order and every open position."""
+        orders = [working for working in self._orders.values() if not working.is_done]
+        holdings = [market.holding for market in self._markets.values() if market.holding.quantity]
+        return VenueSnapshot(
+            account=self.account(),
+            orders=tuple(report_of(working) for working in orders),
+            positions=tuple(position_of(holding) for holding in holdings),
+            account_id="simulated",
+        )
+
+    def report(self, client_order_id: str) -> OrderReport | None:
+        """Return an order in whatever state it is, or None for one that was never placed here."""
+        if client_order_id in self._rejected:
+            return rejected_report(self._rejected[client_order_id][0])
+        working = self._orders.get(client_order_id)
+        return None if working is None else report_of(working)
 
     def position(self, symbol: str) -> HoldingSnapshot | None:
         """Return what is held in a symbol, or None when that is nothing; raises NotFound for an unknown one."""
@@ -138,11 +159,11 @@ class SimulatedVenue:
         if working is not None:
             return working.history()
         rejected = self._rejected.get(client_order_id)
-        return None if rejected is None else (rejected,)
+        return None if rejected is None else (rejected[1],)
 
     def _reject(self, order: Order, reason: str) -> Sequence[BrokerEvent]:
         event = OrderRejected(ts=self._desk.now, client_order_id=order.client_order_id, reason=reason)
-        self._rejected[order.client_order_id] = event
+        self._rejected[order.client_order_id] = (order, event)
         return (event,)
 
     def _admit(self, order: Order, market: Market, price: Decimal) -> None:

@@ -10,7 +10,7 @@ from atlas_core import Broker, SimulatedBroker, SimulatedVenue
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from atlas_core import Account, BrokerEvent, Context, CostOptions, MarketEvent, Order
+    from atlas_core import BrokerEvent, Context, CostOptions, MarketEvent, Order, OrderReport, VenueSnapshot
 
 
 class PaperBroker(Broker, SimulatedBroker):
@@ -32,9 +32,13 @@ class PaperBroker(Broker, SimulatedBroker):
         """End the stream of events; what was told before is still delivered."""
         self._told.put_nowait(None)
 
-    async def snapshot(self) -> Account:
+    async def snapshot(self) -> VenueSnapshot:
         """Return the account at the last prices that the venue saw."""
-        return self._venue.account()
+        return self._venue.snapshot()
+
+    async def find(self, client_order_id: str) -> OrderReport | None:
+        """Return an order, or None for one that was never placed here."""
+        return self._venue.report(client_order_id)
 
     async def submit(self, order: Order) -> None:
         """Send an order; the same `client_order_id` twice is one order."""

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas_core.model.orders import Action, OrderStatus, action_for, client_order_id
+from atlas_core.model.orders import Action, OrderStatus, action_for, client_order_id, is_order_of
 from atlas_core.model.signals import Side
 
-PINNED = "6d823a49-b961-8656-a450-44fa464097fe"
+PINNED = "6d823a49-b961-8656-a450-44fa46402fae"
 WORDS = st.text(st.characters(blacklist_characters="\x1f", blacklist_categories=["Cs"]), max_size=12)
 
 
@@ -33,6 +33,18 @@ def test_the_same_intent_has_the_same_identity_after_any_restart() -> None:
 )  # fmt: skip
 def test_any_other_fact_gives_another_identity(other: tuple[str, str, str, int]) -> None:
     assert client_order_id(*other) != client_order_id("demo/paper", "sig-1", "stop", 1)
+
+
+@given(WORDS, WORDS, WORDS, st.integers(0, 10**6))
+def test_an_identity_is_known_as_one_of_its_namespace(name: str, key: str, leg: str, attempt: int) -> None:
+    text = client_order_id(name, key, leg, attempt)
+    assert is_order_of(name, text)
+    assert not is_order_of("another name", text)
+
+
+@pytest.mark.parametrize("text", ["", "manual", "6d823a49-b961-4656-a450-44fa464097fe", "\N{SNOWMAN}" * 36])
+def test_an_identity_that_is_not_ours_is_not_known(text: str) -> None:
+    assert not is_order_of("demo/paper", text)
 
 
 def test_facts_do_not_run_into_each_other() -> None:

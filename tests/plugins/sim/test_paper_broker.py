@@ -22,6 +22,7 @@ from atlas_core import (
     OrderFilled,
     OrderKind,
     OrderRole,
+    Side,
     SimClock,
     SimulatedBroker,
 )
@@ -75,7 +76,7 @@ def test_a_market_order_fills_at_the_price_that_was_seen(broker: PaperBroker) ->
     assert isinstance(told[0], OrderAccepted)
     assert isinstance(fill, OrderFilled)
     assert fill.cumulative_quantity == Decimal("0.1")
-    assert asyncio.run(broker.snapshot()).exposure > 0
+    assert asyncio.run(broker.snapshot()).account.exposure > 0
 
 
 def test_what_an_asynchronous_order_causes_comes_as_events(broker: PaperBroker) -> None:
@@ -104,12 +105,39 @@ def test_the_same_order_twice_is_one_order(broker: PaperBroker) -> None:
     broker.place(order(), MINUTE)
     broker.observe(BarOpened(MINUTE, "BTC", 50_000.0))
     broker.observe(bar(2, 50_000))
-    assert asyncio.run(broker.snapshot()).exposure == Decimal(5_000)
+    assert asyncio.run(broker.snapshot()).account.exposure == Decimal(5_000)
 
 
 def test_the_account_begins_with_the_cash_of_the_profile(broker: PaperBroker) -> None:
-    account = asyncio.run(broker.snapshot())
+    account = asyncio.run(broker.snapshot()).account
     assert (account.cash, account.equity, account.exposure) == (Decimal(10_000), Decimal(10_000), Decimal(0))
+
+
+def test_a_snapshot_has_what_works_and_what_is_held(broker: PaperBroker) -> None:
+    broker.observe(bar(1, 50_000))
+    broker.place(order("held"), MINUTE)
+    broker.observe(BarOpened(MINUTE, "BTC", 50_010.0))
+    broker.place(order("works", OrderKind.LIMIT, limit_price=Decimal(40_000)), MINUTE)
+    broker.place(order("refused", symbol="NONE"), MINUTE)
+    snapshot = asyncio.run(broker.snapshot())
+    assert [(held.symbol, held.side, held.quantity) for held in snapshot.positions] == [
+        ("BTC", Side.LONG, Decimal("0.1"))
+    ]
+    assert [report.client_order_id for report in snapshot.orders] == ["works"]
+
+
+def test_an_order_is_found_in_every_state_and_a_stranger_is_not(broker: PaperBroker) -> None:
+    broker.observe(bar(1, 50_000))
+    broker.place(order("filled"), MINUTE)
+    broker.observe(BarOpened(MINUTE, "BTC", 50_010.0))
+    broker.place(order("gone", OrderKind.LIMIT, limit_price=Decimal(40_000)), MINUTE)
+    broker.withdraw("gone", MINUTE)
+    broker.place(order("refused", symbol="NONE"), MINUTE)
+    found = [asyncio.run(broker.find(name)) for name in ("filled", "gone", "refused")]
+    assert [report.status if report else None for report in found] == ["filled", "cancelled", "rejected"]
+    assert found[0] is not None
+    assert found[0].cumulative_quantity == Decimal("0.1")
+    assert asyncio.run(broker.find("never placed")) is None
 
 
 def test_asynchronous_orders_are_placed_at_the_time_of_the_clock(make_context: Callable[..., Context]) -> None:
