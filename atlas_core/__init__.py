@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from atlas_core.contracts import HistoryRequest as HistoryRequest
     from atlas_core.contracts import Kind as Kind
     from atlas_core.contracts import LevelRule as LevelRule
+    from atlas_core.contracts import LeveragedSizer as LeveragedSizer
     from atlas_core.contracts import MarketHistory as MarketHistory
     from atlas_core.contracts import MarketNow as MarketNow
     from atlas_core.contracts import MaskingGate as MaskingGate
@@ -58,6 +59,8 @@ if TYPE_CHECKING:
     from atlas_core.marketdata.resample import resample as resample
     from atlas_core.model.bars import Bars as Bars
     from atlas_core.model.bars import bars_of_rows as bars_of_rows
+    from atlas_core.model.costs import TellsCosts as TellsCosts
+    from atlas_core.model.costs import TradingCosts as TradingCosts
     from atlas_core.model.decisions import Alert as Alert
     from atlas_core.model.decisions import Approve as Approve
     from atlas_core.model.decisions import Exit as Exit
@@ -120,6 +123,8 @@ if TYPE_CHECKING:
     from atlas_core.options import one_of as one_of
     from atlas_core.options import option as option
     from atlas_core.options import read_moment as read_moment
+    from atlas_core.options import time_of_day as time_of_day
+    from atlas_core.options import time_zone as time_zone
     from atlas_core.runs import Mode as Mode
     from atlas_core.runs import RunInfo as RunInfo
     from atlas_core.runs import RunSummary as RunSummary
@@ -132,12 +137,13 @@ _HOME = {
     "atlas_core.clock": "Clock LiveClock SimClock from_datetime to_datetime",
     "atlas_core.components": "Component NoOptions alerter broker exit_rule gate provider scanner sizer",
     "atlas_core.contracts": "Alerter Broker Capability Context ExitRule FundingProvider Gate HistoryRequest Kind "
-    "LevelRule MarketHistory MarketNow MaskingGate Need Provider Scanner SimulatedBroker Sizer",
+    "LevelRule LeveragedSizer MarketHistory MarketNow MaskingGate Need Provider Scanner SimulatedBroker Sizer",
     "atlas_core.errors": "AtlasError AuthFailed ContractError DataError MissingExtra NotReady NotSent OrderRefused "
     "Throttled Unsupported VenueError",
     "atlas_core.hookspecs": "HOOK_API hookimpl",
     "atlas_core.marketdata.resample": "resample",
     "atlas_core.model.bars": "Bars bars_of_rows",
+    "atlas_core.model.costs": "TellsCosts TradingCosts",
     "atlas_core.model.decisions": "Alert Approve Exit GateAnswer GateMask Levels OrderPlan Refuse Scale Severity",
     "atlas_core.model.events": "BarClosed BarOpened BrokerEvent FundingCharged FundingDue MarketEvent OrderAccepted "
     "OrderCancelled OrderExpired OrderFilled OrderRejected OrderUnknown PositionLiquidated Quote",
@@ -148,7 +154,7 @@ _HOME = {
     "atlas_core.model.timeframe": "Timeframe parse_timeframe",
     "atlas_core.model.venue": "OrderReport VenuePosition VenueSnapshot",
     "atlas_core.options": "Check Moment Secret above at_least at_most between each matches not_empty one_of option "
-    "read_moment",
+    "read_moment time_of_day time_zone",
     "atlas_core.runs": "Mode RunInfo RunSummary",
     "atlas_core.simulation.costs": "CostOptions",
     "atlas_core.simulation.venue": "SimulatedVenue",

@@ -29,7 +29,9 @@ from atlas_core.engine.engine import Engine, make_engine
 from atlas_core.engine.ports import EngineParts, MovingMarket, Rules
 from atlas_core.engine.protection import NativeOrders
 from atlas_core.errors import ContractError, ProfileError
+from atlas_core.margins import limit_problems, margin_problems
 from atlas_core.marketdata.windows import window_calendar
+from atlas_core.model.costs import TellsCosts, TradingCosts
 from atlas_core.model.instrument import Instrument, InstrumentKind
 from atlas_core.model.records import RunStarted
 from atlas_core.model.timeframe import Timeframe, parse_timeframe
@@ -144,13 +146,14 @@ class OpenSystem:
 def check_system(profile: Profile, mode: Mode) -> list[Problem]:
     """Return what keeps this profile from running in `mode`, without opening anything."""
     problems = [*_broker_problems(profile, mode), *_provider_problems(profile, mode)]
-    maker = _Maker(profile, SimClock())
+    maker = _Maker(profile, SimClock(), _costs_of(_broker_for(profile, mode)))
     for selection in profile.scanners:
         problems += maker.scanner_problems(selection)
     for selection in (*profile.gates, profile.sizer, *profile.exits, *profile.alerters):
         problems += maker.making_problems(selection)
     if not problems:
         problems += _protection_problems(profile, maker)
+        problems += limit_problems(profile, maker.make(profile.sizer))
     return problems
 
 
@@ -160,7 +163,7 @@ def compose(profile: Profile, mode: Mode, clock: Clock | None = None) -> System:
     if problems:
         raise ProfileError(problems)
     clock = clock or SimClock()
-    maker = _Maker(profile, clock)
+    maker = _Maker(profile, clock, _costs_of(_broker_for(profile, mode)))
     return System(
         profile=profile,
         mode=mode,
@@ -207,13 +210,14 @@ async def opened(system: System, *, with_alerters: bool = True) -> AsyncIterator
 
 
 def _require_tradable(system: System, instruments: Mapping[str, Instrument]) -> None:
-    """Match the kinds of the instruments with what the broker declares; raises ProfileError."""
+    """Match the instruments with the kinds that the broker takes and the leverage asked for; raises ProfileError."""
     offered = {str(capability) for capability in system.broker.component.capabilities}
     problems = [
         _problem(system.broker, f"expected a broker that takes {instrument.kind}, for {symbol}, was {_listed(offered)}")
         for symbol, instrument in instruments.items()
         if instrument.kind in _TRADED_KINDS and instrument.kind not in offered
     ]
+    problems += margin_problems(system.profile.sizer, system.parts.sizer[1], instruments.values())
     if problems:
         raise ProfileError(problems)
 
@@ -240,6 +244,7 @@ class _Maker:
 
     profile: Profile
     clock: Clock
+    costs: TradingCosts
     instruments: dict[str, Instrument] = field(factory=dict)
     _shared: dict[Hashable, object] = field(factory=dict)
 
@@ -262,6 +267,7 @@ class _Maker:
             instruments=MappingProxyType(self.instruments),
             starting_cash=self.profile.starting_cash,
             seed=self.profile.seed,
+            costs=self.costs,
         )
 
     def make(self, selection: Selection) -> Any:
@@ -298,6 +304,11 @@ def _broker_for(profile: Profile, mode: Mode) -> Selection:
     if mode is Mode.LIVE or is_simulated or profile.paper is None:
         return profile.broker
     return profile.paper
+
+
+def _costs_of(broker: Selection) -> TradingCosts:
+    """Return what the broker's options say that trading costs, nothing where they do not say."""
+    return broker.options.trading_costs() if isinstance(broker.options, TellsCosts) else TradingCosts()
 
 
 def _broker_problems(profile: Profile, mode: Mode) -> list[Problem]:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from attrs import field, frozen
 
+from atlas_core.model.costs import TradingCosts
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -111,7 +113,7 @@ class Context:
 
     `random(name)` gives a seeded numpy generator of its own stream; `share(key, make)` gives provider and broker of
     one venue the same client. `instruments` is filled when the provider has opened: read it when you are asked, not
-    when you are made.
+    when you are made. `costs` are what the broker of the profile says that a fill costs, zero where it does not say.
     """
 
     label: str
@@ -122,6 +124,7 @@ class Context:
     instruments: Mapping[str, Instrument] = field(factory=dict)
     starting_cash: Decimal = Decimal(10_000)
     seed: int = 0
+    costs: TradingCosts = field(factory=TradingCosts)
 
 
 class MarketHistory(Protocol):
@@ -205,6 +208,19 @@ class Sizer(Protocol):
     @abstractmethod
     def size(self, signal: Signal, account: Account, market: MarketNow) -> OrderPlan:
         """Return the plan; a quantity of zero means skip, with its reason."""
+
+
+@runtime_checkable
+class LeveragedSizer(Protocol):
+    """A sizer that may ask for leverage, and tells how much, so that it is matched with limits and margin rules."""
+
+    @abstractmethod
+    def size(self, signal: Signal, account: Account, market: MarketNow) -> OrderPlan:
+        """Return the plan; a quantity of zero means skip, with its reason."""
+
+    @abstractmethod
+    def highest_leverage(self, instrument: Instrument) -> Decimal:
+        """Return the most leverage that a plan for `instrument` may have."""
 
 
 class ExitRule(Protocol):

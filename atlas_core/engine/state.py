@@ -6,7 +6,7 @@ Nothing here decides. `State.apply` is the only way in, with one exception: what
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -32,6 +32,7 @@ from atlas_core.model.records import (
     RunStarted,
     SignalArmed,
     SignalDetected,
+    SignalSized,
     SignalTriggered,
     TradingStateChanged,
     VerdictReached,
@@ -50,10 +51,11 @@ class SignalState(StrEnum):
 
 @define
 class SignalTrack:
-    """A signal that has no verdict yet."""
+    """A signal that has no verdict yet; `sizing` is what its size was chosen from."""
 
     signal: Signal
     state: SignalState = SignalState.DETECTED
+    sizing: Mapping[str, Any] = Factory(dict)
 
 
 @define
@@ -111,6 +113,7 @@ class PositionTrack:
     is_protected: bool = True
     lost_at: dict[OrderRole, int] = Factory(dict)
     exit_order: str = ""
+    sizing: Mapping[str, Any] = Factory(dict)
 
     def unrealised_at(self, price: Decimal) -> Decimal:
         """Return the open profit or loss at a price."""
@@ -135,6 +138,7 @@ class PositionTrack:
             funding=self.funding,
             initial_risk=self.initial_risk,
             multiplier=self.multiplier,
+            sizing=self.sizing,
         )
 
 
@@ -231,6 +235,9 @@ class State:
     def _signal_triggered(self, record: SignalTriggered) -> None:
         self.signals[record.key].state = SignalState.ENTERING
 
+    def _signal_sized(self, record: SignalSized) -> None:
+        self.signals[record.key].sizing = record.inputs
+
     def _verdict_reached(self, record: VerdictReached) -> None:
         if self.signals.pop(record.key, None) is None:
             raise EngineError(f"signal {record.key}: expected one verdict, {record.outcome} is a second one")
@@ -304,6 +311,7 @@ class State:
             peak_quantity=record.quantity,
             entry_price=record.price,
             initial_risk=record.initial_risk,
+            sizing=track.sizing,
         )
 
     def _position_changed(self, record: PositionChanged) -> None:
@@ -354,6 +362,7 @@ _CHANGES: dict[type[Record], Callable[[State, Any], None]] = {
     SignalDetected: State._signal_detected,
     SignalArmed: State._signal_armed,
     SignalTriggered: State._signal_triggered,
+    SignalSized: State._signal_sized,
     VerdictReached: State._verdict_reached,
     OrderIntended: State._order_intended,
     OrderMoved: State._order_moved,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 from attrs import field, frozen
 
@@ -16,7 +17,8 @@ class Position:
     """One open position; prices in the quote currency, times in nanoseconds UTC.
 
     `highest` and `lowest` are the extremes that were certainly seen while the position was open; `initial_risk` is
-    the money at risk between entry and first stop, or None without one.
+    the money at risk between entry and first stop, or None without one. `sizing` is what the sizer wrote beside its
+    plan: a fact of the trade, which an exit rule may hold it to after any restart.
     """
 
     trade_id: int
@@ -35,6 +37,7 @@ class Position:
     funding: Decimal = ZERO
     initial_risk: Decimal | None = None
     multiplier: Decimal = Decimal(1)
+    sizing: Mapping[str, Any] = field(factory=dict)
 
     @property
     def unrealised(self) -> Decimal:

@@ -21,6 +21,8 @@ from atlas_core.options.checks import (
     not_empty,
     one_of,
     option,
+    time_of_day,
+    time_zone,
 )
 from atlas_core.options.moment import Moment, read_moment
 from atlas_core.options.problems import Address, closest, path_text, written
@@ -53,6 +55,8 @@ __all__ = [
     "path_text",
     "read_moment",
     "structure",
+    "time_of_day",
+    "time_zone",
     "written",
 ]
 

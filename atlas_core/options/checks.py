@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from attrs import NOTHING, field, frozen
 
@@ -113,6 +114,24 @@ def matches(regex: str, what: str) -> Check:
 def not_empty() -> Check:
     """Want at least one character or one item."""
     return Check("a value that is not empty", lambda value: len(value) > 0)
+
+
+def time_of_day() -> Check:
+    """Want a local time of day to the minute."""
+    return matches(r"([01]\d|2[0-3]):[0-5]\d", 'a time of day such as "17:00"')
+
+
+def time_zone() -> Check:
+    """Want a name of the time zone database."""
+    return Check('a time zone such as "America/New_York" or "UTC"', _is_zone)
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
 
 
 def each(check: Check) -> Check:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from attrs import Factory, frozen
 
@@ -20,23 +19,13 @@ from atlas_core.options import (
     not_empty,
     one_of,
     option,
+    time_of_day,
+    time_zone,
 )
 from atlas_core.runs import Mode
 
 _NAME = matches(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "a name of letters, digits, '.', '_' and '-'")
 _SYMBOL = matches(r"[^\s\x00-\x1f]+", 'a symbol without spaces, such as "BTC/USD"')
-_CLOCK = matches(r"([01]\d|2[0-3]):[0-5]\d", 'a time of day such as "17:00"')
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return False
-    return True
-
-
-_ZONE = Check('a time zone such as "America/New_York" or "UTC"', _is_zone)
 _UNIQUE = Check("no value twice", lambda values: len(set(values)) == len(values), {"uniqueItems": True})
 
 
@@ -96,9 +85,9 @@ class Window:
     """One weekly maintenance window; an `end` before the `start` lies on the next day."""
 
     weekday: str = option(check=one_of("mon", "tue", "wed", "thu", "fri", "sat", "sun"), help="the day it begins")
-    start: str = option(check=_CLOCK, help="local time of day")
-    end: str = option(check=_CLOCK, help="local time of day")
-    zone: str = option("UTC", check=_ZONE, help="the time zone of start and end")
+    start: str = option(check=time_of_day(), help="local time of day")
+    end: str = option(check=time_of_day(), help="local time of day")
+    zone: str = option("UTC", check=time_zone(), help="the time zone of start and end")
 
     def __attrs_post_init__(self) -> None:
         if self.start == self.end:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from attrs import frozen
 
+from atlas_core.model.costs import TellsCosts, TradingCosts
 from atlas_core.model.instrument import ZERO
 from atlas_core.options import above, at_least, at_most, between, each, option
 
@@ -19,7 +20,7 @@ class LimitFill(StrEnum):
 
 
 @frozen(kw_only=True)
-class CostOptions:
+class CostOptions(TellsCosts):
     """What the simulated venue charges and how it treats orders; basis points are of the notional or the price.
 
     Raises ValueError when only one of `depth_notional` and `impact_bps_at_depth` is set.
@@ -55,3 +56,13 @@ class CostOptions:
                 "expected depth_notional and impact_bps_at_depth to be set together, "
                 f"were {self.depth_notional} and {self.impact_bps_at_depth}"
             )
+
+    def trading_costs(self) -> TradingCosts:
+        """Return what a fill that takes what the market offers costs."""
+        return TradingCosts(
+            taker_fee_bps=self.taker_fee_bps,
+            fee_per_contract=self.fee_per_contract,
+            slippage_bps=self.slippage_bps,
+            depth_notional=self.depth_notional,
+            impact_bps_at_depth=self.impact_bps_at_depth,
+        )

@@ -5,14 +5,14 @@ from __future__ import annotations
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
-from atlas_core.model.instrument import ONE
-from atlas_core.model.orders import Action, Liquidity
+from atlas_core.model.costs import BPS
+from atlas_core.model.orders import Liquidity
 
 if TYPE_CHECKING:
     from atlas_core.model.instrument import Instrument
+    from atlas_core.model.orders import Action
     from atlas_core.simulation.costs import CostOptions
 
-BPS = Decimal(10_000)
 PERCENT = Decimal(100)
 MONEY_STEP = Decimal("1e-12")
 
@@ -42,19 +42,8 @@ def money_text(amount: Decimal) -> str:
 def taker_price(
     costs: CostOptions, instrument: Instrument, action: Action, reference: Decimal, quantity: Decimal
 ) -> Decimal:
-    """Return the price at which `quantity` is taken when the market stands at `reference`.
-
-    Slippage is constant, impact is linear in the notional of this fill; both are against the order, and the result
-    is rounded against it to the tick. A sale never goes below one tick.
-    """
-    bps = costs.slippage_bps
-    if costs.depth_notional is not None:
-        bps += costs.impact_bps_at_depth * instrument.notional(quantity, reference) / costs.depth_notional
-    if not bps:
-        return reference
-    if action is Action.BUY:
-        return instrument.round_up(reference * (ONE + bps / BPS))
-    return max(instrument.tick_size, instrument.round_down(reference * (ONE - bps / BPS)))
+    """Return the price at which `quantity` is taken when the market stands at `reference`."""
+    return costs.trading_costs().taker_price(instrument, action, reference, quantity)
 
 
 def trade_fee(

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from atlas_core.errors import NotFound
+from atlas_core.model.costs import BPS
 from atlas_core.model.events import BarClosed, BarOpened, BrokerEvent, FundingDue, OrderCancelled, OrderRejected, Quote
 from atlas_core.model.instrument import InstrumentKind
 from atlas_core.model.venue import VenueSnapshot
@@ -18,7 +19,6 @@ from atlas_core.simulation.holding import Holding, HoldingSnapshot
 from atlas_core.simulation.ledger import Ledger
 from atlas_core.simulation.market import Market
 from atlas_core.simulation.matching import Matcher
-from atlas_core.simulation.pricing import BPS
 from atlas_core.simulation.reports import position_of, rejected_report, report_of
 from atlas_core.simulation.working import Working, working_order
 

@@ -1,22 +1,31 @@
-"""The standard gates: a pause after a trade, and a minimum of what a signal must promise."""
+"""The standard gates: a pause after a trade, a minimum of what a signal must promise, a maximum of what it may cost."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import numpy as np
 from attrs import frozen
 
-from atlas_core import Approve, Gate, GateMask, MaskingGate, Refuse
+from atlas_core import Action, Approve, Gate, GateMask, MaskingGate, Refuse
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from numpy.typing import NDArray
 
-    from atlas_basics.options import CooldownOptions, QualityOptions
-    from atlas_core import ClosedTrade, GateAnswer, MarketNow, Portfolio, Signal, SignalTable
+    from atlas_basics.options import CooldownOptions, FeesOptions, QualityOptions
+    from atlas_core import (
+        ClosedTrade,
+        GateAnswer,
+        Instrument,
+        MarketNow,
+        Portfolio,
+        Signal,
+        SignalTable,
+        TradingCosts,
+    )
 
+ONE, PERCENT = Decimal(1), Decimal(100)
 NANOSECONDS_PER_MINUTE = 60_000_000_000
 # Far below one tick in any ratio of prices; a table holds floats, a signal exact prices, and both must answer alike.
 ROUNDING = 1e-9
@@ -122,3 +131,56 @@ def _promise(
         magnitude_pct=100 * reward / np.where(trigger == 0, np.nan, np.abs(trigger)),
         reward_to_risk=reward / np.where(risk > 0, risk, np.nan),
     )
+
+
+class FeesGate(Gate):
+    """Refuses an entry whose way in and out costs too much of what it would earn at its target.
+
+    The cost is counted for one contract, so that it is never nothing; where the account cannot carry one contract (one
+    lot) at the instrument's own leverage, the entry is refused for that.
+    """
+
+    def __init__(self, options: FeesOptions, costs: TradingCosts) -> None:
+        if not costs.has_fees:
+            raise ValueError("expected a broker with fees, all of its fees are 0: set them, or leave this gate out")
+        self._options = options
+        self._costs = costs
+
+    def review(self, signal: Signal, portfolio: Portfolio, market: MarketNow) -> GateAnswer:
+        """Judge by the costs of entry and exit in percent of the profit at the target, from the price of the entry."""
+        instrument = market.instrument(signal.symbol)
+        price = market.last_price(signal.symbol) or signal.trigger
+        if price is None:
+            return Refuse("no price to measure from")
+        missing = self._one_lot(instrument, price, portfolio)
+        if missing is not None:
+            return missing
+        if signal.target is None:
+            return Refuse("no target") if self._options.require_target else Approve("no target")
+        profit = instrument.notional(ONE, (signal.target - price) * signal.side.sign)
+        if profit <= 0:
+            return Refuse("the price is at or beyond the target")
+        share, limit = float(self._costs_of(signal, instrument, price) / profit * PERCENT), self._options.max_cost_pct
+        if share <= limit:
+            return Approve("costs in % of the profit at the target", share, float(limit))
+        return Refuse("costs in % of the profit at the target are too high", share, float(limit))
+
+    def _one_lot(self, instrument: Instrument, price: Decimal, portfolio: Portfolio) -> Refuse | None:
+        lot = instrument.lot_size
+        needed = instrument.notional(lot, price) / max(ONE, instrument.max_leverage)
+        needed += self._costs.taker_fee(instrument, lot, price)
+        available = portfolio.account.available
+        if needed <= available:
+            return None
+        return Refuse("less than one lot: its margin and fee are not available", float(needed), float(available))
+
+    def _costs_of(self, signal: Signal, instrument: Instrument, price: Decimal) -> Decimal:
+        """Return what one contract costs in at `price` and out at the target."""
+        target = price if signal.target is None else signal.target
+        cost = self._costs.taker_fee(instrument, ONE, price) + self._costs.taker_fee(instrument, ONE, target)
+        if not self._options.include_slippage:
+            return cost
+        opening, closing = (Action.BUY, Action.SELL) if signal.side.sign > 0 else (Action.SELL, Action.BUY)
+        lost = abs(self._costs.taker_price(instrument, opening, price, instrument.lot_size) - price)
+        lost += abs(self._costs.taker_price(instrument, closing, target, instrument.lot_size) - target)
+        return cost + instrument.notional(ONE, lost)

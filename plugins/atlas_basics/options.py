@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 
 from attrs import frozen
 
-from atlas_core import Timeframe, above, at_least, between, option
+from atlas_core import Timeframe, above, at_least, between, each, not_empty, one_of, option, time_of_day, time_zone
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+ANY_SYMBOL = "*"
 
 
 class Direction(StrEnum):
@@ -63,6 +67,86 @@ class RiskPerTradeOptions:
     leverage: Decimal = option(Decimal(1), check=at_least(1), help="leverage, never above the instrument's own")
     cost_reserve_bps: Decimal = option(
         Decimal(20), check=at_least(0), unit="bps", help="costs of entry and exit, counted into the risk of a unit"
+    )
+
+
+@frozen(kw_only=True)
+class TierWindow:
+    """A part of each of some days; an `end` that is not after the `start` lies on the next day."""
+
+    weekdays: tuple[str, ...] = option(
+        WEEKDAYS, check=(not_empty(), each(one_of(*WEEKDAYS))), help="the days on which it begins"
+    )
+    start: str = option(check=time_of_day(), help="local time of day")
+    end: str = option(check=time_of_day(), help="local time of day")
+
+
+@frozen(kw_only=True)
+class Tier:
+    """A leverage for each symbol, and when it counts."""
+
+    name: str = option(check=not_empty(), help="what reasons and trades call it")
+    leverage: Mapping[str, Decimal] = option(
+        check=(not_empty(), each(at_least(1))), help='leverage by symbol; "*" stands for every other one'
+    )
+    windows: tuple[TierWindow, ...] = option(
+        (), help="when it counts; the last tier has none and counts whenever no other does"
+    )
+
+    def leverage_of(self, symbol: str) -> Decimal | None:
+        """Return the leverage of a symbol, None where the tier has none for it."""
+        return self.leverage.get(symbol, self.leverage.get(ANY_SYMBOL))
+
+
+@frozen(kw_only=True)
+class LeverageTiersOptions:
+    """Options of the sizer `leverage-tiers`."""
+
+    zone: str = option("UTC", check=time_zone(), help="the time zone of all windows")
+    tiers: tuple[Tier, ...] = option(check=not_empty(), help="the tiers; the first whose window holds counts")
+    balance_pct: Decimal = option(
+        Decimal(100),
+        check=(above(0), between(0, 100)),
+        unit="%",
+        help="the share of the available money that margin and costs of one position may take",
+    )
+    risk_pct: Decimal | None = option(
+        None,
+        check=(above(0), between(0, 100)),
+        unit="%",
+        help="the share of the equity that may be lost at the stop, costs included; none: any",
+    )
+    liquidation_buffer_pct: Decimal = option(
+        Decimal("0.5"),
+        check=between(0, 50),
+        unit="%",
+        help="least distance from the stop to the price of liquidation, of the entry; leverage is lowered to keep it",
+    )
+    lead_minutes: int = option(
+        0,
+        check=between(0, 1_440),
+        unit="minutes",
+        help="so long before a tier with less leverage begins it counts already",
+    )
+
+    def __attrs_post_init__(self) -> None:
+        names = [tier.name for tier in self.tiers]
+        if len(set(names)) < len(names):
+            raise ValueError(f"expected each tier to have a name of its own, were {', '.join(names)}")
+        without = [tier.name for tier in self.tiers if not tier.windows]
+        if without != names[-1:]:
+            raise ValueError(
+                "expected the last tier, and no other, to have no windows, so that one counts at any time; "
+                f"without windows {'are ' + ', '.join(without) if without else 'is none'}"
+            )
+
+
+@frozen(kw_only=True)
+class LeverageDeadlineOptions:
+    """Options of the exit `leverage-deadline`."""
+
+    minutes_before: int = option(
+        0, check=between(0, 1_440), unit="minutes", help="how long before the tier's end the position is closed"
     )
 
 
@@ -161,4 +245,15 @@ class QualityOptions:
     minimum_reward_to_risk: Decimal = option(
         Decimal(1), check=at_least(0), help="least distance to the target over the distance to the stop"
     )
+    require_target: bool = option(True, help="refuse signals without a target")
+
+
+@frozen(kw_only=True)
+class FeesOptions:
+    """Options of the gate `fees`."""
+
+    max_cost_pct: Decimal = option(
+        Decimal(20), check=above(0), unit="%", help="most that entry and exit may cost, of the profit at the target"
+    )
+    include_slippage: bool = option(False, help="count the slippage of entry and exit as a cost")
     require_target: bool = option(True, help="refuse signals without a target")

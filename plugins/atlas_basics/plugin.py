@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from atlas_basics.options import (
     CooldownOptions,
+    FeesOptions,
     FixedFractionOptions,
     FixedNotionalOptions,
+    LeverageDeadlineOptions,
+    LeverageTiersOptions,
     MaxLossOptions,
     QualityOptions,
     RiskPerTradeOptions,
@@ -56,6 +59,13 @@ def _quality(options: QualityOptions, _context: Context) -> Gate:
     return QualityGate(options)
 
 
+def _fees(options: FeesOptions, context: Context) -> Gate:
+    """Maximum of the costs of entry and exit, of the profit at the target."""
+    from atlas_basics.gates import FeesGate
+
+    return FeesGate(options, context.costs)
+
+
 def _fixed_notional(options: FixedNotionalOptions, _context: Context) -> Sizer:
     """Positions of one value in the quote currency."""
     from atlas_basics.sizers import FixedNotionalSizer
@@ -75,6 +85,13 @@ def _risk_per_trade(options: RiskPerTradeOptions, _context: Context) -> Sizer:
     from atlas_basics.sizers import RiskPerTradeSizer
 
     return RiskPerTradeSizer(options)
+
+
+def _leverage_tiers(options: LeverageTiersOptions, context: Context) -> Sizer:
+    """A share of the balance behind the leverage of the hour, in whole lots, after costs."""
+    from atlas_basics.leverage import LeverageTiersSizer
+
+    return LeverageTiersSizer(options, context.costs)
 
 
 def _stop(options: StopOptions, context: Context) -> ExitRule:
@@ -105,6 +122,13 @@ def _time(options: TimeOptions, _context: Context) -> ExitRule:
     return TimeRule(options)
 
 
+def _leverage_deadline(options: LeverageDeadlineOptions, _context: Context) -> ExitRule:
+    """Close when the tier ends that the leverage of the position was taken from."""
+    from atlas_basics.leverage import LeverageDeadlineRule
+
+    return LeverageDeadlineRule(options)
+
+
 def _max_loss(options: MaxLossOptions, context: Context) -> ExitRule:
     """A stop at the largest loss, as a share of the value at entry or in money."""
     from atlas_basics.exits import MaxLossRule
@@ -127,29 +151,35 @@ def atlas_scanners() -> Iterable[Component[Any, Scanner]]:
 
 @hookimpl
 def atlas_gates() -> Iterable[Component[Any, Gate]]:
-    """Return the gates `cooldown` and `quality`."""
-    return [gate("cooldown", _cooldown, options=CooldownOptions), gate("quality", _quality, options=QualityOptions)]
+    """Return the gates `cooldown`, `quality` and `fees`."""
+    return [
+        gate("cooldown", _cooldown, options=CooldownOptions),
+        gate("quality", _quality, options=QualityOptions),
+        gate("fees", _fees, options=FeesOptions),
+    ]
 
 
 @hookimpl
 def atlas_sizers() -> Iterable[Component[Any, Sizer]]:
-    """Return the sizers by notional, by fraction and by risk."""
+    """Return the sizers by notional, by fraction, by risk and by leverage."""
     return [
         sizer("fixed-notional", _fixed_notional, options=FixedNotionalOptions),
         sizer("fixed-fraction", _fixed_fraction, options=FixedFractionOptions),
         sizer("risk-per-trade", _risk_per_trade, options=RiskPerTradeOptions),
+        sizer("leverage-tiers", _leverage_tiers, options=LeverageTiersOptions),
     ]
 
 
 @hookimpl
 def atlas_exit_rules() -> Iterable[Component[Any, ExitRule]]:
-    """Return the exits by level and by time."""
+    """Return the exits by level, by time and by the end of a tier."""
     return [
         exit_rule("stop", _stop, options=StopOptions),
         exit_rule("target", _target, options=TargetOptions),
         exit_rule("trailing", _trailing, options=TrailingOptions),
         exit_rule("time", _time, options=TimeOptions),
         exit_rule("max-loss", _max_loss, options=MaxLossOptions),
+        exit_rule("leverage-deadline", _leverage_deadline, options=LeverageDeadlineOptions),
     ]
 
 

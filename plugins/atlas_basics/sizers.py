@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from atlas_core import Account, Instrument, OrderPlan, Signal, Sizer
+from atlas_basics.pricing import CannotSize, entry_price, stop_distance, too_small
+from atlas_core import Account, Instrument, LeveragedSizer, OrderPlan, Signal, Sizer
 
 if TYPE_CHECKING:
     from atlas_basics.options import FixedFractionOptions, FixedNotionalOptions, RiskPerTradeOptions
     from atlas_core import MarketNow
 
 ZERO, ONE, PERCENT, BASIS_POINTS = Decimal(0), Decimal(1), Decimal(100), Decimal(10_000)
-
-
-class _CannotSize(Exception):
-    """There is no size, for a reason that names the numbers."""
 
 
 @frozen(kw_only=True)
@@ -38,9 +35,9 @@ class _Entry:
 
     @property
     def equity(self) -> Decimal:
-        """Return the equity; raises _CannotSize when nothing is left."""
+        """Return the equity; raises CannotSize when nothing is left."""
         if self.account.equity <= 0:
-            raise _CannotSize(f"expected equity above 0, was {self.account.equity}")
+            raise CannotSize(f"expected equity above 0, was {self.account.equity}")
         return self.account.equity
 
 
@@ -60,15 +57,15 @@ class _PricedSizer(Sizer):
         """Return the plan, its quantity 0 with a reason where no position can be taken."""
         instrument = market.instrument(signal.symbol)
         try:
-            price = _entry_price(signal, market)
+            price = entry_price(signal, market)
             entry = _Entry(signal=signal, account=account, instrument=instrument, price=price)
             return _plan(self._wish(entry), entry)
-        except _CannotSize as why:
+        except CannotSize as why:
             return OrderPlan(symbol=signal.symbol, quantity=ZERO, reason=str(why))
 
     @abstractmethod
     def _wish(self, entry: _Entry) -> _Wish:
-        """Return the size before rounding; raises _CannotSize."""
+        """Return the size before rounding; raises CannotSize."""
 
 
 class FixedNotionalSizer(_PricedSizer):
@@ -100,15 +97,19 @@ class FixedFractionSizer(_PricedSizer):
         return _Wish(quantity=notional / entry.unit_value, inputs=inputs)
 
 
-class RiskPerTradeSizer(_PricedSizer):
+class RiskPerTradeSizer(_PricedSizer, LeveragedSizer):
     """Positions that lose one share of the equity, costs included, when they are closed at the signal's stop."""
 
     def __init__(self, options: RiskPerTradeOptions) -> None:
         self._options = options
 
+    def highest_leverage(self, instrument: Instrument) -> Decimal:
+        """Return the leverage of the options, cut to what the instrument allows."""
+        return min(self._options.leverage, max(ONE, instrument.max_leverage))
+
     def _wish(self, entry: _Entry) -> _Wish:
         options = self._options
-        distance = _risk_distance(entry.signal, entry.price)
+        distance = stop_distance(entry.signal, entry.price)
         cost_per_unit = entry.price * options.cost_reserve_bps / BASIS_POINTS
         risk_money = entry.equity * options.risk_pct / PERCENT
         by_risk = risk_money / ((distance + cost_per_unit) * entry.instrument.multiplier)
@@ -125,38 +126,14 @@ class RiskPerTradeSizer(_PricedSizer):
             "max_notional_pct": options.max_notional_pct,
             "capped": by_notional < by_risk,
         }
-        leverage = min(options.leverage, max(ONE, entry.instrument.max_leverage))
+        leverage = self.highest_leverage(entry.instrument)
         return _Wish(quantity=min(by_risk, by_notional), inputs=inputs, leverage=leverage)
-
-
-def _entry_price(signal: Signal, market: MarketNow) -> Decimal:
-    price = market.last_price(signal.symbol) if signal.trigger is None else signal.trigger
-    if price is None:
-        raise _CannotSize(f"no price of {signal.symbol} was seen yet")
-    if price <= 0:
-        raise _CannotSize(f"expected a price above 0, was {price}")
-    return price
-
-
-def _risk_distance(signal: Signal, price: Decimal) -> Decimal:
-    if signal.stop is None:
-        raise _CannotSize("the signal has no stop to measure the risk by")
-    distance = (price - signal.stop) * signal.side.sign
-    if distance <= 0:
-        where = "below" if signal.side.sign > 0 else "above"
-        raise _CannotSize(f"expected the stop of a {signal.side} {where} the entry {price}, was {signal.stop}")
-    return distance
 
 
 def _plan(wish: _Wish, entry: _Entry) -> OrderPlan:
     instrument, price = entry.instrument, entry.price
     quantity = instrument.round_quantity(wish.quantity)
-    notional = instrument.notional(quantity, price)
-    reason = ""
-    if quantity < instrument.lot_size:
-        reason = f"{wish.quantity:.8f} is less than one lot of {instrument.lot_size}"
-    elif notional < instrument.min_notional:
-        reason = f"{quantity} at {price} is worth {notional:.2f}, below the minimum of {instrument.min_notional}"
+    reason = too_small(instrument, wish.quantity, quantity, price)
     if reason:
         quantity = ZERO
     return OrderPlan(

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from attrs import Factory, frozen
 
@@ -21,6 +20,7 @@ from atlas_core import (
     option,
     parse_timeframe,
     read_moment,
+    time_zone,
 )
 
 DAY = parse_timeframe("1d").duration
@@ -31,14 +31,6 @@ WHOLE_DAY = Check(
     lambda moment: moment % DAY == 0 and _FIRST_DAY <= moment <= _LAST_DAY,
 )
 COLUMN_ROLES = ("time", "open", "high", "low", "close", "volume")
-
-
-def check_zone(_instance: object, _attribute: object, value: str) -> None:
-    """Refuse a zone that is not in the time zone database; raises ValueError."""
-    try:
-        ZoneInfo(value)
-    except (KeyError, ValueError, OSError):
-        raise ValueError(f'expected a zone such as "UTC" or "America/New_York", was "{value}"') from None
 
 
 def check_columns(_instance: object, _attribute: object, value: Mapping[str, str]) -> None:
@@ -108,7 +100,7 @@ class FilesOptions:
     )
     time_unit: Literal["auto", "s", "ms", "us", "ns", "iso"] = option("auto", help="Unit of the times.")
     time_marks: Literal["open", "close"] = option("open", help="Which end of its bar a time names.")
-    zone: str = option("UTC", check=check_zone, help="Zone of times that do not name theirs.")
+    zone: str = option("UTC", check=time_zone(), help="Zone of times that do not name theirs.")
     timeframe: Timeframe | None = option(None, help="Timeframe of the files; their most common spacing without it.")
     on_dirty: Literal["refuse", "drop"] = option("refuse", help="What becomes of rows that are not bars.")
     instrument: InstrumentOptions = option(Factory(InstrumentOptions), help="The instrument of every symbol.")

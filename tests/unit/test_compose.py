@@ -341,3 +341,20 @@ def test_a_run_over_the_past_opens_no_alerter() -> None:
 
     asyncio.run(look_back())
     assert not [line for line in diary if line.startswith("alerter")]
+
+
+def test_gates_and_sizers_are_told_what_the_broker_of_the_profile_costs() -> None:
+    contexts = Contexts(object())
+    gate = offer.gate("asks", contexts, summary="keeps its context")
+    costly = 'use = "paper"\ntaker_fee_bps = 7\nfee_per_contract = 0.15\nslippage_bps = 5'
+    system_of(provider(), script(), gate, gates=['use = "asks"'], broker=costly)
+    costs = contexts.of("asks").costs
+    assert (costs.taker_fee_bps, costs.fee_per_contract, costs.slippage_bps) == (7, Decimal("0.15"), 5)
+
+
+def test_a_broker_that_does_not_tell_its_costs_costs_nothing() -> None:
+    contexts = Contexts(object())
+    gate = offer.gate("asks", contexts, summary="keeps its context")
+    silent = made(offer.broker, "silent", None, *TRADES)
+    system_of(provider(), script(), gate, silent, gates=['use = "asks"'], broker='use = "silent"')
+    assert not contexts.of("asks").costs.has_fees

@@ -13,7 +13,7 @@ import pytest
 from loguru import logger
 
 from atlas_basics import plugin
-from atlas_core import Component, Context, Kind, Mode, RunInfo, RunSummary, SimClock
+from atlas_core import Component, Context, Kind, Mode, RunInfo, RunSummary, SimClock, TradingCosts
 from atlas_core.options import Address, describe, structure
 from tests.plugins.basics.samples import INSTRUMENTS
 
@@ -29,6 +29,7 @@ EXAMPLES: dict[str, dict[str, object]] = {
     "cooldown": {"minutes": 60},
     "fixed-notional": {"notional": 1000},
     "fixed-fraction": {"fraction_pct": 10},
+    "leverage-tiers": {"tiers": [{"name": "all", "leverage": {"*": 2}}]},
     "trailing": {"pct": 5},
     "time": {"max_bars": 24},
     "max-loss": {"pct": 3},
@@ -49,14 +50,17 @@ def test_every_part_is_offered_once_with_a_summary() -> None:
         (Kind.SCANNER, "sma-cross"),
         (Kind.GATE, "cooldown"),
         (Kind.GATE, "quality"),
+        (Kind.GATE, "fees"),
         (Kind.SIZER, "fixed-notional"),
         (Kind.SIZER, "fixed-fraction"),
         (Kind.SIZER, "risk-per-trade"),
+        (Kind.SIZER, "leverage-tiers"),
         (Kind.EXIT_RULE, "stop"),
         (Kind.EXIT_RULE, "target"),
         (Kind.EXIT_RULE, "trailing"),
         (Kind.EXIT_RULE, "time"),
         (Kind.EXIT_RULE, "max-loss"),
+        (Kind.EXIT_RULE, "leverage-deadline"),
         (Kind.ALERTER, "log"),
     }
     assert len(components()) == len(offered)
@@ -73,6 +77,7 @@ def test_every_part_is_made_from_a_small_profile_table(component: Component[Any,
         random=None,  # type: ignore[arg-type]
         share=None,  # type: ignore[arg-type]
         instruments=INSTRUMENTS,
+        costs=TradingCosts(taker_fee_bps=Decimal(5)),
     )
     assert problems == []
     assert component.factory(options, context) is not None

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas_basics.gates import CooldownGate, QualityGate
-from atlas_basics.options import CooldownOptions, QualityOptions
+from atlas_basics.gates import CooldownGate, FeesGate, QualityGate
+from atlas_basics.options import CooldownOptions, FeesOptions, QualityOptions
 from atlas_core import (
     Approve,
     ClosedTrade,
@@ -23,6 +24,7 @@ from atlas_core import (
     Side,
     Signal,
     SignalTable,
+    TradingCosts,
     signal_table,
 )
 from tests.plugins.basics.samples import INSTRUMENT, MINUTE, START, SYMBOL, Moment, account_of, signal_of
@@ -164,3 +166,57 @@ def test_mask_and_review_agree_on_every_row(gate: QualityGate, rows: list[Any]) 
         assert (nan if answer.value is None else answer.value) == pytest.approx(mask.value[row], nan_ok=True)
         expected = np.broadcast_to(mask.threshold, len(table))[row]
         assert (nan if answer.threshold is None else answer.threshold) == pytest.approx(expected, nan_ok=True)
+
+
+NANO = evolve(
+    INSTRUMENT, tick_size=Decimal(5), lot_size=Decimal(1), multiplier=Decimal("0.01"), max_leverage=Decimal(10)
+)
+NANO_COSTS = TradingCosts(taker_fee_bps=Decimal(7), fee_per_contract=Decimal("0.15"), slippage_bps=Decimal(5))
+
+
+def fees(target: str | int | None, cash: str = "1000", at: int | None = None, **options: Any) -> GateAnswer:
+    """Ask about a long at 60,000 in contracts of a hundredth of a coin."""
+    gate = FeesGate(FeesOptions(**options), NANO_COSTS)
+    price = None if at is None else Decimal(at)
+    market = Moment(price=price, instrument_of_all=NANO)
+    return gate.review(
+        signal_of(trigger=60_000, stop=59_400, target=target), Portfolio(account=account_of(cash)), market
+    )
+
+
+def test_fees_are_held_against_the_profit_at_the_target() -> None:
+    # In and out: 0.42 + 0.4242 of the notional and twice 0.15 a contract, against 6.00 at a target of 1 %.
+    passed, refused = fees(60_600), fees(60_500)
+    assert isinstance(passed, Approve)
+    assert passed.value == pytest.approx((0.42 + 0.4242 + 0.3) / 6 * 100)
+    assert isinstance(refused, Refuse)
+    assert (refused.reason, refused.threshold) == ("costs in % of the profit at the target are too high", 20)
+
+
+def test_fees_count_from_the_price_of_the_entry_and_not_from_the_trigger() -> None:
+    assert isinstance(fees(60_600, at=60_300), Refuse)
+    beyond = fees(60_600, at=60_700)
+    assert isinstance(beyond, Refuse)
+    assert beyond.reason == "the price is at or beyond the target"
+
+
+def test_slippage_may_count_as_a_cost() -> None:
+    assert isinstance(fees(60_900, include_slippage=True), Approve)
+    assert isinstance(fees(60_700, include_slippage=True), Refuse)
+
+
+def test_less_than_one_contract_is_a_refusal_and_never_a_pass() -> None:
+    answer = fees(66_000, cash="60")
+    assert isinstance(answer, Refuse)
+    assert answer.reason.startswith("less than one lot")
+    assert (answer.value, answer.threshold) == (pytest.approx(60.57), 60)
+
+
+def test_a_signal_without_a_target_has_nothing_to_pay_its_fees_from() -> None:
+    assert fees(None) == Refuse("no target")
+    assert fees(None, require_target=False) == Approve("no target")
+
+
+def test_a_gate_of_fees_on_a_broker_without_fees_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="expected a broker with fees"):
+        FeesGate(FeesOptions(), TradingCosts(slippage_bps=Decimal(5)))

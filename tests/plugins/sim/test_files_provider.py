@@ -344,7 +344,7 @@ def test_history_and_stream_stay_inside_the_span(tmp_path: Path, make_context: M
     [
         ({}, "one of path, folder or files, was none"),
         ({"path": Path("a"), "folder": Path("b")}, "was path and folder"),
-        ({"path": Path("a"), "zone": "Mars/Base"}, "expected a zone"),
+        ({"path": Path("a"), "zone": "Mars/Base"}, "expected a time zone"),
         ({"path": Path("a"), "columns": {"price": "x"}}, "expected columns named"),
         ({"path": Path("a"), "columns": {"open": ""}}, "only a volume can be missing"),
     ],
