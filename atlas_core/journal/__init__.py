@@ -1,11 +1,13 @@
 """The journal: what happened in a run, append-only and hash-chained in one SQLite file.
 
 `store.Journal` writes and `reader.JournalReader` reads; `codec` turns records into text and back, `chain` links the
-events, `tables` and `projections` hold what the events amount to, `schema` and `migrations` keep old files usable.
+events, `tables` and `projections` hold what the events amount to, `deliveries` is the outbox, `schema` and `migrations`
+keep old files usable.
 """
 
 from __future__ import annotations
 
+from atlas_core.journal.deliveries import Delivery, DeliveryState, Undelivered
 from atlas_core.journal.reader import JournalReader
 from atlas_core.journal.rows import (
     AlertRow,
@@ -22,6 +24,8 @@ from atlas_core.journal.store import Journal
 
 __all__ = [
     "AlertRow",
+    "Delivery",
+    "DeliveryState",
     "EquityRow",
     "ExitCount",
     "FillRow",
@@ -31,5 +35,6 @@ __all__ = [
     "RunRow",
     "SignalRow",
     "TradeRow",
+    "Undelivered",
     "VerdictCount",
 ]

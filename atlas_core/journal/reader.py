@@ -11,8 +11,9 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from atlas_core.errors import JournalCorrupt, NotFound
-from atlas_core.journal import tables, verification
+from atlas_core.journal import deliveries, tables, verification
 from atlas_core.journal.codec import CODEC, Codec
+from atlas_core.journal.deliveries import Undelivered
 from atlas_core.journal.files import connect_reader, faults_of
 from atlas_core.journal.migrations import expect_current
 from atlas_core.journal.rows import (
@@ -211,6 +212,10 @@ class JournalReader:
     def alerts(self) -> tuple[AlertRow, ...]:
         """Return the messages for people in order."""
         return self._rows(tables.ALERT, AlertRow, {}, "seq")
+
+    def undelivered(self, alerters: Collection[str] | None = None) -> tuple[Undelivered, ...]:
+        """Return what still waits for these alerters (labels), or for any, in the order in which it was raised."""
+        return deliveries.waiting(self._all(deliveries.WAITING_SQL), alerters)
 
     # --- SQLite
 

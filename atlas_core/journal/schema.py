@@ -51,5 +51,22 @@ BEGIN SELECT RAISE(ABORT, 'the journal is append-only: an event is never deleted
 _MIGRATION = "CREATE TABLE migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL) STRICT"
 _META = "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT"
 
-STEPS = (Step(1, "events", (_EVENT, _EVENT_SUBJECT, _NO_UPDATE, _NO_DELETE, _MIGRATION, _META)),)
+_DELIVERY = """
+CREATE TABLE delivery (
+    seq INTEGER NOT NULL REFERENCES event (seq),
+    alerter TEXT NOT NULL,
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    not_before INTEGER NOT NULL,
+    error TEXT NOT NULL,
+    PRIMARY KEY (seq, alerter)
+) STRICT, WITHOUT ROWID
+"""
+_DELIVERY_WAITING = "CREATE INDEX delivery_waiting ON delivery (seq) WHERE state = 'waiting'"
+
+STEPS = (
+    Step(1, "events", (_EVENT, _EVENT_SUBJECT, _NO_UPDATE, _NO_DELETE, _MIGRATION, _META)),
+    Step(2, "deliveries", (_DELIVERY, _DELIVERY_WAITING)),
+)
 """All steps, first to last; the last one's version is the version of this Atlas."""

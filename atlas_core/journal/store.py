@@ -12,6 +12,7 @@ from atlas_core import __version__
 from atlas_core.errors import JournalError
 from atlas_core.journal.chain import GENESIS, link
 from atlas_core.journal.codec import CODEC, Codec
+from atlas_core.journal.deliveries import Delivery, queue_alerts, settle
 from atlas_core.journal.files import connect_memory, connect_writer, create_file, expect_file, faults_of
 from atlas_core.journal.lock import WriterLock
 from atlas_core.journal.migrations import migrate
@@ -42,6 +43,7 @@ class Journal(JournalReader):
         self._lock = lock
         self._failure = ""
         self._tail: tuple[int, bytes] | None = None
+        self._alerters: tuple[str, ...] = ()
 
     @classmethod
     def create(cls, path: Path | str, *, about: Mapping[str, str] | None = None, codec: Codec = CODEC) -> Self:
@@ -96,27 +98,41 @@ class Journal(JournalReader):
             raise
         return journal
 
-    def append(self, records: Sequence[Record]) -> None:
-        """Append records in one transaction: events, chain and projections, all or nothing.
+    def append(self, records: Sequence[Record]) -> range:
+        """Append records in one transaction: events, chain, projections and outbox, all or nothing.
 
-        Raises JournalError, leaving the journal as it was, when a record cannot be written, the disk is full or
-        fails, or another program holds the file.
+        Returns the numbers of their events. Raises JournalError, leaving the journal as it was, when a record cannot
+        be written, the disk is full or fails, or another program holds the file.
         """
-        if not records:
-            return
-        if self._failure:
-            raise JournalError(
-                f"{self.path}: the disk failed before ({self._failure}); close the journal and verify it"
-            )
+        self._expect_no_failure()
         tail, self._tail = self._tail or self._read_tail(), None
+        first = tail[0] + 1
+        if not records:
+            self._tail = tail
+            return range(first, first)
         with self._transaction():
             for start in range(0, len(records), _CHUNK):
                 chunk = records[start : start + _CHUNK]
                 events = link(self._codec.encode(chunk), *tail)
                 self._connection.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?)", events)
                 project(self._connection, tail[0] + 1, chunk)
+                queue_alerts(self._connection, self._alerters, tail[0] + 1, chunk)
                 tail = events[-1][0], events[-1][-1]
         self._tail = tail
+        return range(first, tail[0] + 1)
+
+    def deliver_to(self, alerters: Sequence[str]) -> None:
+        """From now on let each alert that is appended wait for these alerters (labels), until it is settled."""
+        self._alerters = tuple(alerters)
+
+    def settle_deliveries(self, deliveries: Sequence[Delivery]) -> None:
+        """Note what became of alerts on their way, in one transaction; a pair without a note before gets one.
+
+        Raises JournalError as `append` does; nothing is noted then.
+        """
+        self._expect_no_failure()
+        with self._transaction():
+            settle(self._connection, deliveries)
 
     def rebuild(self) -> None:
         """Drop all projections and build them again from the events, in one transaction."""
@@ -135,6 +151,12 @@ class Journal(JournalReader):
                 self._lock.release()
                 self._lock = None
         super().close()
+
+    def _expect_no_failure(self) -> None:
+        if self._failure:
+            raise JournalError(
+                f"{self.path}: the disk failed before ({self._failure}); close the journal and verify it"
+            )
 
     def _note(self, about: Mapping[str, str]) -> None:
         with self._transaction():

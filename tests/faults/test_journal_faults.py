@@ -13,6 +13,7 @@ import pytest
 
 from atlas_core.errors import JournalCorrupt, JournalError
 from atlas_core.journal import Journal, JournalReader
+from atlas_core.journal.schema import STEPS
 from tests.journal_samples import short_run, signal, verdict
 
 _WRITER = """
@@ -212,7 +213,8 @@ def back_up_and_arm(connection, path, target):
     connect(connection, path, target)
     connection.create_function("die", 0, lambda: os.kill(os.getpid(), 9))
 migrations.back_up = back_up_and_arm
-steps = (*STEPS, Step(2, "deadly", ("CREATE TABLE place (name TEXT) STRICT", "SELECT die()")))
+head = STEPS[-1].version
+steps = (*STEPS, Step(head + 1, "deadly", ("CREATE TABLE place (name TEXT) STRICT", "SELECT die()")))
 Journal.open(sys.argv[1], steps=steps)
 """
     killed = subprocess.run(_python(script, str(path)), env=_environment(), check=False, capture_output=True)
@@ -220,5 +222,5 @@ Journal.open(sys.argv[1], steps=steps)
     with Journal.open(path) as journal:
         journal.verify(projections=True)
         assert list(journal.records()) == short_run()
-    with JournalReader.open(path.with_name("journal.db.v1-backup")) as backup:
+    with JournalReader.open(path.with_name(f"journal.db.v{STEPS[-1].version}-backup")) as backup:
         backup.verify(projections=True)

@@ -14,9 +14,10 @@ from atlas_core.journal.migrations import expect_current
 from atlas_core.journal.schema import STEPS, Step
 from tests.journal_samples import short_run
 
-_NOTE = Step(2, "note", ("ALTER TABLE meta ADD COLUMN note TEXT", "UPDATE meta SET note = 'old'"))
-_PLACE = Step(3, "place", ("CREATE TABLE place (name TEXT) STRICT",))
-_FAILING = Step(3, "place", ("CREATE TABLE place (name TEXT) STRICT", "INSERT INTO nowhere VALUES (1)"))
+_HEAD = STEPS[-1].version
+_NOTE = Step(_HEAD + 1, "note", ("ALTER TABLE meta ADD COLUMN note TEXT", "UPDATE meta SET note = 'old'"))
+_PLACE = Step(_HEAD + 2, "place", ("CREATE TABLE place (name TEXT) STRICT",))
+_FAILING = Step(_HEAD + 2, "place", ("CREATE TABLE place (name TEXT) STRICT", "INSERT INTO nowhere VALUES (1)"))
 
 
 @pytest.fixture
@@ -35,8 +36,11 @@ def _ask(path: Path, sql: str) -> object:
         connection.close()
 
 
-def test_the_first_step_is_the_one_that_was_released() -> None:
-    assert [(step.version, step.checksum[:16]) for step in STEPS] == [(1, "51805358cc34f49b")]
+def test_the_steps_are_the_ones_that_were_released() -> None:
+    assert [(step.version, step.checksum[:16]) for step in STEPS] == [
+        (1, "51805358cc34f49b"),
+        (2, "a638589c2e106a85"),
+    ]
 
 
 def test_an_older_file_is_backed_up_and_brought_forward(path: Path) -> None:
@@ -47,9 +51,9 @@ def test_an_older_file_is_backed_up_and_brought_forward(path: Path) -> None:
         assert (journal.digest(), journal.projection_dump()) == (digest, dump)
         journal.append(short_run())
         journal.verify(projections=True)
-    assert _ask(path, "PRAGMA user_version") == 3
+    assert _ask(path, "PRAGMA user_version") == _HEAD + 2
     assert _ask(path, "SELECT note FROM meta") == "old"
-    backup = path.with_name("journal.db.v1-backup")
+    backup = path.with_name(f"journal.db.v{_HEAD}-backup")
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     with JournalReader.open(backup) as reader:
         reader.verify(projections=True)
@@ -66,13 +70,15 @@ def test_projections_are_rebuilt_after_the_last_step(path: Path) -> None:
 
 def test_a_current_file_is_not_backed_up(path: Path) -> None:
     Journal.open(path).close()
-    assert not path.with_name("journal.db.v1-backup").exists()
+    assert not path.with_name(f"journal.db.v{_HEAD}-backup").exists()
 
 
 def test_a_step_that_fails_leaves_the_last_whole_version(path: Path) -> None:
-    with pytest.raises(JournalError, match=r"migration 3 \(place\) failed and was taken back: no such table: nowhere"):
+    with pytest.raises(
+        JournalError, match=rf"migration {_HEAD + 2} \(place\) failed and was taken back: no such table: nowhere"
+    ):
         Journal.open(path, steps=(*STEPS, _NOTE, _FAILING))
-    assert _ask(path, "PRAGMA user_version") == 2
+    assert _ask(path, "PRAGMA user_version") == _HEAD + 1
     assert _ask(path, "SELECT count(*) FROM sqlite_schema WHERE name = 'place'") == 0
     with Journal.open(path, steps=(*STEPS, _NOTE)) as journal:
         journal.verify(projections=True)
@@ -81,8 +87,8 @@ def test_a_step_that_fails_leaves_the_last_whole_version(path: Path) -> None:
 
 
 def test_a_first_migration_that_fails_leaves_the_file_usable_as_before(path: Path) -> None:
-    failing = Step(2, "bad", ("CREATE TABLE place (name TEXT) STRICT", "no statement"))
-    with pytest.raises(JournalError, match="migration 2"):
+    failing = Step(_HEAD + 1, "bad", ("CREATE TABLE place (name TEXT) STRICT", "no statement"))
+    with pytest.raises(JournalError, match=f"migration {_HEAD + 1}"):
         Journal.open(path, steps=(*STEPS, failing))
     with Journal.open(path) as journal:
         journal.append(short_run())
@@ -92,19 +98,21 @@ def test_a_first_migration_that_fails_leaves_the_file_usable_as_before(path: Pat
 @pytest.mark.parametrize("open_it", [Journal.open, JournalReader.open])
 def test_a_newer_file_is_refused_with_what_to_do(path: Path, open_it: Callable[[Path], JournalReader]) -> None:
     Journal.open(path, steps=(*STEPS, _NOTE)).close()
-    with pytest.raises(JournalTooNew, match="expected schema version 1 or lower, was 2; use the Atlas that wrote it"):
+    expected = f"expected schema version {_HEAD} or lower, was {_HEAD + 1}; use the Atlas that wrote it"
+    with pytest.raises(JournalTooNew, match=expected):
         open_it(path)
 
 
 def test_a_reader_refuses_an_older_file_and_says_how_to_migrate_it(path: Path) -> None:
     connection = connect_reader(path)
-    with pytest.raises(JournalError, match="expected schema version 2, was 1; opening it for writing once migrates it"):
+    expected = f"expected schema version {_HEAD + 1}, was {_HEAD}; opening it for writing once migrates it"
+    with pytest.raises(JournalError, match=expected):
         expect_current(connection, path, (*STEPS, _NOTE))
     connection.close()
 
 
 def test_a_step_that_was_edited_after_its_release_is_noticed(path: Path) -> None:
     Journal.open(path, steps=(*STEPS, _NOTE)).close()
-    edited = Step(2, "note", ("ALTER TABLE meta ADD COLUMN remark TEXT",))
-    with pytest.raises(JournalError, match=r"expected migration 2 with checksum .* another build"):
+    edited = Step(_HEAD + 1, "note", ("ALTER TABLE meta ADD COLUMN remark TEXT",))
+    with pytest.raises(JournalError, match=rf"expected migration {_HEAD + 1} with checksum .* another build"):
         Journal.open(path, steps=(*STEPS, edited))
