@@ -18,6 +18,7 @@ AtlasError                      1   something failed
 │   ├── Throttled               6   too many requests; says how long to wait
 │   └── Unsupported             6   the venue does not offer this
 ├── SafetyStop                  7   a safety limit ended the run
+├── SessionFailed               1   a task that a session cannot live without failed; a restart recovers
 ├── ContractError               1   a component broke its contract
 └── EngineError                 1   an internal invariant does not hold
 """
@@ -135,6 +136,10 @@ class SafetyStop(AtlasError):
     """A safety limit ended the run."""
 
     exit_code = 7
+
+
+class SessionFailed(AtlasError):
+    """A task that a session cannot live without failed for good; started again, the session recovers."""
 
 
 class ContractError(AtlasError):
