@@ -84,8 +84,9 @@ class Bars:
         """Return a price column as whole ticks (int64), computed once; prices compare in ticks."""
         cached = self._ticks.get(column)
         if cached is None:
-            values = np.rint(getattr(self, column) / float(self.tick_size)).astype(np.int64)
-            cached = self._ticks[column] = as_times(values)
+            values = getattr(self, column) / float(self.tick_size)
+            np.rint(values, out=values)
+            cached = self._ticks[column] = as_times(values.astype(np.int64))
         return cached
 
     @property
@@ -116,11 +117,20 @@ class Bars:
         return self.between(0, self.count_available(now))
 
     def valid(self) -> NDArray[np.bool_]:
-        """Mark the rows that are bars: finite prices, high at the top and low at the bottom."""
+        """Mark the rows that are bars: finite prices, high at the top and low at the bottom, compared in ticks."""
         o, h, low, c = self.prices()
+        # A comparison with NaN is false, and between a finite low and a finite high there is nothing infinite.
+        marks = (h >= o) & (h >= c) & (low <= o) & (low <= c) & (h < np.inf) & (low > -np.inf)
+        doubtful = np.flatnonzero(~marks)
+        if len(doubtful):
+            marks[doubtful] = self._valid_in_ticks(doubtful)
+        return marks
+
+    def _valid_in_ticks(self, rows: Times) -> NDArray[np.bool_]:
+        """Judge rows whose floats are out of order: less than a tick of it is the noise of arithmetic."""
+        o, h, low, c = (np.rint(column[rows] / float(self.tick_size)) for column in self.prices())
         finite = np.isfinite(o) & np.isfinite(h) & np.isfinite(low) & np.isfinite(c)
-        with np.errstate(invalid="ignore"):
-            return finite & (h >= np.maximum(o, c)) & (low <= np.minimum(o, c))
+        return finite & (h >= np.maximum(o, c)) & (low <= np.minimum(o, c))
 
 
 def bars_of_rows(

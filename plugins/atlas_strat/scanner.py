@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from atlas_core import EntryKind, Need, Scanner, SignalTable, concat_signals, signal_table
-from atlas_strat.levels import moved_by_percent
-from atlas_strat.setups import Setups, armed_setups
-from atlas_strat.vocabulary import Family, PatternKind, ThreeTwoTarget
+from atlas_strat.context import context_columns
+from atlas_strat.labels import label_bars
+from atlas_strat.patterns import codes_where
+from atlas_strat.pivots import PIVOTS_COUNTED
+from atlas_strat.setups import arm
+from atlas_strat.targets import RANGES_AVERAGED, TargetPolicy
+from atlas_strat.vocabulary import PatternKind, ThreeTwoTarget
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,26 +22,36 @@ if TYPE_CHECKING:
 
     from atlas_core import Bars, MarketHistory
     from atlas_strat.options import StratOptions
+    from atlas_strat.setups import Setups
 
-WARMUP_BARS = 4
-"""A setup reads its own bar, the two before it and one more that labels the oldest of them."""
+WARMUP_BARS = PIVOTS_COUNTED + 1
+"""A setup reads its own bar, three before it, and counts pivots back; nothing older changes a row."""
+RANGE_WARMUP_BARS = RANGES_AVERAGED + 1
 
 
 class StratScanner(Scanner):
     """Arms a stop entry at the close of every setup bar, for exactly the next bar of its timeframe.
 
     Rows are made at the close of the setup bar: the trigger is its extreme, a price beyond its other extreme cancels
-    the setup (the bar can no longer become that 2), and an opening at or beyond the target voids it.
+    the setup (the bar can no longer become that 2), and an opening at or beyond the target voids it. The two sides of
+    one setup bar are the legs of one setup: they share its time, and each cancels beyond the trigger of the other.
     """
 
     def __init__(self, options: StratOptions) -> None:
         self._options = options
-        self._families = np.array([family.value for family in options.families])
-        self._target_parts_per_million = int(options.three_two_target_pct * 10_000)
+        self._wanted = _wanted_codes(options)
+        self._targets = TargetPolicy(
+            three_two=options.three_two_target,
+            percent=options.three_two_target_pct,
+            ranges=options.three_two_target_atr,
+            measured_move=options.measured_move,
+        )
 
     def needs(self) -> Sequence[Need]:
         """Return each timeframe with the bars that a setup looks back."""
-        return tuple(Need(timeframe.text, WARMUP_BARS) for timeframe in self._options.timeframes)
+        averages = self._options.three_two_target is ThreeTwoTarget.ATR
+        warmup = max(WARMUP_BARS, RANGE_WARMUP_BARS) if averages else WARMUP_BARS
+        return tuple(Need(timeframe.text, warmup) for timeframe in self._options.timeframes)
 
     def scan(self, market: MarketHistory) -> SignalTable:
         """Return the armed setups of all symbols and timeframes, ordered by time."""
@@ -50,22 +64,11 @@ class StratScanner(Scanner):
         )
 
     def _scan_bars(self, bars: Bars) -> SignalTable:
-        setups = armed_setups(bars, self._options.stop_mode)
-        table = self._table(bars, setups)
-        return table.take(self._wanted(setups))
-
-    def _wanted(self, setups: Setups) -> NDArray[np.bool_]:
-        wanted: NDArray[np.bool_] = np.isin(setups.family, self._families)
-        if self._options.include_continuations:
-            return wanted
-        wanted &= setups.kind != PatternKind.CONTINUATION.value
-        return wanted
-
-    def _table(self, bars: Bars, setups: Setups) -> SignalTable:
+        setups = arm(label_bars(bars), self._options.stop_mode, self._wanted)
         tick = float(bars.tick_size)
         levels = setups.levels
         available_at = bars.available_at[setups.row]
-        target = self._targets(setups) * tick
+        target, has_target = self._targets.targets(setups)
         return signal_table(
             available_at=available_at,
             setup_at=bars.opened_at[setups.row],
@@ -76,20 +79,34 @@ class StratScanner(Scanner):
             entry=EntryKind.STOP.value,
             trigger=levels.trigger * tick,
             stop=levels.stop * tick,
-            target=target,
+            target=np.where(has_target, target * tick, np.nan),
             valid_until=_end_of_next_bar(bars, available_at),
             cancel_beyond=levels.far_side * tick,
-            void_beyond=target,
-            context={"family": setups.family, "kind": setups.kind},
+            void_beyond=self._void_levels(setups, target, has_target) * tick,
+            context=context_columns(setups, self._options.failed_two),
         )
 
-    def _targets(self, setups: Setups) -> NDArray[np.float64]:
-        levels = setups.levels
-        targets = np.where(levels.has_magnitude, levels.magnitude, np.nan)
-        if self._options.three_two_target is ThreeTwoTarget.PERCENT:
-            moved = moved_by_percent(levels.trigger, setups.side, self._target_parts_per_million)
-            targets = np.where(setups.family == Family.THREE_TWO.value, moved, targets)
-        return targets
+    def _void_levels(
+        self, setups: Setups, target: NDArray[np.int64], has_target: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """Return the nearest level at which an opening voids the setup: the target, or the first tick too far away."""
+        nothing = np.where(has_target, target, np.nan)
+        if self._options.max_gap_pct is None:
+            return nothing
+        side, trigger = setups.side, setups.levels.trigger
+        allowed = np.abs(trigger) * int(self._options.max_gap_pct * 10_000) // 1_000_000
+        too_far = trigger + side * (allowed + 1)
+        nearest: NDArray[np.float64] = side * np.fmin(side * nothing, side * too_far)
+        return nearest
+
+
+def _wanted_codes(options: StratOptions) -> NDArray[np.bool_]:
+    return codes_where(
+        lambda pattern: (
+            pattern.rule.family in options.families
+            and (options.include_continuations or pattern.kind is not PatternKind.CONTINUATION)
+        )
+    )
 
 
 def _end_of_next_bar(bars: Bars, available_at: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -7,9 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from attrs import frozen
 
-from atlas_strat.labels import Label, LabelledBars, label_bars
+from atlas_strat.labels import LabelledBars, label_bars
 from atlas_strat.levels import SetupLevels, setup_levels
-from atlas_strat.patterns import FAMILY_OF, NO_RULE, PATTERN_OF, RULE_OF, SIDES, kinds, two
+from atlas_strat.patterns import (
+    BARS_OF,
+    FAMILY_OF,
+    KIND_OF,
+    SIDE_OF,
+    TEXT_OF,
+    armed_codes,
+    completed_codes,
+)
 from atlas_strat.vocabulary import StopMode
 
 if TYPE_CHECKING:
@@ -20,73 +28,73 @@ if TYPE_CHECKING:
 
 @frozen(eq=False)
 class Setups:
-    """Equal-length columns, ordered by setup bar, the long side first.
+    """Equal-length columns, ordered by bar, the long side first.
 
-    `row` is the setup bar's place in the series that was given, `side` is +1 or -1; `pattern` names what the setup
-    becomes when the next bar takes the trigger.
+    `setup` and `entry` are positions of the setup bar and of the completing bar in `bars` (`entry` None while it is
+    still to come), `code` finds what is said about the pattern in the tables of `patterns`.
     """
 
-    row: NDArray[np.int64]
-    side: NDArray[np.int64]
-    pattern: NDArray[np.str_]
-    family: NDArray[np.str_]
-    kind: NDArray[np.str_]
+    bars: LabelledBars
+    setup: NDArray[np.int64]
+    entry: NDArray[np.int64] | None
+    code: NDArray[np.int16]
     levels: SetupLevels
 
     def __len__(self) -> int:
-        return len(self.row)
+        return len(self.setup)
 
+    @property
+    def row(self) -> NDArray[np.int64]:
+        """Return where the pattern stands in the series that was given: its completing bar, or its setup bar."""
+        return self.bars.row[self.setup if self.entry is None else self.entry]
 
-@frozen(eq=False)
-class _Found:
-    """Where the grammar fits: positions in the labelled bars, sides and lines of the grammar."""
+    @property
+    def side(self) -> NDArray[np.int64]:
+        """Return +1 for long, -1 for short, 0 for a pattern whose direction is not known."""
+        return SIDE_OF.take(self.code)
 
-    setup: NDArray[np.int64]
-    side: NDArray[np.int64]
-    rule: NDArray[np.int64]
+    @property
+    def pattern(self) -> NDArray[np.str_]:
+        """Return the name of each pattern, such as `2D-1-2U`."""
+        return TEXT_OF[self.code]
 
-    def only(self, keep: NDArray[np.bool_]) -> _Found:
-        return _Found(self.setup[keep], self.side[keep], self.rule[keep])
+    @property
+    def family(self) -> NDArray[np.str_]:
+        """Return the family of each pattern."""
+        return FAMILY_OF[self.code]
+
+    @property
+    def kind(self) -> NDArray[np.str_]:
+        """Return the kind of each pattern."""
+        return KIND_OF[self.code]
+
+    @property
+    def spans_gap(self) -> NDArray[np.bool_]:
+        """Mark the patterns between whose bars a row was dropped because it is no bar."""
+        last = self.setup if self.entry is None else self.entry
+        first = self.setup - (BARS_OF.take(self.code) - 2)
+        gaps: NDArray[np.bool_] = self.bars.row[last] - self.bars.row[first] != last - first
+        return gaps
 
 
 def armed_setups(bars: Bars, stop_mode: StopMode = StopMode.SETUP_BAR) -> Setups:
     """Return every setup that the close of a bar of `bars` arms for the bar after it."""
-    labelled = label_bars(bars)
-    found = _find(labelled)
-    return _setups(labelled, found, labelled.row[found.setup], stop_mode)
+    return arm(label_bars(bars), stop_mode)
+
+
+def arm(bars: LabelledBars, stop_mode: StopMode, wanted: NDArray[np.bool_] | None = None) -> Setups:
+    """Return the setups that each close arms; `wanted` marks the codes of patterns to keep, None keeps all."""
+    setup, code = armed_codes(bars, wanted)
+    return Setups(bars, setup, None, code, setup_levels(bars, setup, code, stop_mode))
 
 
 def completed_patterns(bars: Bars, stop_mode: StopMode = StopMode.SETUP_BAR) -> Setups:
-    """Return the setups whose next bar became the 2 they waited for; `row` is that completing bar."""
-    labelled = label_bars(bars)
-    found = _find(labelled)
-    found = found.only(found.setup + 1 < len(labelled))
-    wanted = np.where(found.side > 0, two(+1), two(-1))
-    found = found.only(labelled.label[found.setup + 1] == wanted)
-    return _setups(labelled, found, labelled.row[found.setup + 1], stop_mode)
+    """Return the pattern that each bar completed: the setups that found their 2, and those that ended in a 3."""
+    return complete(label_bars(bars), stop_mode)
 
 
-def _before(column: NDArray[np.int8]) -> NDArray[np.int8]:
-    earlier = np.zeros_like(column)
-    earlier[1:] = column[:-1]
-    return earlier
-
-
-def _find(bars: LabelledBars) -> _Found:
-    rules = RULE_OF[_before(bars.label), bars.label]
-    setup, column = np.nonzero(rules != NO_RULE)
-    return _Found(setup, np.array(SIDES)[column], rules[setup, column])
-
-
-def _setups(bars: LabelledBars, found: _Found, row: NDArray[np.int64], stop_mode: StopMode) -> Setups:
-    first = _before(bars.label)[found.setup]
-    setup = bars.label[found.setup]
-    colour_of_outside = np.where(setup == Label.OUTSIDE, bars.colour[found.setup], _before(bars.colour)[found.setup])
-    return Setups(
-        row=row,
-        side=found.side,
-        pattern=PATTERN_OF[first, setup, (found.side < 0).astype(np.int64)],
-        family=FAMILY_OF[found.rule],
-        kind=kinds(found.rule, found.side, colour_of_outside),
-        levels=setup_levels(bars, found.setup, found.side, found.rule, stop_mode),
-    )
+def complete(bars: LabelledBars, stop_mode: StopMode = StopMode.SETUP_BAR) -> Setups:
+    """Return the patterns that labelled bars completed."""
+    entry, code = completed_codes(bars)
+    setup = entry - 1
+    return Setups(bars, setup, entry, code, setup_levels(bars, setup, code, stop_mode, entry))

@@ -16,6 +16,14 @@ class Family(StrEnum):
     ONE_TWO_TWO = "1-2-2"
     ONE_ONE_TWO = "1-1-2"
     ONE_TWO = "1-2"
+    ONE_THREE = "1-3"
+    TWO_THREE = "2-3"
+    THREE_THREE = "3-3"
+
+    @property
+    def ends_outside(self) -> bool:
+        """Whether the pattern completes with a 3, which no closed bar can arm."""
+        return self in (Family.ONE_THREE, Family.TWO_THREE, Family.THREE_THREE)
 
 
 TRADED_FAMILIES = (
@@ -43,6 +51,23 @@ class StopMode(StrEnum):
     SETUP_BAR = "setup_bar"
     FIRST_BAR = "first_bar"
     MIDPOINT = "midpoint"
+    ENTRY_BAR = "entry_bar"
+    ENTRY_OPEN = "entry_open"
+
+    @property
+    def needs_entry_bar(self) -> bool:
+        """Whether the stop is known only when the bar that completes the pattern is."""
+        return self in (StopMode.ENTRY_BAR, StopMode.ENTRY_OPEN)
+
+
+class FailedTwo(StrEnum):
+    """When a 2 counts as failed."""
+
+    OPEN = "open"
+    RECLAIM = "reclaim"
+    BOTH = "both"
+    EITHER = "either"
+    MIDPOINT = "midpoint"
 
 
 class ThreeTwoTarget(StrEnum):
@@ -50,3 +75,13 @@ class ThreeTwoTarget(StrEnum):
 
     NONE = "none"
     PERCENT = "percent"
+    ATR = "atr"
+
+
+class DirectionSource(StrEnum):
+    """How the direction of an outside bar is known."""
+
+    PATH = "path"
+    OPEN = "open"
+    COLOUR = "color"
+    UNKNOWN = "unknown"

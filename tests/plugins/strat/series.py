@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from math import nan
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from hypothesis import strategies as st
 
 from atlas_core import Bars, Instrument, MarketHistory, SignalTable, bars_of_rows, parse_timeframe
+from atlas_strat.describing import SetupDescriber
 from atlas_strat.setups import Setups
 
 if TYPE_CHECKING:
@@ -86,15 +87,6 @@ def rows_of(table: SignalTable) -> list[Mapping[str, object]]:
     ]
 
 
-def described(setups: Setups, row: int) -> dict[str, object]:
-    """Describe one setup as the shared vectors do."""
-    levels = setups.levels
-    return {
-        "pattern": setups.pattern[row],
-        "family": setups.family[row],
-        "kind": setups.kind[row],
-        "direction": "bullish" if setups.side[row] > 0 else "bearish",
-        "trigger": levels.trigger[row] / 100,
-        "stop": levels.stop[row] / 100,
-        "magnitude": levels.magnitude[row] / 100 if levels.has_magnitude[row] else None,
-    }
+def described(setups: Setups, row: int) -> dict[str, Any]:
+    """Describe one setup with cents as ticks, as the shared vectors do."""
+    return SetupDescriber(setups, 0.01, 2).describe(row)

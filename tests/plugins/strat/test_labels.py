@@ -1,51 +1,22 @@
-"""Bar labels against vectors made outside the project, and what must hold for any series."""
+"""Bar labels, directions of outside bars, and what must hold for any series."""
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from atlas_core import Bars
 from atlas_strat.labels import Label, classify, label_bars
-from tests.plugins.strat.series import bars_of, bars_of_csv, walks
-from tests.shared import shared_file
+from atlas_strat.vocabulary import DirectionSource
+from tests.plugins.strat.series import bars_of, walks
 
 
 def labels_of(bars: Bars) -> list[str | None]:
     return [Label(code).text or None for code in classify(bars)]
-
-
-def cases(name: str) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(shared_file(f"cases/strat/{name}").read_text())
-    return loaded
-
-
-def test_every_shared_label_vector_holds() -> None:
-    wrong = {}
-    for case in cases("01_classification.json")["cases"]:
-        bars = bars_of(case["bars"], tick=Decimal(str(case.get("tick", "0.01"))))
-        if labels_of(bars) != case["expect"]["labels"]:
-            wrong[case["id"]] = labels_of(bars)
-    assert wrong == {}
-
-
-def test_colours_follow_close_against_open() -> None:
-    coloured = [case for case in cases("01_classification.json")["cases"] if "color" in case["expect"]]
-    assert coloured
-    for case in coloured:
-        assert label_bars(bars_of(case["bars"])).colour.tolist() == case["expect"]["color"], case["id"]
-
-
-@pytest.mark.parametrize("name", ["goog_daily", "btcusd_monthly"])
-def test_labels_of_real_series_are_those_of_five_other_implementations(name: str) -> None:
-    dataset = cases("08_cross_labels.json")["datasets"][name]
-    codes = classify(bars_of_csv(shared_file(f"cases/data/{dataset['csv']}")))
-    assert "".join(".1UD3"[code] for code in codes) == dataset["labels"]
 
 
 def test_a_float_error_below_a_tick_is_no_break() -> None:
@@ -75,3 +46,41 @@ def test_each_label_says_which_sides_were_taken(bars: Bars) -> None:
         took = (bool(high[row] > high[row - 1]), bool(low[row] < low[row - 1]))
         assert took == (codes[row] in (Label.TWO_UP, Label.OUTSIDE), codes[row] in (Label.TWO_DOWN, Label.OUTSIDE))
     assert np.all(codes[:1] == Label.NONE)
+
+
+@given(walks(minimum=2), st.data())
+def test_a_label_depends_on_nothing_but_its_own_bar_and_the_one_before(bars: Bars, data: st.DataObject) -> None:
+    row = data.draw(st.integers(1, len(bars) - 1))
+    assert classify(bars.between(row - 1, row + 1))[1] == classify(bars)[row]
+
+
+@given(walks(), st.integers(1, 1_000))
+def test_prices_in_another_unit_change_no_label(bars: Bars, factor: int) -> None:
+    rows = [[price * factor for price in row] for row in zip(*bars.prices(), strict=True)]
+    assert labels_of(bars_of(rows, tick=Decimal("0.01") * factor)) == labels_of(bars)
+
+
+PREDECESSOR = [100, 110, 90, 105]
+
+
+@pytest.mark.parametrize(
+    ("bar", "told", "open_tells", "expected"),
+    [
+        ([100, 112, 88, 111], 0, False, (1, DirectionSource.COLOUR)),
+        ([100, 112, 88, 111], 1, False, (-1, DirectionSource.PATH)),
+        ([111, 112, 88, 112], 0, False, (1, DirectionSource.COLOUR)),
+        ([111, 112, 88, 112], 0, True, (-1, DirectionSource.OPEN)),
+        ([111, 112, 88, 111], 0, False, (-1, DirectionSource.OPEN)),
+        ([100, 112, 88, 100], 0, True, (0, DirectionSource.UNKNOWN)),
+        ([105, 112, 95, 111], 0, False, (1, None)),
+    ],
+)
+def test_the_direction_of_an_outside_bar_is_told_by_its_path_then_its_colour_then_its_open(
+    bar: list[float], told: int, open_tells: bool, expected: tuple[int, DirectionSource | None]
+) -> None:
+    labelled = label_bars(bars_of([PREDECESSOR, bar]), np.array([0, told], dtype=np.int8), open_tells=open_tells)
+    assert (labelled.direction[1], labelled.direction_source(1)) == expected
+
+
+def test_open_and_close_a_float_error_outside_the_range_are_inside() -> None:
+    assert labels_of(bars_of([[0.2, 0.3, 0.1, 0.2], [0.2, 0.3, 0.15, 0.1 + 0.2]])) == [None, "1"]

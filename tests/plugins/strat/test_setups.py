@@ -1,17 +1,14 @@
-"""Armed setups against vectors made outside the project, and how they relate to completed patterns."""
+"""Armed setups, and how they relate to completed patterns."""
 
 from __future__ import annotations
-
-import json
 
 from hypothesis import given
 
 from atlas_core import Bars
-from atlas_strat.labels import classify
-from atlas_strat.patterns import two
+from atlas_strat.labels import Label, classify
+from atlas_strat.patterns import ENDS_OUTSIDE, two
 from atlas_strat.setups import Setups, armed_setups, completed_patterns
-from tests.plugins.strat.series import bars_of, described, walks
-from tests.shared import shared_file
+from tests.plugins.strat.series import bars_of, walks
 
 
 def keys(setups: Setups) -> list[tuple[object, ...]]:
@@ -19,15 +16,8 @@ def keys(setups: Setups) -> list[tuple[object, ...]]:
     return [tuple(row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
-def test_every_shared_vector_of_armed_setups_holds() -> None:
-    wrong = {}
-    for case in json.loads(shared_file("cases/strat/03_armed_setups.json").read_text())["cases"]:
-        bars = bars_of(case["closed_bars"])
-        setups = armed_setups(bars)
-        found = [described(setups, row) for row in range(len(setups)) if setups.row[row] == len(bars) - 1]
-        if found != case["expect"]:
-            wrong[case["id"]] = found
-    assert wrong == {}
+def ends_outside(setups: Setups) -> list[bool]:
+    return [bool(marks) for marks in ENDS_OUTSIDE[setups.code]]
 
 
 def test_an_unlabelled_bar_arms_nothing() -> None:
@@ -58,7 +48,15 @@ def test_a_pattern_completes_exactly_where_an_armed_setup_found_its_two(bars: Ba
         for row, side, key in zip(armed.row, armed.side, keys(armed), strict=True)
         if row + 1 < len(bars) and codes[row + 1] == two(side)
     ]
-    assert keys(completed) == wanted
+    assert [
+        key for key, is_three in zip(keys(completed), ends_outside(completed), strict=True) if not is_three
+    ] == wanted
+
+
+@given(walks())
+def test_every_labelled_bar_after_a_labelled_one_but_an_inside_bar_completes_one_pattern(bars: Bars) -> None:
+    rows = [row for row, code in enumerate(classify(bars)) if row > 1 and code != Label.INSIDE]
+    assert completed_patterns(bars).row.tolist() == rows
 
 
 @given(walks())

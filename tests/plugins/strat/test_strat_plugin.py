@@ -47,7 +47,9 @@ def test_the_factory_makes_the_scanner_from_a_profile_table() -> None:
         ({"timeframes": []}, "was []"),
         ({"timeframes": ["1h", "1H"]}, "twice or more: 1h"),
         ({"timeframes": ["1h"], "families": ["2-2", "2-3-2"]}, "2-3-2"),
-        ({"timeframes": ["1h"], "stop_mode": "entry_bar"}, "expected one of"),
+        ({"timeframes": ["1h"], "stop_mode": "far"}, "expected one of"),
+        ({"timeframes": ["1h"], "stop_mode": "entry_bar"}, "known before the entry bar"),
+        ({"timeframes": ["1h"], "families": ["2-2", "1-3"]}, "complete with a 3"),
         ({"timeframes": ["1h"], "three_two_target_pct": 0}, "expected a number > 0, was 0"),
     ],
 )

@@ -17,7 +17,7 @@ from tests.plugins.strat.series import HOUR, START, Tape, bars_of, rows_of, walk
 HOURLY = (parse_timeframe("1h"),)
 EVERYTHING = StratOptions(
     timeframes=HOURLY,
-    families=tuple(Family),
+    families=tuple(family for family in Family if not family.ends_outside),
     include_continuations=True,
     stop_mode=StopMode.FIRST_BAR,
     three_two_target=ThreeTwoTarget.PERCENT,
@@ -49,7 +49,14 @@ def test_a_reversal_waits_for_one_bar_with_all_its_levels() -> None:
             "cancel_beyond": Decimal(94),
             "void_beyond": Decimal(105),
             "timeframe": "1h",
-            "context": {"family": "2-1-2", "kind": "reversal"},
+            "context": {
+                "family": "2-1-2",
+                "kind": "reversal",
+                "shape": "",
+                "failed_two": False,
+                "pivots": 2,
+                "spans_gap": False,
+            },
         }
     ]
 
@@ -78,6 +85,49 @@ def test_a_three_two_may_borrow_a_percentage_as_its_target() -> None:
     options = StratOptions(timeframes=HOURLY, three_two_target=ThreeTwoTarget.PERCENT)
     (row,) = scan(bars_of(AFTER_A_RED_THREE), options)
     assert (row["target"], row["void_beyond"]) == (Decimal("113.68"), Decimal("113.68"))
+
+
+def test_a_three_two_may_borrow_an_average_range_as_its_target() -> None:
+    quiet = [[100, 105, 95, 100]] * 14
+    options = StratOptions(timeframes=HOURLY, three_two_target=ThreeTwoTarget.ATR, three_two_target_atr=Decimal(2))
+    rows = scan(bars_of([*quiet, [100, 112, 90, 92]]), options)
+    expected = Decimal(112) + Decimal(2 * (13 * 1000 + 2200) // 14) / 100
+    assert [(row["pattern"], row["target"]) for row in rows] == [("3-2U", expected)]
+    assert StratScanner(options).needs()[0].warmup_bars == 15
+
+
+def test_an_average_of_too_few_ranges_gives_no_target() -> None:
+    options = StratOptions(timeframes=HOURLY, three_two_target=ThreeTwoTarget.ATR)
+    (row,) = scan(bars_of(AFTER_A_RED_THREE), options)
+    assert (row["target"], row["void_beyond"]) == (None, None)
+
+
+def test_a_continuation_after_a_pause_may_aim_at_a_move_as_long_as_the_one_before() -> None:
+    rows = [[100, 105, 90, 102], [102, 112, 95, 110], [108, 110, 102, 109]]
+    options = StratOptions(timeframes=HOURLY, include_continuations=True, measured_move=True)
+    found = {row["pattern"]: row["target"] for row in last_rows(scan(bars_of(rows), options), START + 2 * HOUR)}
+    assert found == {"2U-1-2U": Decimal(127), "2U-1-2D": Decimal(95)}
+
+
+def test_an_opening_too_far_beyond_the_trigger_voids_when_a_largest_gap_is_given() -> None:
+    options = StratOptions(timeframes=HOURLY, max_gap_pct=Decimal("0.2"))
+    (row,) = last_rows(scan(bars_of(TWO_ONE), options), START + 2 * HOUR)
+    assert (row["target"], row["void_beyond"]) == (Decimal(105), Decimal("102.21"))
+    (row,) = scan(bars_of(AFTER_A_RED_THREE), options)
+    assert (row["target"], row["void_beyond"]) == (None, Decimal("112.23"))
+
+
+def test_a_target_nearer_than_the_largest_gap_still_voids() -> None:
+    options = StratOptions(timeframes=HOURLY, max_gap_pct=Decimal(50))
+    (row,) = last_rows(scan(bars_of(TWO_ONE), options), START + 2 * HOUR)
+    assert row["void_beyond"] == Decimal(105)
+
+
+def test_the_context_tells_of_a_failed_two_and_of_the_pivots_behind_it() -> None:
+    rising = [[10 + step, 12 + 2 * step, 9 + step, 11 + step] for step in range(6)]
+    rows = scan(bars_of([*rising, [21, 24, 15, 16]]), StratOptions(timeframes=HOURLY))
+    context = rows[-1]["context"]
+    assert (rows[-1]["pattern"], context["failed_two"], context["pivots"]) == ("2U-2D", True, 6)  # type: ignore[index]
 
 
 def test_a_percentage_leaves_the_objectives_of_other_families_alone() -> None:
