@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
 from atlas_core.engine.guard import raise_alert
 from atlas_core.engine.money import booked, booked_cost
@@ -16,6 +16,7 @@ from atlas_core.engine.orders import OrderDesk
 from atlas_core.engine.ports import Recorder
 from atlas_core.engine.protection import ProtectionDesk
 from atlas_core.engine.state import OrderTrack, PositionTrack, State
+from atlas_core.errors import EngineError
 from atlas_core.model.decisions import OrderPlan, Outcome, Severity
 from atlas_core.model.events import FundingCharged, OrderFilled, PositionLiquidated
 from atlas_core.model.instrument import ZERO
@@ -26,7 +27,9 @@ from atlas_core.model.records import (
     PositionChanged,
     PositionClosed,
     PositionOpened,
+    detected,
 )
+from atlas_core.model.signals import Signal
 
 PRICE_STEP = Decimal("1e-12")  # finer than any tick: takes the rounding noise out of averages
 
@@ -70,10 +73,24 @@ class Bookkeeper:
         growth = self._growth(track, event)
         if growth is None:
             return
-        if track.intent.role is OrderRole.ENTRY:
+        if track.intent.role is not OrderRole.ENTRY:
+            self._book_exit(track, event, growth)
+        elif track.intent.signal_key in self.state.signals:
             self._book_entry(track, event, growth)
         else:
-            self._book_exit(track, event, growth)
+            self._book_late_entry(track, event, growth)
+
+    def close_outside(self, position: PositionTrack, quantity: Decimal) -> None:
+        """Book a part of a position as closed by others, at the last price: what they were paid is not known."""
+        gross = (position.last_price * quantity - position.entry_cost * (quantity / position.quantity)) * (
+            position.multiplier * position.side.sign
+        )
+        if quantity < position.quantity:
+            cost = position.entry_cost * (quantity / position.quantity)
+            self._shrink(position, self.recorder.now, quantity, cost, booked(gross, self.unit))
+            return
+        ending = Ending("outside", "the venue has no such position any more", position.last_price)
+        self._close(position, self.recorder.now, ending, booked(gross, self.unit))
 
     def fund(self, event: FundingCharged) -> None:
         """Book funding for the open position of a symbol."""
@@ -123,8 +140,41 @@ class Bookkeeper:
         self._book_fill(track, event, growth, position.trade_id)
         self.protection.sync(position)
 
+    def _book_late_entry(self, track: OrderTrack, event: OrderFilled, growth: Growth) -> None:
+        """Book an entry that filled after its signal had its verdict, and close what it opened.
+
+        It becomes a trade of its own, of a signal derived from the first one, so that each still ends in one verdict.
+        """
+        intent = track.intent
+        text = f"{growth.quantity} of {intent.symbol} at {growth.price}, after {intent.client_order_id} was given up"
+        raise_alert(self.recorder, Severity.CRITICAL, "Entry filled late", text, intent.symbol)
+        position = self.state.positions.get(intent.symbol)
+        if position is not None and position.side.sign != intent.action.sign:
+            self._book_exit(track, event, growth)
+            return
+        if position is None:
+            self._open_late(track, event.ts, growth)
+        else:
+            self._grow(position, event.ts, growth)
+        position = self.state.positions[intent.symbol]
+        self._book_fill(track, event, growth, position.trade_id)
+        self.protection.sync(position)
+        if not position.is_closing:
+            self.orders.close_position(position, "late entry", "it filled after it was given up")
+
+    def _open_late(self, track: OrderTrack, ts: int, growth: Growth) -> None:
+        first = track.signal
+        if first is None:
+            raise EngineError(f"order {track.intent.client_order_id}: expected its signal to be kept, was gone")
+        key = f"{first.key}-late-{self.state.trades_opened + 1}"
+        signal = evolve(first, key=key, available_at=self.recorder.now)
+        self.recorder.write(detected(signal, self.recorder.now))
+        self._open_of(signal, track, ts, growth)
+
     def _open(self, track: OrderTrack, ts: int, growth: Growth) -> None:
-        signal = self.state.signals[track.intent.signal_key].signal
+        self._open_of(self.state.signals[track.intent.signal_key].signal, track, ts, growth)
+
+    def _open_of(self, signal: Signal, track: OrderTrack, ts: int, growth: Growth) -> None:
         plan = OrderPlan(symbol=track.intent.symbol, quantity=growth.quantity, leverage=track.intent.leverage)
         levels, risk = self.protection.expected_risk(signal, plan, growth.price)
         self.recorder.write(

@@ -5,7 +5,7 @@ The engine does no I/O, never sleeps and never asks for the time: the time is th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -15,18 +15,23 @@ from atlas_core.engine.bookkeeping import Bookkeeper
 from atlas_core.engine.entries import EntryDesk
 from atlas_core.engine.exits import ExitDesk
 from atlas_core.engine.guard import Guard, raise_alert
+from atlas_core.engine.inquiry import InquiryDesk
 from atlas_core.engine.limits import LimitDesk
 from atlas_core.engine.money import minor_unit
 from atlas_core.engine.orders import OrderDesk
 from atlas_core.engine.ports import EngineParts, MovingMarket, Recorder, Rules
 from atlas_core.engine.protection import NativeOrders, ProtectionDesk
+from atlas_core.engine.reconciling import ReconcileDesk
+from atlas_core.engine.reports import events_of
 from atlas_core.engine.signals import SignalDesk
 from atlas_core.engine.state import PositionTrack, State
 from atlas_core.errors import EngineError
 from atlas_core.model.decisions import Outcome, Severity
 from atlas_core.model.events import (
+    AccountRead,
     BarClosed,
     BarOpened,
+    BrokerEvent,
     Command,
     Event,
     FundingCharged,
@@ -36,11 +41,14 @@ from atlas_core.model.events import (
     OrderCancelled,
     OrderExpired,
     OrderFilled,
+    OrderNotFound,
     OrderRejected,
+    OrderReported,
     OrderUnknown,
     PositionLiquidated,
     Quote,
     SignalsFound,
+    Tick,
     TimerFired,
 )
 from atlas_core.model.instrument import Instrument
@@ -51,6 +59,8 @@ from atlas_core.model.records import (
     Record,
     RunFinished,
     RunStarted,
+    SessionPaused,
+    SessionResumed,
 )
 from atlas_core.model.timeframe import DAY
 
@@ -69,6 +79,8 @@ class Engine:
     books: Bookkeeper
     limits: LimitDesk
     orders: OrderDesk
+    inquiry: InquiryDesk
+    reconciling: ReconcileDesk
     _day_end: int = field(default=0)
 
     def start(self, record: RunStarted) -> None:
@@ -76,16 +88,36 @@ class Engine:
         self._move_to(record.ts)
         self.recorder.write(record)
 
-    def restore(self, records: Sequence[Record]) -> None:
+    def restore(self, records: Iterable[Record]) -> None:
         """Take over the state of an engine that wrote these records.
 
-        What open positions saw of the market, the equity peak within a day and the order rate come back with it.
+        What open positions saw of the market and the equity peak within a day come back with the market.
         """
+        last = 0
         for record in records:
             self.state.apply(record)
-        if records:
-            self._move_to(records[-1].ts)
+            self.limits.remember(record)
+            last = record.ts
+        if last:
+            self._move_to(last)
         self.signals.restore()
+
+    def resume(self, record: SessionResumed) -> None:
+        """Go on with a restored state: requests that were never answered may have been carried out or not."""
+        self._move_to(record.ts)
+        self.recorder.write(record)
+        for track in list(self.state.orders.values()):
+            if track.status in (OrderStatus.INTENDED, OrderStatus.SUBMITTED):
+                reason = "the process ended before the venue's answer"
+                self.orders.move(track.intent.client_order_id, OrderStatus.UNKNOWN, reason=reason)
+        self.signals.resume()
+
+    def pause(self, ts: int, reason: str) -> None:
+        """Stop in good order: entries that have not filled are withdrawn, all else stays for the next session."""
+        self._move_to(ts)
+        self.orders.withdraw_entries()
+        self._mark(is_day_end=False)
+        self.recorder.write(SessionPaused(ts=self.recorder.now, reason=reason))
 
     def process(self, event: Event) -> list[Command]:
         """Take one event in; return the commands that follow from it, in order."""
@@ -221,6 +253,9 @@ class Engine:
             self.protection.check(position)  # tried again at the next price: at once it would only be rejected again
         elif not track.is_withdrawn:
             self.protection.lost(position, intent.role)
+        else:
+            self.orders.resume_exit(position)
+            self.protection.withdrawn(position)
 
     def _filled(self, event: OrderFilled) -> None:
         self.books.fill(event)
@@ -240,6 +275,33 @@ class Engine:
                 self.protection.check(position)
             text = f"{event.client_order_id}: {event.reason}; no new orders in this symbol until the venue has answered"
             raise_alert(self.recorder, Severity.CRITICAL, "Order outcome unknown", text, event.client_order_id)
+
+    def _reported(self, event: OrderReported) -> None:
+        track = self.orders.find(event.report.client_order_id)
+        if track is not None:
+            self.inquiry.answered(track)
+        self._follow(events_of(event.report, event.ts))
+
+    def _not_found(self, event: OrderNotFound) -> None:
+        end = self.inquiry.not_found(event.client_order_id)
+        if end is not None:
+            text = f"{event.client_order_id}: it counts as never accepted; one that shows up later is closed"
+            raise_alert(self.recorder, Severity.WARNING, "Order given up", text, event.client_order_id)
+            self._follow((end,))
+
+    def _account_read(self, event: AccountRead) -> None:
+        self._follow(self.reconciling.reported(event))
+        self.reconciling.compare(event)
+
+    def _follow(self, told: Iterable[BrokerEvent]) -> None:
+        """Act on what an answer of the venue tells, as if it had been told when it happened."""
+        for event in told:
+            _HANDLERS[type(event)](self, event)
+
+    def _tick(self, event: Tick) -> None:
+        self.inquiry.tick()
+        for position in list(self.state.positions.values()):
+            self.protection.tick(position)
 
     def _funding_charged(self, event: FundingCharged) -> None:
         self.books.fund(event)
@@ -269,7 +331,7 @@ class Engine:
 
     def _close(self, event: OperatorCommand) -> None:
         position = self.state.positions.get(str(event.arguments.get("symbol", "")))
-        if position is not None and not position.exit_order:
+        if position is not None and not position.is_closing:
             self.orders.close_position(position, event.actor, str(event.arguments.get("reason", "closed by a person")))
 
     def _wind_down(self, event: OperatorCommand) -> None:
@@ -279,7 +341,7 @@ class Engine:
         self.orders.withdraw_entries()
         if event.arguments.get("close_positions"):
             for position in list(self.state.positions.values()):
-                if not position.exit_order:
+                if not position.is_closing:
                     self.orders.close_position(position, "end", reason)
 
 
@@ -314,6 +376,10 @@ _HANDLERS: dict[type[Any], Callable[[Engine, Any], None]] = {
     OrderExpired: Engine._ended,
     OrderFilled: Engine._filled,
     OrderUnknown: Engine._unknown,
+    OrderReported: Engine._reported,
+    OrderNotFound: Engine._not_found,
+    AccountRead: Engine._account_read,
+    Tick: Engine._tick,
     FundingCharged: Engine._funding_charged,
     PositionLiquidated: Engine._liquidated,
     TimerFired: Engine._timer,
@@ -347,9 +413,12 @@ def make_engine(
     state = State(instruments)
     recorder = Recorder(state)
     guard = Guard(recorder, stops_at_failure)
-    orders = OrderDesk(namespace, state, recorder)
-    limits = LimitDesk(rules, state, recorder, orders)
+    orders = OrderDesk(namespace, state, recorder, native.holds_quantity)
     protection = ProtectionDesk(parts, state, recorder, guard, orders, native, rules.waiver)
+    books = Bookkeeper(minor_unit(quote), state, recorder, orders, protection)
+    inquiry = InquiryDesk(state, recorder)
+    reconciling = ReconcileDesk(state, recorder, orders, books, inquiry, rules.reconcile_within)
+    limits = LimitDesk(rules, state, recorder, orders, reconciling)
     entries = EntryDesk(parts, state, recorder, guard, market, orders, limits, protection)
     return Engine(
         state=state,
@@ -359,7 +428,9 @@ def make_engine(
         signals=SignalDesk(profile, parts, state, recorder, guard, market, entries),
         exits=ExitDesk(parts, recorder, guard, market, orders),
         protection=protection,
-        books=Bookkeeper(minor_unit(quote), state, recorder, orders, protection),
+        books=books,
         limits=limits,
         orders=orders,
+        inquiry=inquiry,
+        reconciling=reconciling,
     )

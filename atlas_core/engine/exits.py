@@ -25,7 +25,7 @@ class ExitDesk:
 
     def ask(self, position: PositionTrack) -> None:
         """Ask every rule about one position."""
-        if position.exit_order:
+        if position.is_closing:
             return
         view = position.view()
         acted = False

@@ -14,12 +14,13 @@ from attrs import define, field, frozen
 from atlas_core.engine.guard import raise_alert
 from atlas_core.engine.orders import OrderDesk
 from atlas_core.engine.ports import Recorder, Rules
+from atlas_core.engine.reconciling import ReconcileDesk
 from atlas_core.engine.state import OrderTrack, State
 from atlas_core.model.decisions import OrderPlan, Severity
 from atlas_core.model.instrument import ZERO
 from atlas_core.model.orders import OrderRole, OrderStatus
 from atlas_core.model.portfolio import Account
-from atlas_core.model.records import TradingStateChanged
+from atlas_core.model.records import OrderIntended, Record, TradingStateChanged
 from atlas_core.model.signals import Side, Signal
 from atlas_core.model.timeframe import MINUTE, SECOND
 
@@ -51,6 +52,7 @@ class LimitDesk:
     state: State
     recorder: Recorder
     orders: OrderDesk
+    reconciling: ReconcileDesk
     _peak_equity: Decimal = ZERO
     _entry_times: deque[int] = field(factory=deque)
     _last_seen: dict[str, int] = field(factory=dict)
@@ -67,6 +69,11 @@ class LimitDesk:
     def entry_sent(self, now: int) -> None:
         """Count an entry order for the order rate."""
         self._entry_times.append(now)
+
+    def remember(self, record: Record) -> None:
+        """Count the entries of a journal that is taken over, so that a restart does not forget the order rate."""
+        if isinstance(record, OrderIntended) and record.role is OrderRole.ENTRY:
+            self.entry_sent(record.ts)
 
     def checks(
         self, signal: Signal, plan: OrderPlan, price: Decimal, account: Account, *, inside_bar: bool
@@ -141,6 +148,12 @@ class LimitDesk:
         yield Check("daily_loss", lost, 0.0, "the daily loss limit is reached")
         unknown = [track for track in self.state.working_orders(symbol) if track.status is OrderStatus.UNKNOWN]
         yield Check("unknown_order", float(len(unknown)), 0.0, "the outcome of an order in this symbol is not known")
+        if rules.reconcile_within is not None:
+            strange = sum(1 for _, other, _ in self.state.foreign if other == symbol)
+            yield Check("foreign_holdings", float(strange), 0.0, "the account holds what is not ours in this symbol")
+            age = self.reconciling.age_seconds()
+            limit = rules.reconcile_within / SECOND
+            yield Check("reconcile_age_seconds", age, limit, "the account was not read completely for too long")
         if rules.stale_data_seconds is not None:
             age = (now - self._last_seen.get(symbol, 0)) / SECOND
             yield Check("stale_data_seconds", age, float(rules.stale_data_seconds), "market data are too old")

@@ -20,7 +20,7 @@ from atlas_core.model.orders import (
     action_for,
     client_order_id,
 )
-from atlas_core.model.records import OrderIntended, OrderMoved
+from atlas_core.model.records import ExitRequested, OrderIntended, OrderMoved
 
 _WAITING = (OrderStatus.INTENDED, OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
 _WORKING = (*_WAITING, OrderStatus.ACKNOWLEDGED, OrderStatus.PARTIALLY_FILLED)
@@ -46,6 +46,7 @@ class OrderDesk:
     namespace: str
     state: State
     recorder: Recorder
+    holds_quantity: bool = False
 
     def send(
         self,
@@ -95,9 +96,25 @@ class OrderDesk:
     def close_position(self, position: PositionTrack, rule: str, reason: str) -> None:
         """Send the market order that closes a position; its fill tells the rest.
 
-        What is still missing of the entry is withdrawn first, or it would fill behind the exit.
+        What is still missing of the entry is withdrawn first, or it would fill behind the exit. Where the venue holds
+        the quantity of working stops, they are withdrawn too, and the exit waits until it is confirmed that they are
+        gone.
         """
         self.withdraw_entries(position.symbol)
+        protective = self.protective_orders(position.symbol) if self.holds_quantity else []
+        if not protective:
+            self._send_exit(position, rule, reason)
+            return
+        self.recorder.write(ExitRequested(ts=self.recorder.now, trade_id=position.trade_id, rule=rule, reason=reason))
+        for track in protective:
+            self.cancel(track)
+
+    def resume_exit(self, position: PositionTrack) -> None:
+        """Send an exit that waited, once nothing holds the quantity any more."""
+        if position.exit_wanted is not None and not self.protective_orders(position.symbol):
+            self._send_exit(position, *position.exit_wanted)
+
+    def _send_exit(self, position: PositionTrack, rule: str, reason: str) -> None:
         self.send(
             signal_key=position.signal.key,
             role=OrderRole.EXIT,
@@ -112,6 +129,11 @@ class OrderDesk:
             rule=rule,
         )
 
+    def protective_orders(self, symbol: str) -> list[OrderTrack]:
+        """Return the stops and targets of a symbol that may still work."""
+        roles = (OrderRole.STOP, OrderRole.TARGET)
+        return [track for track in self.state.working_orders(symbol) if track.intent.role in roles]
+
     def withdraw_entries(self, symbol: str = "") -> None:
         """Ask for the withdrawal of entry orders, of one symbol or of all."""
         for track in list(self.state.orders.values()):
@@ -121,12 +143,12 @@ class OrderDesk:
 
     def cancel(self, track: OrderTrack) -> None:
         """Ask for an order's withdrawal; it stays working until the venue says that it is gone."""
-        track.is_withdrawn = True
+        track.is_withdrawn, track.withdrawn_at = True, self.recorder.now
         self.recorder.command(Cancel(track.intent.client_order_id))
 
     def find(self, client_id: str) -> OrderTrack | None:
-        """Return an order of ours, None for one that is not (any more)."""
-        return self.state.orders.get(client_id)
+        """Return an order of ours, also one that ended lately; None for one that is not."""
+        return self.state.find_order(client_id)
 
     def move(self, client_id: str, to: OrderStatus, *, venue_order_id: str = "", reason: str = "") -> bool:
         """Move an order; a repeated or late message changes nothing and returns False."""

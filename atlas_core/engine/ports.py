@@ -61,7 +61,10 @@ class EngineParts:
 
 @frozen(kw_only=True)
 class Rules:
-    """The kernel-owned limits in the units of the profile; None means that a limit is not set."""
+    """The kernel-owned limits in the units of the profile; None means that a limit is not set.
+
+    `reconcile_within` is the age in nanoseconds beyond which a read of the account is too old to enter on.
+    """
 
     max_positions: int
     max_positions_per_group: int | None = None
@@ -71,6 +74,7 @@ class Rules:
     max_drawdown_pct: Decimal | None = None
     max_orders_per_minute: int = 60
     stale_data_seconds: int | None = None
+    reconcile_within: int | None = None
     group_of: Mapping[str, str] = field(factory=dict)
     is_market_closed: Callable[[int], bool] = field(default=lambda _now: False)
     can_sell_short: bool = True

@@ -27,10 +27,14 @@ from atlas_core.model.timeframe import SECOND
 
 @frozen(kw_only=True)
 class NativeOrders:
-    """Which protective orders the broker takes; the others are emulated."""
+    """Which protective orders the broker takes; the others are emulated.
+
+    `holds_quantity` tells that a working stop binds the quantity it would sell, so that nothing else can sell it.
+    """
 
     stop: bool = True
     limit: bool = True
+    holds_quantity: bool = False
 
 
 @frozen
@@ -66,7 +70,8 @@ class ProtectionDesk:
     def sync(self, position: PositionTrack) -> None:
         """Make the working stop and target equal to what the rules ask for and to the position's quantity.
 
-        They stay while an exit is on its way: it may be rejected or filled in part.
+        They stay while an exit is on its way: it may be rejected or filled in part. Where they hold the quantity, none
+        is placed meanwhile.
         """
         levels = self._tightened(position, self._merge(position.view()))
         if levels != RuledLevels(position.stop, position.stop_rule, position.target, position.target_rule):
@@ -80,16 +85,24 @@ class ProtectionDesk:
                     target_rule=levels.target_rule,
                 )
             )
-        if self.native.stop:
+        is_withheld = self.native.holds_quantity and self._is_exit_underway(position)
+        if self.native.stop and not is_withheld:
             self._place(position, OrderRole.STOP, levels.stop)
-        if self.native.limit:
+        if self.native.limit and not is_withheld:
             self._place(position, OrderRole.TARGET, levels.target)
         self.check(position)
+
+    def tick(self, position: PositionTrack) -> None:
+        """Let time pass: send an exit that waited for its stop to be gone, and try again what does not hold."""
+        self.orders.resume_exit(position)
+        self.check(position)
+        if not position.is_protected:
+            self.sync(position)
 
     def check(self, position: PositionTrack) -> None:
         """Compare the working stop with the position; a breach raises an alert and is retried until it holds."""
         covered = self._covered(position)
-        is_protected = bool(self.waiver) or covered == position.quantity
+        is_protected = bool(self.waiver) or covered == position.quantity or self._is_handed_over(position)
         if is_protected == position.is_protected:
             return
         self.recorder.write(
@@ -106,9 +119,22 @@ class ProtectionDesk:
             text = f"{position.symbol}: stop for {covered}, position {position.quantity}; trying again at every price"
             raise_alert(self.recorder, Severity.CRITICAL, "Position without protection", text, position.symbol)
 
+    def _is_exit_underway(self, position: PositionTrack) -> bool:
+        """Tell whether an exit waits or works; one whose outcome is unknown does not count for ever."""
+        exit_order = self.state.orders.get(position.exit_order)
+        is_unknown = exit_order is not None and exit_order.status is OrderStatus.UNKNOWN
+        return position.is_closing and not (is_unknown and self._is_late(position.exit_asked_at))
+
+    def _is_handed_over(self, position: PositionTrack) -> bool:
+        """Tell whether the stop was withdrawn a moment ago for an exit that needs its quantity."""
+        return self.native.holds_quantity and position.is_closing and not self._is_late(position.exit_asked_at)
+
+    def _is_late(self, since: int) -> bool:
+        return self.recorder.now - since > ANSWER_WITHIN
+
     def watch(self, position: PositionTrack, low: Decimal, high: Decimal) -> None:
         """Close at the market where a level was reached that no order of the broker watches (stop before target)."""
-        if position.exit_order:
+        if position.is_closing:
             return
         worst, best = (low, high) if position.side is Side.LONG else (high, low)
         sign = position.side.sign
@@ -124,6 +150,11 @@ class ProtectionDesk:
             self.check(position)
         else:
             position.lost_at[role] = self.recorder.now
+            self.sync(position)
+
+    def withdrawn(self, position: PositionTrack) -> None:
+        """Place anew where the withdrawal of an order made room for the one that replaces it."""
+        if self.native.holds_quantity:
             self.sync(position)
 
     def release(self, position: PositionTrack) -> None:
@@ -176,9 +207,11 @@ class ProtectionDesk:
         return levels
 
     def _place(self, position: PositionTrack, role: OrderRole, price: Decimal | None) -> None:
-        working = [t for t in self._orders_of(position) if t.intent.role is role and not t.is_withdrawn]
+        present = [t for t in self._orders_of(position) if t.intent.role is role]
+        working = [t for t in present if not t.is_withdrawn]
         fitting = [t for t in working if _price_of(t) == price and _leaves(t) == position.quantity]
-        if price is not None and not fitting:
+        is_bound = self.native.holds_quantity and bool(present)
+        if price is not None and not fitting and not is_bound:
             self.orders.send(
                 signal_key=position.signal.key,
                 role=role,
@@ -199,8 +232,7 @@ class ProtectionDesk:
                 self.orders.cancel(track)
 
     def _orders_of(self, position: PositionTrack) -> list[OrderTrack]:
-        roles = (OrderRole.STOP, OrderRole.TARGET)
-        return [t for t in self.state.working_orders(position.symbol) if t.intent.role in roles]
+        return self.orders.protective_orders(position.symbol)
 
     def _counts(self, track: OrderTrack) -> bool:
         """Tell whether a stop works at the venue, or was sent a moment ago.

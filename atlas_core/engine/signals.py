@@ -17,7 +17,7 @@ from atlas_core.engine.triggers import is_cancelled_at, is_void_at, touch_at, tr
 from atlas_core.errors import ContractError
 from atlas_core.model.decisions import GateMask, Outcome, Refuse
 from atlas_core.model.events import CallAt
-from atlas_core.model.records import SignalArmed, SignalDetected
+from atlas_core.model.records import SignalArmed, detected
 from atlas_core.model.signals import FOREVER, EntryKind, Signal, SignalTable
 
 LIFE_CYCLE = "life cycle"
@@ -45,7 +45,7 @@ class SignalDesk:
         for row in range(len(fresh)):
             instrument = self.state.instruments[str(fresh.symbol[row])]
             signal = fresh.signal(row, self.profile, scanner, instrument)
-            self.recorder.write(_detected(signal, self.recorder.now))
+            self.recorder.write(detected(signal, self.recorder.now))
             if self._passes_masks(signal, row, masks):
                 self._take_in(signal)
 
@@ -97,6 +97,15 @@ class SignalDesk:
         for track in self.state.signals.values():
             if track.state is SignalState.ARMED:
                 self._watch(track.signal)
+
+    def resume(self) -> None:
+        """End the signals that waited while no session ran: what the market did meanwhile is not known here."""
+        for symbol in list(self._armed):
+            for signal in self._waiting(symbol):
+                self._end(signal, Outcome.EXPIRED, "no session was running while it waited")
+        for key, track in list(self.state.signals.items()):
+            if track.state is SignalState.DETECTED:
+                self.recorder.end(key, Outcome.EXPIRED, LIFE_CYCLE, "the session ended while it was judged")
 
     def _new_rows(self, scanner: str, table: SignalTable) -> NDArray[np.int64]:
         """Return the first row of each setup that was not seen before."""
@@ -178,25 +187,3 @@ def _whole(mask: GateMask, table: SignalTable) -> GateMask:
     if any(np.shape(column) != (len(table),) for column in columns):
         raise ContractError(f"expected columns of {len(table)} rows, was {[np.shape(c) for c in columns]}")
     return mask
-
-
-def _detected(signal: Signal, now: int) -> SignalDetected:
-    return SignalDetected(
-        ts=now,
-        key=signal.key,
-        scanner=signal.scanner,
-        symbol=signal.symbol,
-        timeframe=signal.timeframe,
-        pattern=signal.pattern,
-        side=signal.side,
-        entry=signal.entry,
-        setup_at=signal.setup_at,
-        valid_until=signal.valid_until,
-        trigger=signal.trigger,
-        stop=signal.stop,
-        target=signal.target,
-        cancel_beyond=signal.cancel_beyond,
-        void_beyond=signal.void_beyond,
-        score=signal.score,
-        context=dict(signal.context),
-    )

@@ -19,11 +19,14 @@ from atlas_core.model.orders import OrderRole, OrderStatus
 from atlas_core.model.portfolio import Account, ClosedTrade, Portfolio, Position
 from atlas_core.model.records import (
     EquityMarked,
+    ExitRequested,
     FillBooked,
+    ForeignFound,
     FundingBooked,
     LevelsSet,
     OrderIntended,
     OrderMoved,
+    OrderQueried,
     PositionChanged,
     PositionClosed,
     PositionOpened,
@@ -38,6 +41,10 @@ from atlas_core.model.records import (
     VerdictReached,
 )
 from atlas_core.model.signals import Side, Signal
+from atlas_core.model.timeframe import DAY
+
+ENDED_KEPT = 2 * DAY
+"""How long a message about an order that ended can still be told from a stranger's."""
 
 
 class SignalState(StrEnum):
@@ -62,7 +69,10 @@ class SignalTrack:
 class OrderTrack:
     """An order and what became of it so far.
 
-    Two notes of the moment stand beside it: that a touch caused it, and that we asked for its end.
+    `not_found` counts the venue's answers since `not_found_since` that it does not know the order; `signal` is kept for
+    an order that outlives the verdict of its signal. Notes of the moment stand beside it: that a touch caused it, that
+    we asked for its end (and when we asked last, for its end or for its state), and that a complete read of the account
+    had no such order.
     """
 
     intent: OrderIntended
@@ -70,8 +80,16 @@ class OrderTrack:
     cumulative_quantity: Decimal = ZERO
     cumulative_cost: Decimal = ZERO
     cumulative_fee: Decimal = ZERO
+    moved_at: int = 0
+    not_found: int = 0
+    not_found_since: int = 0
+    signal: Signal | None = None
     is_from_touch: bool = False
     is_withdrawn: bool = False
+    withdrawn_at: int = 0
+    asked_at: int = 0
+    times_asked: int = 0
+    is_missing: bool = False
 
     @property
     def is_working(self) -> bool:
@@ -114,6 +132,13 @@ class PositionTrack:
     lost_at: dict[OrderRole, int] = Factory(dict)
     exit_order: str = ""
     sizing: Mapping[str, Any] = Factory(dict)
+    exit_wanted: tuple[str, str] | None = None
+    exit_asked_at: int = 0
+
+    @property
+    def is_closing(self) -> bool:
+        """Tell whether an exit was asked for: sent, or waiting for the protective orders to be gone."""
+        return bool(self.exit_order) or self.exit_wanted is not None
 
     def unrealised_at(self, price: Decimal) -> Decimal:
         """Return the open profit or loss at a price."""
@@ -174,6 +199,8 @@ class State:
     signals: dict[str, SignalTrack] = Factory(dict)
     seen: set[str] = Factory(set)
     orders: dict[str, OrderTrack] = Factory(dict)
+    ended_orders: dict[str, OrderTrack] = Factory(dict)
+    foreign: dict[tuple[str, str, str], Decimal] = Factory(dict)
     positions: dict[str, PositionTrack] = Factory(dict)
     last_closed: dict[str, ClosedTrade] = Factory(dict)
     attempts: dict[tuple[str, str], int] = Factory(dict)
@@ -210,6 +237,15 @@ class State:
         """Return the orders of a symbol that can still do something, oldest first."""
         return [track for track in self.orders.values() if track.intent.symbol == symbol and track.is_working]
 
+    def find_order(self, client_order_id: str) -> OrderTrack | None:
+        """Return an order of ours, also one that ended in the last two days; None for one that is not."""
+        return self.orders.get(client_order_id) or self.ended_orders.get(client_order_id)
+
+    def signed_quantity(self, symbol: str) -> Decimal:
+        """Return what the books hold in a symbol, below 0 for a short."""
+        position = self.positions.get(symbol)
+        return ZERO if position is None else position.quantity * position.side.sign
+
     def position_of_trade(self, trade_id: int) -> PositionTrack:
         """Return the open position of a trade; raises EngineError when there is none."""
         for track in self.positions.values():
@@ -223,6 +259,8 @@ class State:
     def _equity_marked(self, record: EquityMarked) -> None:
         if record.is_day_end:
             self.day_equity = record.equity
+            for name in [n for n, track in self.ended_orders.items() if record.ts - track.moved_at > ENDED_KEPT]:
+                del self.ended_orders[name]
         self.peak_equity = max(self.peak_equity, record.equity)
 
     def _signal_detected(self, record: SignalDetected) -> None:
@@ -239,24 +277,33 @@ class State:
         self.signals[record.key].sizing = record.inputs
 
     def _verdict_reached(self, record: VerdictReached) -> None:
-        if self.signals.pop(record.key, None) is None:
+        ended = self.signals.pop(record.key, None)
+        if ended is None:
             raise EngineError(f"signal {record.key}: expected one verdict, {record.outcome} is a second one")
         for role in OrderRole:
             self.attempts.pop((record.key, role), None)
         for track in [track for track in self.orders.values() if track.intent.signal_key == record.key]:
+            track.signal = ended.signal
             self._forget_if_done(track)
 
     def _order_intended(self, record: OrderIntended) -> None:
-        self.orders[record.client_order_id] = OrderTrack(record)
+        self.orders[record.client_order_id] = OrderTrack(record, moved_at=record.ts)
         self.attempts[record.signal_key, record.role] = record.attempt
         if record.role is OrderRole.EXIT:
-            self.positions[record.symbol].exit_order = record.client_order_id
+            position = self.positions[record.symbol]
+            position.exit_order, position.exit_wanted, position.exit_asked_at = record.client_order_id, None, record.ts
 
     def _order_moved(self, record: OrderMoved) -> None:
         track = self.orders[record.client_order_id]
         track.status = record.status
+        track.moved_at = record.ts
         self._exit_over(track)
         self._forget_if_done(track)
+
+    def _order_queried(self, record: OrderQueried) -> None:
+        track = self.orders.get(record.client_order_id)
+        if track is not None:
+            track.not_found, track.not_found_since = record.count, record.since
 
     def _exit_over(self, track: OrderTrack) -> None:
         """Note that an exit order can do no more: what is still open then is asked about and protected again."""
@@ -265,7 +312,8 @@ class State:
             position.exit_order = ""
 
     def _fill_booked(self, record: FillBooked) -> None:
-        track = self.orders[record.client_order_id]
+        track = self.orders.get(record.client_order_id) or self.ended_orders[record.client_order_id]
+        track.moved_at = record.ts
         if track.is_working:  # a late fill counts, but brings no ended order back
             track.status = record.status
         track.cumulative_quantity = record.cumulative_quantity
@@ -283,13 +331,14 @@ class State:
         self._forget_if_done(track)
 
     def _forget_if_done(self, track: OrderTrack) -> None:
-        """Drop a finished order once its signal has a verdict: until then late messages must find it.
+        """Set a finished order aside once its signal has a verdict; late messages still find it there.
 
-        Stops and targets are replaced all the time and are dropped at once.
+        Stops and targets are replaced all the time and are set aside at once.
         """
         is_replaced = track.intent.role in (OrderRole.STOP, OrderRole.TARGET) and track.status is not OrderStatus.FILLED
         if not track.is_working and (is_replaced or track.intent.signal_key not in self.signals):
             self.orders.pop(track.intent.client_order_id, None)
+            self.ended_orders[track.intent.client_order_id] = track
 
     def _position_opened(self, record: PositionOpened) -> None:
         self.trades_opened = record.trade_id
@@ -329,6 +378,17 @@ class State:
         track.stop, track.stop_rule = record.stop, record.stop_rule
         track.target, track.target_rule = record.target, record.target_rule
 
+    def _exit_requested(self, record: ExitRequested) -> None:
+        track = self.position_of_trade(record.trade_id)
+        track.exit_wanted, track.exit_asked_at = (record.rule, record.reason), record.ts
+
+    def _foreign_found(self, record: ForeignFound) -> None:
+        key = (record.what, record.symbol, record.reference)
+        if record.quantity:
+            self.foreign[key] = record.quantity
+        else:
+            self.foreign.pop(key, None)
+
     def _protection_changed(self, record: ProtectionChanged) -> None:
         self.position_of_trade(record.trade_id).is_protected = record.protected
 
@@ -366,6 +426,9 @@ _CHANGES: dict[type[Record], Callable[[State, Any], None]] = {
     VerdictReached: State._verdict_reached,
     OrderIntended: State._order_intended,
     OrderMoved: State._order_moved,
+    OrderQueried: State._order_queried,
+    ExitRequested: State._exit_requested,
+    ForeignFound: State._foreign_found,
     FillBooked: State._fill_booked,
     PositionOpened: State._position_opened,
     PositionChanged: State._position_changed,

@@ -1,3 +1,4 @@
+# ruff: noqa: PLC0414  (every record can be imported from here)
 """What the journal holds: every decision and every change of state, as immutable records.
 
 State is what applying these records in order gives. Prices, quantities and money are Decimal; `value` and
@@ -9,27 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any
 
 from attrs import field, frozen
 
 from atlas_core.model.decisions import Outcome, Severity
 from atlas_core.model.instrument import ONE, ZERO
 from atlas_core.model.orders import Action, Liquidity, OrderKind, OrderRole, OrderStatus
-from atlas_core.model.signals import EntryKind, Side
-
-
-@frozen(kw_only=True)
-class Record:
-    """Base of all records."""
-
-    kind: ClassVar[str]
-    ts: int
-
-    @property
-    def subject(self) -> str:
-        """Return what the record is about."""
-        return ""
+from atlas_core.model.record import OrderRecord as OrderRecord
+from atlas_core.model.record import Record as Record
+from atlas_core.model.record import SignalRecord as SignalRecord
+from atlas_core.model.record import TradeRecord as TradeRecord
+from atlas_core.model.session_records import AccountReconciled as AccountReconciled
+from atlas_core.model.session_records import ExitRequested as ExitRequested
+from atlas_core.model.session_records import ForeignFound as ForeignFound
+from atlas_core.model.session_records import OrderQueried as OrderQueried
+from atlas_core.model.session_records import PositionAdjusted as PositionAdjusted
+from atlas_core.model.session_records import SessionPaused as SessionPaused
+from atlas_core.model.session_records import SessionResumed as SessionResumed
+from atlas_core.model.signals import EntryKind, Side, Signal
 
 
 @frozen(kw_only=True)
@@ -47,17 +46,6 @@ class RunStarted(Record):
     symbols: tuple[str, ...]
     profile_digest: str
     components: tuple[str, ...]
-
-
-@frozen(kw_only=True)
-class SignalRecord(Record):
-    """Base of the records about one signal."""
-
-    key: str
-
-    @property
-    def subject(self) -> str:
-        return self.key
 
 
 @frozen(kw_only=True)
@@ -146,17 +134,6 @@ class VerdictReached(SignalRecord):
 
 
 @frozen(kw_only=True)
-class OrderRecord(Record):
-    """Base of the records about one order."""
-
-    client_order_id: str
-
-    @property
-    def subject(self) -> str:
-        return self.client_order_id
-
-
-@frozen(kw_only=True)
 class OrderIntended(OrderRecord):
     """An order is about to be sent; written before the command to send it is given.
 
@@ -193,15 +170,6 @@ class OrderMoved(OrderRecord):
 
 
 @frozen(kw_only=True)
-class OrderQueried(OrderRecord):
-    """The venue was asked about an order and did not know it, `count` times since `since`: the rows of a proof."""
-
-    kind = "order_queried"
-    count: int
-    since: int
-
-
-@frozen(kw_only=True)
 class FillBooked(OrderRecord):
     """The filled quantity of an order grew by `quantity` at `price`, for `fee`; `slippage` is money lost to it."""
 
@@ -216,17 +184,6 @@ class FillBooked(OrderRecord):
     liquidity: Liquidity
     ambiguous: bool
     trade_id: int = 0
-
-
-@frozen(kw_only=True)
-class TradeRecord(Record):
-    """Base of the records about one trade (a position from its first fill until it is flat)."""
-
-    trade_id: int
-
-    @property
-    def subject(self) -> str:
-        return str(self.trade_id)
 
 
 @frozen(kw_only=True)
@@ -283,29 +240,6 @@ class ExitDecided(TradeRecord):
     value: float | None
     threshold: float | None
     acted: bool
-
-
-@frozen(kw_only=True)
-class ExitRequested(TradeRecord):
-    """A position shall be closed as soon as the venue confirms that its protective orders are gone."""
-
-    kind = "exit_requested"
-    rule: str
-    reason: str
-
-
-@frozen(kw_only=True)
-class PositionAdjusted(TradeRecord):
-    """Two complete reads of the venue agree that a position differs from the books; the books follow.
-
-    `trade_id` is 0 for a position that the books did not have. The symbol is frozen for entries.
-    """
-
-    kind = "position_adjusted"
-    symbol: str
-    ledger_quantity: Decimal
-    venue_quantity: Decimal
-    reason: str
 
 
 @frozen(kw_only=True)
@@ -396,53 +330,6 @@ class EquityMarked(Record):
 
 
 @frozen(kw_only=True)
-class AccountReconciled(Record):
-    """A complete read of the account that began at `asked_at` was held against the books.
-
-    Written for the first read of a session, for one after entries were frozen, and for one with differences.
-    """
-
-    kind = "account_reconciled"
-    asked_at: int
-    orders: int
-    positions: int
-    differences: tuple[str, ...] = ()
-
-
-@frozen(kw_only=True)
-class ForeignFound(Record):
-    """The account holds an order or a position that is not ours (`quantity` 0: it is gone again)."""
-
-    kind = "foreign_found"
-    what: str
-    symbol: str
-    quantity: Decimal
-    reference: str = ""
-
-    @property
-    def subject(self) -> str:
-        return self.symbol
-
-
-@frozen(kw_only=True)
-class SessionResumed(Record):
-    """A process continued this journal; `crashed` tells that the one before did not stop in good order."""
-
-    kind = "session_resumed"
-    crashed: bool
-    profile_digest: str
-    components: tuple[str, ...]
-
-
-@frozen(kw_only=True)
-class SessionPaused(Record):
-    """A session stopped in good order; positions and their protection stay for the next one."""
-
-    kind = "session_paused"
-    reason: str
-
-
-@frozen(kw_only=True)
 class ComponentFailed(Record):
     """A component raised; the policy of its kind was applied."""
 
@@ -483,3 +370,26 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     ComponentFailed, OperatorActed, RunFinished, OrderQueried, ExitRequested, PositionAdjusted, AccountReconciled,
     ForeignFound, SessionResumed, SessionPaused,
 )  # fmt: skip
+
+
+def detected(signal: Signal, now: int) -> SignalDetected:
+    """Return the record that a signal was found at `now`."""
+    return SignalDetected(
+        ts=now,
+        key=signal.key,
+        scanner=signal.scanner,
+        symbol=signal.symbol,
+        timeframe=signal.timeframe,
+        pattern=signal.pattern,
+        side=signal.side,
+        entry=signal.entry,
+        setup_at=signal.setup_at,
+        valid_until=signal.valid_until,
+        trigger=signal.trigger,
+        stop=signal.stop,
+        target=signal.target,
+        cancel_beyond=signal.cancel_beyond,
+        void_beyond=signal.void_beyond,
+        score=signal.score,
+        context=dict(signal.context),
+    )

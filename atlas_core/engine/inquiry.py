@@ -1,0 +1,92 @@
+"""Asks the venue about orders whose state is not known, and decides what its answers prove.
+
+Nothing is sent again. An order that was never answered counts as not accepted only when the venue did not know it at
+least three times, over at least two minutes after the request's own time was over, and a complete read of the account
+in between had no such order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from attrs import define
+
+from atlas_core.engine.ports import Recorder
+from atlas_core.engine.state import OrderTrack, State
+from atlas_core.model.events import BrokerEvent, Cancel, OrderCancelled, OrderRejected, Query
+from atlas_core.model.orders import OrderStatus
+from atlas_core.model.records import OrderQueried
+from atlas_core.model.timeframe import SECOND
+from atlas_core.model.venue import VenueSnapshot
+
+REQUEST_ENDS_AFTER = 10 * SECOND
+"""When a request has certainly left or failed: the deadline of a call, and a little."""
+
+FIRST_QUESTION_AFTER = 5 * SECOND
+LONGEST_BETWEEN_QUESTIONS = 30 * SECOND
+PROOF_ANSWERS = 3
+PROOF_SPAN = 120 * SECOND
+UNANSWERED = (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
+
+
+@define
+class InquiryDesk:
+    """Follows up the orders that wait for an answer."""
+
+    state: State
+    recorder: Recorder
+
+    def tick(self) -> None:
+        """Ask about every order that has waited long enough since it was sent, withdrawn or asked about."""
+        for track in self.state.orders.values():
+            if self._is_due(track):
+                self.ask(track)
+
+    def ask(self, track: OrderTrack) -> None:
+        """Ask the venue about one order now."""
+        track.asked_at = self.recorder.now
+        track.times_asked += 1
+        self.recorder.command(Query(track.intent.client_order_id))
+
+    def answered(self, track: OrderTrack) -> None:
+        """Note that the venue knows the order; ask again for its end where that was asked for and is not confirmed."""
+        track.is_missing = False
+        if track.is_withdrawn and track.is_working and self.recorder.now - track.withdrawn_at >= FIRST_QUESTION_AFTER:
+            track.withdrawn_at = self.recorder.now
+            self.recorder.command(Cancel(track.intent.client_order_id))
+
+    def not_found(self, client_order_id: str) -> BrokerEvent | None:
+        """Take the answer that the venue does not know an order; return its end once that is proven."""
+        track, now = self.state.orders.get(client_order_id), self.recorder.now
+        if track is None or not track.is_working or now < track.intent.ts + REQUEST_ENDS_AFTER:
+            return None
+        since = track.not_found_since or now
+        self.recorder.write(
+            OrderQueried(ts=now, client_order_id=client_order_id, count=track.not_found + 1, since=since)
+        )
+        if track.not_found < PROOF_ANSWERS or now - since < PROOF_SPAN or not track.is_missing:
+            return None
+        reason = f"the venue does not know it: {track.not_found} answers in {(now - since) // SECOND} s"
+        if track.status in UNANSWERED:
+            return OrderRejected(ts=now, client_order_id=client_order_id, reason=reason)
+        return OrderCancelled(ts=now, client_order_id=client_order_id, reason=reason)
+
+    def missing_in(self, snapshot: VenueSnapshot, asked_at: int) -> Iterator[OrderTrack]:
+        """Yield the working orders that a complete read should have had and did not."""
+        listed = {report.client_order_id for report in snapshot.orders}
+        for track in self.state.orders.values():
+            if not track.is_working or track.intent.client_order_id in listed or track.moved_at >= asked_at:
+                continue
+            track.is_missing = 0 < track.not_found_since < asked_at
+            yield track
+
+    def _is_due(self, track: OrderTrack) -> bool:
+        if not track.is_working:
+            return False
+        now, since = self.recorder.now, track.moved_at
+        if track.is_withdrawn:
+            since = track.withdrawn_at
+        elif track.status not in UNANSWERED:
+            return False
+        pause = min(FIRST_QUESTION_AFTER << min(track.times_asked, 4), LONGEST_BETWEEN_QUESTIONS)
+        return now - max(since, track.asked_at) >= (pause if track.times_asked else FIRST_QUESTION_AFTER)

@@ -1,0 +1,191 @@
+"""Holds complete reads of the account against the books.
+
+Our orders are followed up, never guessed. What is not ours is noted and left alone. A position that differs is believed
+only when two reads some time apart agree, nothing of ours is on its way in the symbol, and the orders that could
+explain it have been asked about; then the books follow the venue, and people are told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from attrs import define, field, frozen
+
+from atlas_core.engine.bookkeeping import Bookkeeper
+from atlas_core.engine.guard import raise_alert
+from atlas_core.engine.inquiry import UNANSWERED, InquiryDesk
+from atlas_core.engine.orders import OrderDesk
+from atlas_core.engine.ports import Recorder
+from atlas_core.engine.reports import events_of
+from atlas_core.engine.state import OrderTrack, State
+from atlas_core.model.decisions import Severity
+from atlas_core.model.events import AccountRead, BrokerEvent, Cancel
+from atlas_core.model.instrument import ZERO
+from atlas_core.model.orders import is_order_of
+from atlas_core.model.records import AccountReconciled, ForeignFound, PositionAdjusted
+from atlas_core.model.timeframe import SECOND
+from atlas_core.model.venue import OrderReport, VenuePosition
+
+AGREEMENT_SPAN = 10 * SECOND
+"""How far apart two reads must lie that are believed together: longer than a venue's reads lag behind its writes."""
+
+ORDER, POSITION = "order", "position"
+
+
+@frozen
+class _Doubt:
+    """A difference that one read showed: what the books and the venue held, and when that read began."""
+
+    ledger: Decimal
+    venue: Decimal
+    since: int
+
+
+@define
+class ReconcileDesk:
+    """Decides what a complete read of the account means."""
+
+    state: State
+    recorder: Recorder
+    orders: OrderDesk
+    books: Bookkeeper
+    inquiry: InquiryDesk
+    stale_after: int | None = None
+    _read_at: int = 0
+    _doubts: dict[str, _Doubt] = field(factory=dict)
+    _strays: set[str] = field(factory=set)
+
+    def is_fresh(self) -> bool:
+        """Tell whether a complete read of this session is young enough to enter on."""
+        return self.stale_after is None or (self._read_at > 0 and self.recorder.now - self._read_at <= self.stale_after)
+
+    def age_seconds(self) -> float:
+        """Return the age of the last complete read, infinite when there was none in this session."""
+        return (self.recorder.now - self._read_at) / SECOND if self._read_at else float("inf")
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Tell whether another read would settle a difference."""
+        return bool(self._doubts)
+
+    def reported(self, read: AccountRead) -> Iterator[BrokerEvent]:
+        """Yield what the working orders of a read tell of ours; note those that are not."""
+        for report in read.snapshot.orders:
+            track = self.orders.find(report.client_order_id)
+            if track is not None:
+                self.inquiry.answered(track)
+                yield from events_of(report, read.ts)
+                if not track.is_working and track.moved_at < read.asked_at - AGREEMENT_SPAN:
+                    self._stray(report, "an order that had ended works at the venue", is_known=True)
+            elif is_order_of(self.orders.namespace, report.client_order_id):
+                self._stray(report, "an order of ours that the journal does not know works at the venue")
+            else:
+                self._foreign(ORDER, report.symbol, report.quantity, report.venue_order_id or report.client_order_id)
+
+    def compare(self, read: AccountRead) -> None:
+        """Hold positions and missing orders of a read against the books; call it after `reported`."""
+        was_fresh = self.is_fresh() and self._read_at > 0
+        for track in self.inquiry.missing_in(read.snapshot, read.asked_at):
+            if track.status not in UNANSWERED:
+                self.inquiry.ask(track)
+        self._forget_foreign_orders(read)
+        differences = self._positions(read)
+        self._read_at = read.asked_at
+        if differences or not was_fresh:
+            self.recorder.write(
+                AccountReconciled(
+                    ts=self.recorder.now,
+                    asked_at=read.asked_at,
+                    orders=len(read.snapshot.orders),
+                    positions=len(read.snapshot.positions),
+                    differences=tuple(differences),
+                )
+            )
+
+    def _positions(self, read: AccountRead) -> list[str]:
+        held = {position.symbol: position for position in read.snapshot.positions}
+        differences = []
+        for symbol in sorted(held.keys() | self.state.positions.keys() | self._doubts.keys() | self._strange()):
+            venue = _signed(held.get(symbol))
+            ledger = self.state.signed_quantity(symbol)
+            unexplained = venue - ledger - self.state.foreign.get((POSITION, symbol, ""), ZERO)
+            if not unexplained:
+                self._doubts.pop(symbol, None)
+            elif self._is_believed(symbol, ledger, venue, read):
+                differences.append(f"{symbol}: books {ledger}, venue {venue}")
+                self._follow(symbol, ledger, venue)
+        return differences
+
+    def _strange(self) -> set[str]:
+        return {symbol for what, symbol, _ in self.state.foreign if what == POSITION}
+
+    def _is_believed(self, symbol: str, ledger: Decimal, venue: Decimal, read: AccountRead) -> bool:
+        """Tell whether a difference has stood long enough; ask about what could explain it when it is new."""
+        doubt = self._doubts.get(symbol)
+        related = self._related(symbol)
+        is_moving = any(t.status in UNANSWERED or t.moved_at >= read.asked_at - AGREEMENT_SPAN for t in related)
+        if doubt is None or (doubt.ledger, doubt.venue) != (ledger, venue) or is_moving:
+            self._doubts[symbol] = _Doubt(ledger, venue, read.asked_at)
+            for track in related:
+                self.inquiry.ask(track)
+            return False
+        return read.asked_at - doubt.since >= AGREEMENT_SPAN
+
+    def _related(self, symbol: str) -> list[OrderTrack]:
+        tracks = (*self.state.orders.values(), *self.state.ended_orders.values())
+        return [track for track in tracks if track.intent.symbol == symbol]
+
+    def _follow(self, symbol: str, ledger: Decimal, venue: Decimal) -> None:
+        """Let the books follow the venue: less than we have is booked as closed there, more is somebody else's."""
+        self._doubts.pop(symbol)
+        position = self.state.positions.get(symbol)
+        self.recorder.write(
+            PositionAdjusted(
+                ts=self.recorder.now,
+                trade_id=0 if position is None else position.trade_id,
+                symbol=symbol,
+                ledger_quantity=ledger,
+                venue_quantity=venue,
+                reason="two complete reads of the account agree, and no order of ours explains it",
+            )
+        )
+        text = f"{symbol}: the books had {ledger}, the venue has {venue}; no order of ours explains it"
+        raise_alert(self.recorder, Severity.CRITICAL, "Position changed outside of Atlas", text, symbol)
+        kept = min(abs(venue), abs(ledger)) if venue * ledger > 0 else ZERO
+        if position is not None and kept < position.quantity:
+            self.books.close_outside(position, position.quantity - kept)
+        self._foreign(POSITION, symbol, venue - kept if ledger > 0 else venue + kept, "")
+
+    def _foreign(self, what: str, symbol: str, quantity: Decimal, reference: str) -> None:
+        if self.state.foreign.get((what, symbol, reference), ZERO) == quantity:
+            return
+        self.recorder.write(
+            ForeignFound(ts=self.recorder.now, what=what, symbol=symbol, quantity=quantity, reference=reference)
+        )
+        if quantity:
+            text = (
+                f"{symbol}: {what} of {quantity} {reference}".rstrip() + "; it is left alone, nothing is entered there"
+            )
+            raise_alert(
+                self.recorder, Severity.WARNING, f"Foreign {what} in the account", text, f"{symbol} {reference}"
+            )
+
+    def _forget_foreign_orders(self, read: AccountRead) -> None:
+        listed = {report.venue_order_id or report.client_order_id for report in read.snapshot.orders}
+        for what, symbol, reference in list(self.state.foreign):
+            if what == ORDER and reference not in listed:
+                self._foreign(ORDER, symbol, ZERO, reference)
+
+    def _stray(self, report: OrderReport, text: str, *, is_known: bool = False) -> None:
+        """Tell of an order that should not be, and withdraw it unless it may protect what we do not know."""
+        name = report.client_order_id
+        if name not in self._strays:
+            self._strays.add(name)
+            raise_alert(self.recorder, Severity.CRITICAL, "Order without an owner", f"{text}: {name}", name)
+        if is_known or not report.reduce_only:
+            self.recorder.command(Cancel(name))
+
+
+def _signed(held: VenuePosition | None) -> Decimal:
+    return ZERO if held is None else held.quantity * held.side.sign
