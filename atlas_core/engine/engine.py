@@ -298,7 +298,7 @@ class Engine:
         for event in told:
             _HANDLERS[type(event)](self, event)
 
-    def _tick(self, event: Tick) -> None:
+    def _tick(self, _: Tick) -> None:
         self.inquiry.tick()
         for position in list(self.state.positions.values()):
             self.protection.tick(position)
