@@ -38,6 +38,7 @@ COMMANDS = {
     "scan": LazyCommand("atlas_core.cli.scan:scan", "Show the signals of the latest bars and what each gate says."),
     "explain": LazyCommand("atlas_core.cli.explain:explain", "Say why a trade was made, or a signal refused."),
     "report": LazyCommand("atlas_core.cli.report:report", "Show the trades, figures and refusals of a run."),
+    "pnl": LazyCommand("atlas_core.cli.pnl:pnl", "Show what a run earned, by pattern, timeframe, score and more."),
     "runs": LazyCommand("atlas_core.cli.runs:runs", "List the runs that are kept."),
     "config": LazyCommand("atlas_core.cli.config:config", "Check, show and explain profiles."),
     "plugins": LazyCommand("atlas_core.cli.plugins:plugins", "List plugins and show what they offer."),

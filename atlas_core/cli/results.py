@@ -28,14 +28,16 @@ from atlas_core.runs import Mode, RunInfo
 if TYPE_CHECKING:
     from atlas_core.model.records import RunStarted
     from atlas_core.report.equity import Drawdown
+    from atlas_core.report.groups import Group
     from atlas_core.report.metrics import TradeFigures
     from atlas_core.report.signals import Refusal
-    from atlas_core.report.summary import Group, KeyFigures, Report
+    from atlas_core.report.summary import KeyFigures, Report
     from atlas_core.report.trades import OpenRow, TradeRow
 
 TERMINAL_ROWS = 25
 NEEDS_DAYS = f"from {RATIO_MINIMUM_RETURNS} days"
-NO_LOSSES = "n/a (no losses)"
+NOT_THERE = "n/a"
+NO_LOSSES = f"{NOT_THERE} (no losses)"
 
 TRADES = (
     Column("#", numeric=True),
@@ -71,11 +73,17 @@ POSITIONS = (
 )
 GROUPS = (
     Column("Trades", numeric=True),
-    Column("Won", numeric=True, drop=3),
+    Column("Won", numeric=True, drop=6),
     Column("Win %", numeric=True),
     Column("Net P&L", numeric=True),
     Column("PF", numeric=True, drop=1),
-    Column("R", numeric=True, drop=2),
+    Column("Each", numeric=True, drop=3),
+    Column("R", numeric=True, drop=5),
+    Column("R each", numeric=True, drop=2),
+    Column("MAE R", numeric=True, drop=4),
+    Column("MFE R", numeric=True, drop=4),
+    Column("MAE %", numeric=True, drop=7),
+    Column("MFE %", numeric=True, drop=7),
 )
 REFUSALS = (Column("Outcome"), Column("By"), Column("Signals", numeric=True), Column("Such as", drop=1))
 
@@ -122,12 +130,12 @@ def print_report(report: Report, run: RunInfo | None, *, all_rows: bool = False,
     say()
     print_trades(report, run, all_rows=all_rows)
     print_positions(report)
-    print_group("By setup", "Setup", report.by_setup, report.figures.trades)
-    print_group("By timeframe", "Timeframe", report.by_timeframe, report.figures.trades)
+    print_group("By setup", "Setup", report.by_setup, report.total)
+    print_group("By timeframe", "Timeframe", report.by_timeframe, report.total)
     if len(report.by_symbol) > 1:
-        print_group("By symbol", "Symbol", report.by_symbol, report.figures.trades)
-    print_group("By side", "Side", report.by_side, report.figures.trades)
-    print_group("By exit", "Exit", report.by_exit, report.figures.trades)
+        print_group("By symbol", "Symbol", report.by_symbol, report.total)
+    print_group("By side", "Side", report.by_side, report.total)
+    print_group("By exit", "Exit", report.by_exit, report.total)
     print_refusals(report.refusals)
     say_wrapped(report.sum_line, indent=2)
     print_notes(report)
@@ -272,23 +280,31 @@ def position_cells(row: OpenRow, decimals: Mapping[str, int]) -> list[str]:
     ]  # fmt: skip
 
 
-def print_group(title: str, name: str, groups: Sequence[Group], total: TradeFigures) -> None:
-    """Print trades by something; the last line adds them up."""
+def print_group(title: str, heading: str, groups: Sequence[Group], total: Group) -> None:
+    """Print trades by something; the last line is all of them."""
     if not groups:
         return
-    multiples = [group.r_total for group in groups if group.r_total is not None]
-    rows = [_group_cells(group.name, group.figures, group.r_total) for group in groups]
-    footer = _group_cells("all", total, sum(multiples) if multiples else None)
-    print_table(title, (Column(name), *GROUPS), rows, footer=footer)
+    rows = [group_cells(group) for group in groups]
+    print_table(title, (Column(heading), *GROUPS), rows, footer=group_cells(total))
     say()
 
 
-def _group_cells(name: str, trades: TradeFigures, multiple: float | None) -> list[str]:
-    rate = number(trades.win_rate * 100, 1) if trades.win_rate is not None else NOTHING
-    factor = number(float(trades.profit_factor)) if trades.profit_factor is not None else "n/a"
-    return [
-        name, str(trades.count), str(trades.wins), rate, signed(trades.net), factor, number(multiple, 1, sign=True),
-    ]  # fmt: skip
+def group_cells(group: Group) -> list[str]:
+    """Return a group's cells: its name, then those in the order of `GROUPS`; what does not exist is n/a."""
+    trades = group.figures
+    rate = number(trades.win_rate * 100, 1) if trades.win_rate is not None else NOT_THERE
+    factor = number(float(trades.profit_factor)) if trades.profit_factor is not None else NOT_THERE
+    each = signed(trades.expectancy) if trades.expectancy is not None else NOT_THERE
+    shares = (_or_not(group.r_total, 1), *(_or_not(value, 2) for value in _means(group)))
+    return [group.name, str(trades.count), str(trades.wins), rate, signed(trades.net), factor, each, *shares]
+
+
+def _means(group: Group) -> tuple[float | None, ...]:
+    return group.expectancy_r, group.mae_r, group.mfe_r, group.mae_pct, group.mfe_pct
+
+
+def _or_not(value: float | None, decimals: int) -> str:
+    return NOT_THERE if value is None else number(value, decimals, sign=True)
 
 
 def print_refusals(refusals: Sequence[Refusal]) -> None:

@@ -19,9 +19,10 @@ import attrs
 
 from atlas_core.clock import NANOSECONDS_PER_SECOND, to_datetime
 from atlas_core.report.equity import EquityPoint
+from atlas_core.report.groups import Group
 from atlas_core.report.orders import OrderRow
 from atlas_core.report.signals import SignalRow
-from atlas_core.report.summary import Group, Report, notes_of
+from atlas_core.report.summary import Report, notes_of
 from atlas_core.report.trades import OpenRow, TradeRow
 
 Row = TypeVar("Row")
@@ -29,7 +30,8 @@ Row = TypeVar("Row")
 TRADE_COLUMNS = (
     "trade_id", "symbol", "timeframe", "setup", "family", "side", "quantity", "leverage", "opened_at", "closed_at",
     "entry_price", "exit_price", "stop", "target", "gross", "fees", "slippage", "funding", "net", "r_multiple",
-    "rule", "reason", "highest", "lowest", "ambiguous", "signal_key",
+    "rule", "reason", "highest", "lowest", "ambiguous", "signal_key", "multiplier", "initial_risk", "score",
+    "mae_pct", "mfe_pct", "mae_r", "mfe_r",
 )  # fmt: skip
 SIGNAL_COLUMNS = (
     "key", "scanner", "symbol", "timeframe", "setup", "family", "side", "entry", "detected_at", "setup_at",
@@ -126,11 +128,11 @@ def summary_of(report: Report) -> dict[str, Any]:
         "signals": {"total": len(report.signals), "by_outcome": report.states, "sum": report.sum_line},
         "refusals": [attrs.asdict(refusal) for refusal in report.refusals],
         "open_positions": json_rows(OPEN_COLUMNS, report.open_positions),
-        "by_setup": _groups(report.by_setup),
-        "by_timeframe": _groups(report.by_timeframe),
-        "by_symbol": _groups(report.by_symbol),
-        "by_side": _groups(report.by_side),
-        "by_exit": _groups(report.by_exit),
+        "by_setup": group_rows(report.by_setup),
+        "by_timeframe": group_rows(report.by_timeframe),
+        "by_symbol": group_rows(report.by_symbol),
+        "by_side": group_rows(report.by_side),
+        "by_exit": group_rows(report.by_exit),
         "notes": list(notes_of(report)),
     }
 
@@ -158,7 +160,8 @@ def _figures(report: Report) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _groups(groups: Iterable[Group]) -> list[dict[str, Any]]:
+def group_rows(groups: Iterable[Group]) -> list[dict[str, Any]]:
+    """Return groups of trades as JSON values; what does not exist is null."""
     return [
         {
             "name": group.name,
@@ -166,11 +169,21 @@ def _groups(groups: Iterable[Group]) -> list[dict[str, Any]]:
             "wins": group.figures.wins,
             "win_rate": group.figures.win_rate,
             "net": decimal_text(group.net),
-            "profit_factor": None if group.figures.profit_factor is None else decimal_text(group.figures.profit_factor),
+            "profit_factor": _text_or_none(group.figures.profit_factor),
+            "expectancy": _text_or_none(group.figures.expectancy),
             "r_total": group.r_total,
+            "expectancy_r": group.expectancy_r,
+            "mae_r": group.mae_r,
+            "mfe_r": group.mfe_r,
+            "mae_pct": group.mae_pct,
+            "mfe_pct": group.mfe_pct,
         }
         for group in groups
     ]
+
+
+def _text_or_none(value: Decimal | None) -> str | None:
+    return None if value is None else decimal_text(value)
 
 
 def json_text(value: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
 import numpy as np
@@ -12,7 +12,7 @@ from atlas_core.errors import NotFound
 from atlas_core.model.instrument import ZERO
 from atlas_core.model.records import ComponentFailed, Record, RunFinished, RunStarted
 from atlas_core.model.timeframe import DAY
-from atlas_core.report import metrics
+from atlas_core.report import groups, metrics
 from atlas_core.report.equity import (
     Drawdown,
     EquityPoint,
@@ -22,24 +22,11 @@ from atlas_core.report.equity import (
     equity_curve,
     periods_per_year,
 )
+from atlas_core.report.groups import Group, group_of, grouped
 from atlas_core.report.signals import Refusal, SignalRow, refusals, signal_rows, state_counts, sum_sentence
 from atlas_core.report.trades import OpenRow, TradeRow, closed_trades, open_positions, price_decimals
 
 NOT_FINISHED = "not finished"
-
-
-@frozen
-class Group:
-    """The trades that share something, in figures."""
-
-    name: str
-    figures: metrics.TradeFigures
-    r_total: float | None
-
-    @property
-    def net(self) -> Decimal:
-        """Return what the group earned after costs."""
-        return self.figures.net
 
 
 @frozen(kw_only=True)
@@ -87,6 +74,7 @@ class Report:
     refusals: tuple[Refusal, ...]
     curve: tuple[EquityPoint, ...]
     figures: KeyFigures
+    total: Group
     by_setup: tuple[Group, ...]
     by_timeframe: tuple[Group, ...]
     by_symbol: tuple[Group, ...]
@@ -116,11 +104,12 @@ def report_of(records: Sequence[Record], *, risk_free: float = 0.0) -> Report:
         refusals=refusals(signals),
         curve=curve,
         figures=key_figures(started, trades, curve, finished, risk_free),
-        by_setup=grouped(trades, lambda trade: trade.family),
-        by_timeframe=grouped(trades, lambda trade: trade.timeframe),
-        by_symbol=grouped(trades, lambda trade: trade.symbol),
-        by_side=grouped(trades, lambda trade: trade.side.value),
-        by_exit=grouped(trades, lambda trade: trade.rule or trade.reason),
+        total=group_of("all", trades),
+        by_setup=grouped(trades, groups.SETUP),
+        by_timeframe=grouped(trades, groups.TIMEFRAME),
+        by_symbol=grouped(trades, groups.SYMBOL),
+        by_side=grouped(trades, groups.DIRECTION),
+        by_exit=grouped(trades, groups.EXIT),
         price_decimals=price_decimals(records),
         failures=failures(records),
     )
@@ -136,21 +125,6 @@ def failures(records: Sequence[Record]) -> tuple[str, ...]:
         first + (f" (and {len(later)} more of {component})" if later else "")
         for component, (first, *later) in faults.items()
     )
-
-
-def grouped(trades: Sequence[TradeRow], name: Callable[[TradeRow], str]) -> tuple[Group, ...]:
-    """Return the trades by name, most trades first; the groups add up to all trades."""
-    members: dict[str, list[TradeRow]] = {}
-    for trade in trades:
-        members.setdefault(name(trade), []).append(trade)
-    made = [group_of(label, rows) for label, rows in members.items()]
-    return tuple(sorted(made, key=lambda group: (-group.figures.count, group.name)))
-
-
-def group_of(name: str, trades: Sequence[TradeRow]) -> Group:
-    """Return the figures of these trades."""
-    multiples = [trade.r_multiple for trade in trades if trade.r_multiple is not None]
-    return Group(name, metrics.trade_figures([trade.net for trade in trades]), sum(multiples) if multiples else None)
 
 
 def key_figures(

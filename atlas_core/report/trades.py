@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from atlas_core.model.instrument import ZERO
 from atlas_core.model.records import (
     EquityMarked,
     FillBooked,
     FundingBooked,
+    GateAnswered,
     LevelsSet,
     OrderIntended,
     PositionChanged,
@@ -30,7 +31,9 @@ _CENT = Decimal("0.01")
 class TradeRow:
     """One closed trade; money in the quote currency, times in nanoseconds UTC, `net = gross - fees - funding`.
 
-    `slippage` is the part of `gross` that was lost to it. `stop` and `target` are those of the entry.
+    `slippage` is the part of `gross` that was lost to it. `stop` and `target` are those of the entry, `initial_risk` is
+    the money between entry and stop, `score` that of the signal. `gate_values` holds what each gate measured when it
+    let the signal pass, by label and in the order of asking, `context` what the scanner noted beside it.
     """
 
     trade_id: int
@@ -59,6 +62,43 @@ class TradeRow:
     lowest: Decimal
     ambiguous: bool
     signal_key: str
+    multiplier: Decimal = Decimal(1)
+    initial_risk: Decimal | None = None
+    score: float = 0.0
+    gate_values: Mapping[str, float] = field(factory=dict)
+    context: Mapping[str, Any] = field(factory=dict)
+
+    @property
+    def mae_pct(self) -> float:
+        """Return the furthest that the price went against the position, in percent of the entry (0 or below)."""
+        return self._in_percent(self._furthest(against=True))
+
+    @property
+    def mfe_pct(self) -> float:
+        """Return the furthest that the price went for the position, in percent of the entry (0 or above)."""
+        return self._in_percent(self._furthest(against=False))
+
+    @property
+    def mae_r(self) -> float | None:
+        """Return the furthest against the position in multiples of the risk at entry, None without a risk."""
+        return self._in_risk(self._furthest(against=True))
+
+    @property
+    def mfe_r(self) -> float | None:
+        """Return the furthest for the position in multiples of the risk at entry, None without a risk."""
+        return self._in_risk(self._furthest(against=False))
+
+    def _furthest(self, *, against: bool) -> Decimal:
+        """Return the move from the entry to the extreme on one side, above zero where it was a profit."""
+        extreme = self.lowest if against is (self.side.sign > 0) else self.highest
+        move = (extreme - self.entry_price) * self.side.sign
+        return min(move, ZERO) if against else max(move, ZERO)
+
+    def _in_percent(self, move: Decimal) -> float:
+        return float(move / self.entry_price * 100) if self.entry_price else 0.0
+
+    def _in_risk(self, move: Decimal) -> float | None:
+        return float(move * self.quantity * self.multiplier / self.initial_risk) if self.initial_risk else None
 
     @property
     def held(self) -> int:
@@ -94,26 +134,41 @@ def family_of(pattern: str, context: Mapping[str, Any]) -> str:
 
 def closed_trades(records: Iterable[Record]) -> tuple[TradeRow, ...]:
     """Return the closed trades in the order of closing."""
-    family: dict[str, str] = {}
+    detected: dict[str, SignalDetected] = {}
+    measured: dict[str, dict[str, float]] = {}
     opened: dict[int, PositionOpened] = {}
+    risks: dict[int, Decimal | None] = {}
     rows: list[TradeRow] = []
     for record in records:
         if isinstance(record, SignalDetected):
-            family[record.key] = family_of(record.pattern, record.context)
+            detected[record.key] = record
+        elif isinstance(record, GateAnswered) and record.value is not None:
+            measured.setdefault(record.key, {})[record.gate] = record.value
         elif isinstance(record, PositionOpened):
             opened[record.trade_id] = record
+            risks[record.trade_id] = record.initial_risk
+        elif isinstance(record, PositionChanged):
+            risks[record.trade_id] = record.initial_risk
         elif isinstance(record, PositionClosed):
-            rows.append(_closed_row(record, opened.get(record.trade_id), family))
+            row = _closed_row(record, opened.get(record.trade_id), risks.get(record.trade_id))
+            rows.append(_of_signal(row, detected.get(record.signal_key), measured.get(record.signal_key, {})))
     return tuple(rows)
 
 
-def _closed_row(closed: PositionClosed, opened: PositionOpened | None, family: Mapping[str, str]) -> TradeRow:
+def _of_signal(row: TradeRow, signal: SignalDetected | None, measured: Mapping[str, float]) -> TradeRow:
+    if signal is None:
+        return row
+    family = family_of(signal.pattern, signal.context)
+    return evolve(row, family=family, score=signal.score, context=signal.context, gate_values=measured)
+
+
+def _closed_row(closed: PositionClosed, opened: PositionOpened | None, risk: Decimal | None) -> TradeRow:
     return TradeRow(
         trade_id=closed.trade_id,
         symbol=closed.symbol,
         timeframe=closed.timeframe,
         setup=closed.pattern,
-        family=family.get(closed.signal_key, closed.pattern),
+        family=closed.pattern,
         side=closed.side,
         quantity=closed.quantity,
         leverage=opened.leverage if opened else Decimal(1),
@@ -135,6 +190,8 @@ def _closed_row(closed: PositionClosed, opened: PositionOpened | None, family: M
         lowest=closed.lowest,
         ambiguous=closed.ambiguous,
         signal_key=closed.signal_key,
+        multiplier=opened.multiplier if opened else Decimal(1),
+        initial_risk=risk,
     )
 
 

@@ -17,6 +17,8 @@ from atlas_core import (
     above,
     at_least,
     between,
+    each,
+    one_of,
     option,
     parse_timeframe,
     read_moment,
@@ -55,6 +57,14 @@ class SimOptions:
         None, check=WHOLE_DAY, help="Day on which the market ends (not included), instead of days."
     )
     seed: int | None = option(None, check=at_least(0), help="Seed of the market; the profile's seed without it.")
+    contract_sizes: Mapping[str, Decimal] = option(
+        Factory(dict),
+        check=each(above(0)),
+        help="Units of the underlying in one contract, by symbol: whole contracts are traded; without it fine lots.",
+    )
+    funding_every_hours: int = option(
+        8, check=one_of(1, 2, 4, 8, 12, 24), unit="hours", help="Time between two fundings; the rate of a day stays."
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.end is not None and self.days is not None:
@@ -77,6 +87,9 @@ class InstrumentOptions:
     tick_size: Decimal | None = option(None, check=above(0), help="Step of the price; from the decimals in the file.")
     lot_size: Decimal | None = option(None, check=above(0), help="Step of the quantity; 1 for stocks, else 1e-8.")
     min_notional: Decimal | None = option(None, check=at_least(0), help="Smallest value of an order; 0 without it.")
+    multiplier: Decimal | None = option(
+        None, check=above(0), help="Units of the underlying in one contract; 1 without it."
+    )
     max_leverage: Decimal | None = option(None, check=at_least(1), help="Highest leverage allowed; 1 without it.")
     maintenance_margin_pct: Decimal | None = option(
         None, check=between(0, 100), help="Margin below which a position is liquidated, in percent of its value."

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import numpy as np
+from attrs import evolve
 
 from atlas_core import Bars, DataError, FundingDue, HistoryRequest, InstrumentKind, Provider, parse_timeframe, resample
 from atlas_sim.listings import LISTINGS
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from atlas_sim.options import SimOptions
 
 _HOUR = 60 * MINUTE
-_FUNDING_EVERY = 8 * _HOUR
+_HOURS_OF_RATE = 8
 _TREND = 24 * _HOUR
 # Rates in hundred-millionths: 0.01 % for eight hours at rest, a two-hundredth of the last day's move on top.
 _RATE_SCALE = Decimal("1E-8")
@@ -35,6 +36,8 @@ class SimProvider(Provider):
     def __init__(self, options: SimOptions, context: Context) -> None:
         start, end = options.span()
         self._market = Market(context.seed if options.seed is None else options.seed, start, end)
+        self._contract_sizes = options.contract_sizes
+        self._funding_hours = options.funding_every_hours
 
     async def open(self) -> None:
         """Do nothing: there is nothing to reach."""
@@ -44,8 +47,8 @@ class SimProvider(Provider):
 
     async def instruments(self, symbols: Sequence[str]) -> Mapping[str, Instrument]:
         """Return the instruments of `symbols`; raises DataError naming each unknown one."""
-        require_listed(symbols)
-        return {symbol: LISTINGS[symbol].instrument for symbol in symbols}
+        require_listed([*symbols, *self._contract_sizes])
+        return {symbol: self._instrument(symbol) for symbol in symbols}
 
     async def history(self, request: HistoryRequest) -> Mapping[str, Bars]:
         """Return the bars of the market inside the request's span.
@@ -60,14 +63,14 @@ class SimProvider(Provider):
             yield bar
 
     async def funding(self, request: HistoryRequest) -> Sequence[FundingDue]:
-        """Return the rates due after `start` and not after `end`: every eight hours, following the trend of a day."""
+        """Return the rates due after `start` and not after `end`; they follow the trend of a day."""
         require_listed(request.symbols)
         start, end = self._span(request)
         due = [
             event
             for symbol in request.symbols
             if LISTINGS[symbol].instrument.kind is InstrumentKind.PERP
-            for event in _funding(self._market.tape(symbol), start, end)
+            for event in _funding(self._market.tape(symbol), start, end, self._funding_hours)
         ]
         return sorted(due, key=lambda event: event.ts)
 
@@ -77,8 +80,13 @@ class SimProvider(Provider):
         made = {}
         for symbol in request.symbols:
             bars = bars_of_tape(self._market.tape(symbol), self._market.start, self._market.end)
+            bars = _in_contracts(bars, self._contract_sizes.get(symbol))
             made[symbol] = _inside(resample(bars, request.timeframe), start, end)
         return made
+
+    def _instrument(self, symbol: str) -> Instrument:
+        instrument, size = LISTINGS[symbol].instrument, self._contract_sizes.get(symbol)
+        return instrument if size is None else evolve(instrument, lot_size=Decimal(1), multiplier=size)
 
     def _span(self, request: HistoryRequest) -> tuple[int, int]:
         start = self._market.start if request.start is None else max(request.start, self._market.start)
@@ -115,16 +123,22 @@ def bars_of_tape(tape: Tape, start: int, end: int) -> Bars:
     )
 
 
+def _in_contracts(bars: Bars, size: Decimal | None) -> Bars:
+    """Return bars whose volume counts contracts of a size; the volume of a bar is in units of an order's quantity."""
+    return bars if size is None else evolve(bars, volume=bars.volume / float(size))
+
+
 def _inside(bars: Bars, start: int, end: int) -> Bars:
     return bars.between(int(np.searchsorted(bars.opened_at, start)), bars.count_available(end))
 
 
-def _funding(tape: Tape, start: int, end: int) -> Iterator[FundingDue]:
-    for ts in range((start // _FUNDING_EVERY + 1) * _FUNDING_EVERY, end + 1, _FUNDING_EVERY):
+def _funding(tape: Tape, start: int, end: int, hours: int) -> Iterator[FundingDue]:
+    every, scale = hours * _HOUR, _RATE_SCALE * hours / _HOURS_OF_RATE
+    for ts in range((start // every + 1) * every, end + 1, every):
         move = _level_at(tape, ts) - _level_at(tape, ts - _TREND)
         rate = _RATE_AT_REST + move // _LOG_UNITS_PER_RATE
         rate = max(-_RATE_LIMIT, min(_RATE_LIMIT, rate))
-        yield FundingDue(ts, tape.listing.instrument.symbol, rate * _RATE_SCALE)
+        yield FundingDue(ts, tape.listing.instrument.symbol, rate * scale)
 
 
 def _level_at(tape: Tape, ts: int) -> int:

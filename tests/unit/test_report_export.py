@@ -27,7 +27,7 @@ def _files() -> dict[str, str]:
 @pytest.mark.parametrize(
     ("columns", "row", "left_out"),
     [
-        (export.TRADE_COLUMNS, TradeRow, set()),
+        (export.TRADE_COLUMNS, TradeRow, {"gate_values", "context"}),
         (export.SIGNAL_COLUMNS, SignalRow, set()),
         (export.ORDER_COLUMNS, OrderRow, {"paid"}),
     ],

@@ -18,6 +18,7 @@ from atlas_core.cli import results, tables
 from atlas_core.cli.doctor import doctor
 from atlas_core.cli.explain import explain
 from atlas_core.cli.live_screen import EVENT_LINES, LiveScreen
+from atlas_core.cli.pnl import pnl
 from atlas_core.cli.report import report
 from atlas_core.cli.run import profile_overrides, read_timerange, run
 from atlas_core.cli.runs import runs
@@ -64,6 +65,7 @@ def test_every_screen_says_the_mode_and_that_the_market_is_synthetic() -> None:
         _call(report), _call(report, "--what", "trades"), _call(report, "--what", "signals"),
         _call(report, "--what", "orders"), _call(report, "--what", "events"), _call(report, "--what", "equity"),
         _call(explain, "trade", "1"), _call(explain, "signal", "3333"), _call(explain, "symbol", "ETH-PERP"),
+        _call(pnl), _call(pnl, "--by", "score"),
     ):  # fmt: skip
         first = screen.splitlines()[0]
         assert "PAPER" in first
@@ -76,7 +78,7 @@ def test_the_printed_rows_of_every_table_add_up_to_its_printed_total() -> None:
     for title in ("Closed trades", "By setup", "By timeframe", "By side", "By exit"):
         lines = [line for line in _section(text, title)[3:] if not set(line) <= {"-"}]
         *rows, total = [[Decimal(found.replace(",", "")) for found in SIGNED.findall(line)] for line in lines]
-        position = -1
+        position = 0 if title.startswith("By") else -1  # a group's first signed number is its net, a trade's last its R
         assert sum(row[position] for row in rows) == total[position], title
 
 
@@ -103,6 +105,47 @@ def test_the_screens_fit_the_terminal(
     assert max(map(len, text.splitlines())) <= width
     for value in ("+135.21", "-67.28", "+67.93", "10,135.21", "60,100.0"):
         assert value in text
+
+
+@pytest.mark.usefixtures("kept")
+def test_the_groups_of_the_pnl_add_up_and_say_what_does_not_exist() -> None:
+    text = _call(pnl, "--by", "timeframe")
+    rows = [line.split() for line in _section(text, "Closed trades by timeframe")[1:]]
+    heading, short, long, total = (row for row in rows if not set(row[0]) <= {"-"})
+    assert " ".join(heading) == "Timeframe Trades Won Win % Net P&L PF Each R R each MAE R MFE R MAE % MFE %"
+    assert (short[:6], long[:6]) == (
+        ["15m", "1", "0", "0.0", "-67.28", "0.00"],
+        ["1h", "1", "1", "100.0", "+135.21", "n/a"],
+    )
+    assert total[:6] == ["all", "2", "1", "50.0", "+67.93", "2.01"]
+
+
+@pytest.mark.usefixtures("kept")
+def test_the_pnl_as_json_holds_the_groups_and_their_total() -> None:
+    document = json.loads(_call(pnl, "--by", "direction", "--by", "setup", "--json"))
+    assert document["by"] == ["direction", "setup"]
+    assert [group["name"] for group in document["groups"]] == ["long · 2-1-2", "short · 3-1-2"]
+    assert sum(Decimal(group["net"]) for group in document["groups"]) == Decimal(document["total"]["net"])
+    assert document["groups"][0]["profit_factor"] is None
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_name_that_groups_nothing_is_told_what_does() -> None:
+    with pytest.raises(NotFound, match=r"expected one of pattern, setup, timeframe, .*, was 'nonsense'"):
+        _call(pnl, "--by", "nonsense")
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_the_pnl_fits_the_terminal(
+    kept: RunInfo, width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tables, "terminal_width", lambda: width)
+    monkeypatch.setattr(tables, "_console", lambda: None)
+    made = report_of(sample_run())
+    results.print_group("Closed trades by setup", "Setup", made.by_setup, made.total)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= width
+    assert ("not shown" in "\n".join(lines)) is (width < 100)
 
 
 @pytest.mark.usefixtures("kept")

@@ -266,7 +266,7 @@ def test_instruments_are_what_the_profile_says_for_all_and_for_one(tmp_path: Pat
     files = {symbol: write(tmp_path, CLEAN, name=f"{place}.csv") for place, symbol in enumerate(("BTC/USD", "ACME"))}
     options = FilesOptions(
         files=files,
-        instrument=InstrumentOptions(kind=InstrumentKind.STOCK, group="large"),
+        instrument=InstrumentOptions(kind=InstrumentKind.STOCK, group="large", multiplier=Decimal(10)),
         instruments={
             "BTC/USD": InstrumentOptions(
                 kind=InstrumentKind.PERP, tick_size=Decimal("0.5"), lot_size=Decimal("0.001"), max_leverage=Decimal(10)
@@ -277,7 +277,7 @@ def test_instruments_are_what_the_profile_says_for_all_and_for_one(tmp_path: Pat
     found = asyncio.run(provider.instruments(list(files)))
     btc, acme = found["BTC/USD"], found["ACME"]
     assert (btc.kind, btc.tick_size, btc.lot_size) == (InstrumentKind.PERP, Decimal("0.5"), Decimal("0.001"))
-    assert (btc.max_leverage, btc.group) == (Decimal(10), "large")
+    assert (btc.max_leverage, btc.group, btc.multiplier) == (Decimal(10), "large", Decimal(10))
     assert (acme.kind, acme.tick_size, acme.lot_size) == (InstrumentKind.STOCK, Decimal("0.1"), Decimal(1))
     assert asyncio.run(provider.history(request("BTC/USD")))["BTC/USD"].tick_size == Decimal("0.5")
 

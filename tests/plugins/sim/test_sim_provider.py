@@ -135,6 +135,33 @@ def test_funding_is_due_every_eight_hours_after_the_start(make_context: Make) ->
     assert [event.symbol for event in due[:2]] == list(PAIR)
 
 
+def test_funding_may_be_due_every_hour_for_the_same_rate_a_day(make_context: Make) -> None:
+    def of_a_day(hours: int) -> list[FundingDue]:
+        provider = SimProvider(SimOptions(days=1, funding_every_hours=hours), make_context())
+        return list(asyncio.run(provider.funding(request("BTC-PERP"))))
+
+    hourly, usual = of_a_day(1), of_a_day(8)
+    assert [(event.ts - START) // HOUR for event in hourly] == list(range(1, 25))
+    assert [event.rate * 8 for event in hourly if event.ts in {e.ts for e in usual}] == [e.rate for e in usual]
+
+
+def test_whole_contracts_have_a_size_and_their_volume_counts_them(make_context: Make) -> None:
+    fine = SimProvider(SimOptions(days=1), make_context())
+    whole = SimProvider(SimOptions(days=1, contract_sizes={"BTC-PERP": Decimal("0.01")}), make_context())
+    found = asyncio.run(whole.instruments(PAIR))
+    assert (found["BTC-PERP"].lot_size, found["BTC-PERP"].multiplier) == (1, Decimal("0.01"))
+    assert found["ETH-PERP"] == LISTINGS["ETH-PERP"].instrument
+    coins, contracts = (asyncio.run(p.history(request("BTC-PERP")))["BTC-PERP"] for p in (fine, whole))
+    assert np.allclose(contracts.volume, coins.volume * 100)
+    assert np.array_equal(contracts.close, coins.close)
+
+
+def test_a_contract_of_something_that_is_not_listed_is_a_mistake(make_context: Make) -> None:
+    provider = SimProvider(SimOptions(days=1, contract_sizes={"DOGE-PERP": Decimal(1)}), make_context())
+    with pytest.raises(DataError, match="does not list DOGE-PERP"):
+        asyncio.run(provider.instruments(PAIR))
+
+
 def test_funding_asked_for_in_parts_is_the_funding_of_the_whole(make_context: Make) -> None:
     provider = SimProvider(SimOptions(days=4), make_context())
 
