@@ -8,6 +8,9 @@ AtlasError                      1   something failed
 ├── DataError                   4   market data is missing, dirty or ambiguous
 ├── JournalError                4   the journal cannot be trusted
 │   ├── JournalCorrupt          4   the hash chain or a projection does not hold
+│   ├── JournalFull             4   the disk takes no more; nothing was kept, the same may be tried again
+│   ├── JournalLocked           4   another program holds the file; nothing was kept, try again
+│   ├── JournalFailed           4   the disk failed; only what is read again from it may be believed
 │   └── JournalTooNew           3   written by a newer Atlas
 ├── NotFound                    5   no such run, trade, signal or key
 ├── VenueError                  6   a venue or the network
@@ -84,6 +87,18 @@ class JournalError(AtlasError):
 
 class JournalCorrupt(JournalError):
     """The hash chain is broken or a projection differs from its events."""
+
+
+class JournalFull(JournalError):
+    """The disk takes no more (it is full, or a quota is); nothing was kept, and the same may be tried again."""
+
+
+class JournalLocked(JournalError):
+    """Another program holds the file; nothing was kept, and the same may be tried again."""
+
+
+class JournalFailed(JournalError):
+    """The disk failed, or failed to confirm: what is on it is unknown until the file was closed and verified."""
 
 
 class JournalTooNew(JournalError):

@@ -26,14 +26,16 @@ def link(records: Sequence[Stored], last_seq: int, last_hash: bytes) -> list[Eve
     return events
 
 
-def check(rows: Iterable[tuple[int, int, bytes, int, bytes, bytes, bytes]]) -> Iterator[int]:
-    """Follow the chain over raw rows (texts as bytes) from the first event on and yield each good number.
+def check(
+    rows: Iterable[tuple[int, int, bytes, int, bytes, bytes, bytes]], last_seq: int = 0, last_hash: bytes = GENESIS
+) -> Iterator[int]:
+    """Follow the chain over raw rows (texts as bytes) behind event `last_seq` and yield each good number.
 
     The separator cannot stand in a payload, whose JSON escapes it, nor in a number or kind, so no two events have the
     same facts. Raises JournalCorrupt at the first event that is missing or whose hash is not what its facts give.
     """
-    previous = GENESIS
-    expected_seq = 1
+    previous = last_hash
+    expected_seq = last_seq + 1
     for seq, ts, kind, version, subject, payload, stored in rows:
         if seq != expected_seq:
             raise JournalCorrupt(f"event {expected_seq}: expected it next in the journal, was event {seq}")

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from atlas_core.errors import JournalCorrupt, JournalError, NotFound
+from atlas_core.errors import JournalCorrupt, JournalError, JournalFailed, JournalFull, JournalLocked, NotFound
+from atlas_core.journal.disks import expect_local_disk
+from atlas_core.journal.lock import WriterLock
 from atlas_core.journal.schema import APPLICATION_ID
 
-_LOCKED_SECONDS = 1.0
+LOCKED_MILLISECONDS = 1_000
 """Only a stranger can hold the file against the writer; waiting longer for him would hold up exits."""
 
 _SETTINGS = (
@@ -24,23 +26,32 @@ _SETTINGS = (
 _WRITER_SETTINGS = (
     "journal_mode = WAL",
     "synchronous = FULL",
-    "wal_autocheckpoint = 4000",
+    "wal_autocheckpoint = 0",  # the journal decides when: never on the way of an exit
     "journal_size_limit = 67108864",
     "cache_size = -65536",
 )
+_FULL = ("SQLITE_FULL", "SQLITE_IOERR_WRITE")
+"""A write beyond a quota or a limit of the process is the second; like the first it leaves what was there."""
 _READER_SETTINGS = ("query_only = ON", "wal_autocheckpoint = 0")
 
 
 def create_file(path: Path) -> None:
     """Create an empty file that only its owner may read; raises JournalError when there is one already."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_directory(path.parent)
+        expect_local_disk(path.parent)
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         sync_directory(path.parent)
     except FileExistsError:
         raise JournalError(f"expected no file at {path}, was one; a journal is never overwritten") from None
     except OSError as error:
         raise JournalError(f"cannot create {path}: {error.strerror}") from error
+
+
+def make_private_directory(directory: Path) -> None:
+    """Make a directory and those above it that are missing, for their owner only, whatever the process's umask is."""
+    for missing in reversed([place for place in (directory, *directory.parents) if not place.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
 
 
 def sync_directory(directory: Path) -> None:
@@ -60,8 +71,14 @@ def expect_file(path: Path) -> None:
         raise JournalError(f"expected a journal file at {path}, was a directory or device")
 
 
-def connect_writer(path: Path, *, new: bool = False) -> sqlite3.Connection:
-    """Open a journal, or the empty file of a `new` one, for writing; the caller must hold the lock."""
+def connect_writer(path: Path, lock: WriterLock, *, new: bool = False) -> sqlite3.Connection:
+    """Open a journal, or the empty file of a `new` one, for writing.
+
+    The lock is the proof that there is no second connection that writes: until 3.51.3 two of them can lose what was
+    written when both checkpoint.
+    """
+    lock.expect_held(path)
+    expect_local_disk(path.parent)
     return _connect(path, "rw", _WRITER_SETTINGS, new=new)
 
 
@@ -77,21 +94,35 @@ def connect_memory() -> sqlite3.Connection:
     return connection
 
 
+def connect_scratch() -> sqlite3.Connection:
+    """Open an empty database that spills to a file of its own when it outgrows memory, and is gone when closed."""
+    return sqlite3.connect("", isolation_level=None)
+
+
 def _connect(path: Path, mode: str, settings: tuple[str, ...], *, new: bool = False) -> sqlite3.Connection:
     expect_file(path)
     with faults_of(path):
         uri = f"{path.resolve().as_uri()}?mode={mode}"
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_LOCKED_SECONDS)
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=LOCKED_MILLISECONDS / 1000)
     try:
-        with faults_of(path):
-            _set(connection, _SETTINGS)
-            if not new:
-                _expect_journal(connection, path)
-            _set(connection, settings)
+        _set_up(connection, path, settings, new=new)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def set_up_writer(connection: sqlite3.Connection, path: Path, *, new: bool = False) -> None:
+    """Give an open connection the settings of the writer; raises JournalError when the file is no journal."""
+    _set_up(connection, path, _WRITER_SETTINGS, new=new)
+
+
+def _set_up(connection: sqlite3.Connection, path: Path, settings: tuple[str, ...], *, new: bool) -> None:
+    with faults_of(path):
+        _set(connection, _SETTINGS)
+        if not new:
+            _expect_journal(connection, path)
+        _set(connection, settings)
 
 
 def _set(connection: sqlite3.Connection, settings: tuple[str, ...]) -> None:
@@ -127,11 +158,13 @@ def _in_words(error: sqlite3.Error, path: Path) -> JournalError:
     if name.startswith("SQLITE_CORRUPT") or "Could not decode to UTF-8" in str(error):
         return _damaged(path, error)
     if name == "SQLITE_NOTADB":
-        return JournalError(f"expected a journal at {path}, was not a SQLite file")
-    if name == "SQLITE_FULL":
-        return JournalError(f"{path}: the disk is full; nothing of this append was kept; free space and try again")
+        return JournalCorrupt(f"expected a journal at {path}, was not a SQLite file")
+    if name in _FULL:
+        return JournalFull(f"{path}: the disk is full; nothing of this append was kept; free space and try again")
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return JournalError(f"{path} is locked by another program; close that program and try again")
+        return JournalLocked(f"{path} is locked by another program; close that program and try again")
+    if name.startswith("SQLITE_IOERR"):
+        return JournalFailed(f"{path}: the disk failed ({error}, {name}); close the journal and verify it")
     return JournalError(f"{path}: {error}{f' ({name})' if name else ''}")
 
 

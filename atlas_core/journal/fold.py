@@ -51,10 +51,11 @@ class Fold:
         self.fills = Rows(connection, tables.FILL)
         self.orders = Rows(connection, tables.ORDER)
         self.run = Rows(connection, tables.RUN)
+        self.sessions = Rows(connection, tables.SESSION)
         self.signals = Rows(connection, tables.SIGNAL)
         self.trades = Rows(connection, tables.TRADE)
 
     def write(self) -> None:
         """Write everything that was touched."""
-        for rows in (self.alerts, self.equity, self.fills, self.orders, self.run, self.signals, self.trades):
+        for rows in vars(self).values():
             rows.write()

@@ -17,6 +17,8 @@ class WriterLock:
     """
 
     def __init__(self, journal: Path) -> None:
+        self._journal = journal
+        self._is_held = False
         path = journal.with_name(journal.name + ".lock")
         try:
             self._handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
@@ -30,9 +32,16 @@ class WriterLock:
             raise JournalError(
                 f"expected to be the only writer of {journal}, process {holder} is one already; stop it first"
             ) from None
+        self._is_held = True
         os.ftruncate(self._handle, 0)
         os.pwrite(self._handle, f"{os.getpid()}\n".encode(), 0)
 
+    def expect_held(self, journal: Path) -> None:
+        """Raise JournalError unless this lock is held, and on this journal."""
+        if not self._is_held or self._journal != journal:
+            raise JournalError(f"expected to hold the lock of {journal} before writing to it")
+
     def release(self) -> None:
         """Let others write."""
+        self._is_held = False
         os.close(self._handle)

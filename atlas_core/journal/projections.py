@@ -49,7 +49,8 @@ def _sum(text: str, amount: Decimal) -> str:
     return str(_ARITHMETIC.add(Decimal(text), amount))
 
 
-def _run_started(fold: Fold, _: int, record: records.RunStarted) -> None:
+def _run_started(fold: Fold, seq: int, record: records.RunStarted) -> None:
+    number = _next_session(fold, seq, record, after_crash=False)
     fold.run.put(
         1,
         {
@@ -65,11 +66,55 @@ def _run_started(fold: Fold, _: int, record: records.RunStarted) -> None:
             "symbols": encode_list(record.symbols),
             "profile_digest": record.profile_digest,
             "components": encode_list(record.components),
+            "sessions": number,
         },
     )
 
 
+def _session_resumed(fold: Fold, seq: int, record: records.SessionResumed) -> None:
+    row = fold.run.get(1)
+    if row is not None:
+        if record.crashed:
+            _end_session(fold, "crashed", None, None)
+        row["sessions"] = _next_session(fold, seq, record, after_crash=record.crashed)
+        row["profile_digest"] = record.profile_digest
+        row["components"] = encode_list(record.components)
+        row["finished_at"] = row["finish_reason"] = row["cash"] = row["equity"] = None
+
+
+def _next_session(
+    fold: Fold, seq: int, record: records.RunStarted | records.SessionResumed, *, after_crash: bool
+) -> int:
+    run = fold.run.get(1)
+    number: int = run["sessions"] + 1 if run is not None else 1
+    fold.sessions.put(
+        number,
+        {
+            "number": number,
+            "seq": seq,
+            "started_at": record.ts,
+            "after_crash": after_crash,
+            "profile_digest": record.profile_digest,
+            "components": encode_list(record.components),
+            "state": "open",
+        },
+    )
+    return number
+
+
+def _end_session(fold: Fold, state: str, ended_at: int | None, reason: str | None) -> None:
+    run = fold.run.get(1)
+    row = fold.sessions.get(run["sessions"]) if run is not None else None
+    if row is not None:
+        row.update(state=state, ended_at=ended_at, reason=reason)
+
+
+def _session_paused(fold: Fold, _: int, record: records.SessionPaused) -> None:
+    _end_session(fold, "paused", record.ts, record.reason)
+
+
 def _run_finished(fold: Fold, _: int, record: records.RunFinished) -> None:
+    _end_session(fold, "finished", record.ts, record.reason)
     row = fold.run.get(1)
     if row is not None:
         row["finished_at"] = record.ts
@@ -285,6 +330,8 @@ def _equity_marked(fold: Fold, _: int, record: records.EquityMarked) -> None:
 
 _HANDLERS: Mapping[type[Record], Callable[[Fold, int, Any], None]] = {
     records.RunStarted: _run_started,
+    records.SessionResumed: _session_resumed,
+    records.SessionPaused: _session_paused,
     records.SignalDetected: _signal_detected,
     records.SignalArmed: _signal_moved("armed"),
     records.SignalTriggered: _signal_moved("triggered"),

@@ -23,6 +23,7 @@ from atlas_core.journal.rows import (
     FillRow,
     OrderRow,
     RunRow,
+    SessionRow,
     SignalRow,
     TradeRow,
     VerdictCount,
@@ -143,6 +144,10 @@ class JournalReader:
         if not rows:
             raise NotFound(f"{self.path} holds no run yet")
         return rows[0]
+
+    def sessions(self) -> tuple[SessionRow, ...]:
+        """Return the processes that wrote this journal, first to last."""
+        return self._rows(tables.SESSION, SessionRow, {}, "number")
 
     def signals(
         self, *, outcome: Outcome | None = None, by: str | None = None, symbol: str | None = None

@@ -36,7 +36,7 @@ def _optional_money(text: str | None) -> Decimal | None:
 class RunRow:
     """The run: what it was composed of, and how it ended (`finished_at` is None while it goes on or if it broke off).
 
-    A journal that was continued by a second run shows the latest one.
+    The journal of a continuing session shows its latest composition, and in `sessions` how many processes wrote it.
     """
 
     started_at: int
@@ -50,10 +50,30 @@ class RunRow:
     symbols: tuple[str, ...] = field(converter=_texts)
     profile_digest: str
     components: tuple[str, ...] = field(converter=_texts)
+    sessions: int
     finished_at: int | None
     finish_reason: str | None
     cash: Decimal | None = field(converter=_optional_money)
     equity: Decimal | None = field(converter=_optional_money)
+
+
+@frozen
+class SessionRow:
+    """One process that wrote this journal, from its start or resumption on.
+
+    `state` is `open` (it goes on, or nobody has continued since), `paused`, `finished` or `crashed`; a crashed one has
+    no end. `after_crash` tells that it found such a one before it.
+    """
+
+    number: int
+    seq: int
+    started_at: int
+    after_crash: bool = field(converter=bool)
+    profile_digest: str
+    components: tuple[str, ...] = field(converter=_texts)
+    state: str
+    ended_at: int | None
+    reason: str | None
 
 
 @frozen

@@ -4,36 +4,56 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
+from loguru import logger
+
 from atlas_core import __version__
-from atlas_core.errors import JournalError
+from atlas_core.errors import JournalCorrupt, JournalError, JournalFailed, JournalFull, JournalLocked
+from atlas_core.journal import verification
 from atlas_core.journal.chain import GENESIS, link
 from atlas_core.journal.codec import CODEC, Codec
 from atlas_core.journal.deliveries import Delivery, queue_alerts, settle
-from atlas_core.journal.files import connect_memory, connect_writer, create_file, expect_file, faults_of
+from atlas_core.journal.files import (
+    LOCKED_MILLISECONDS,
+    connect_memory,
+    connect_writer,
+    create_file,
+    expect_file,
+    faults_of,
+)
 from atlas_core.journal.lock import WriterLock
 from atlas_core.journal.migrations import migrate
 from atlas_core.journal.projections import project
 from atlas_core.journal.reader import JournalReader
 from atlas_core.journal.schema import STEPS, Step
-from atlas_core.journal.verification import rebuild_projections
 from atlas_core.model.records import Record
+from atlas_core.model.timeframe import DAY
 
 _CHUNK = 10_000
 """Records encoded and folded at a time, which bounds the memory of a large transaction."""
 
-_LASTING_FAULTS = ("SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB")
-"""After these the connection's view of the disk is not to be trusted; a failed fsync must never be tried again."""
+_CHECKED_AT = "checked_at"
+_FULL_CHECK_EVERY = 7 * DAY
+_TAIL = 10_000
+"""Events at the end of the chain that are followed at every start."""
+
+_LARGE_LOG = 16 * 2**20
+"""Bytes of the log from which on it is moved into the file even while there is work."""
+
+_WORTHWHILE_LOG = 2**20
+"""Bytes of the log from which on an idle session moves it into the file."""
 
 
 class Journal(JournalReader):
     """A journal to append to: one at a time for each file, in one thread; a context manager.
 
-    When `append` has returned, its records survive the death of the process and of the machine. After a failure of
-    the disk other than being full, nothing more can be appended: what is on disk must be read again first.
+    When `append` has returned, its records survive the death of the process and of the machine. What it raises tells
+    what to do: after JournalFull and JournalLocked nothing was kept and the same call may be tried again; after
+    JournalFailed and JournalCorrupt nothing more is accepted, and what is on disk must be read again first, because a
+    disk that once failed to confirm a write must not be asked a second time.
     """
 
     def __init__(
@@ -44,6 +64,8 @@ class Journal(JournalReader):
         self._failure = ""
         self._tail: tuple[int, bytes] | None = None
         self._alerters: tuple[str, ...] = ()
+        self._log = path.with_name(path.name + "-wal") if lock is not None else None
+        self._log_limit = _LARGE_LOG
 
     @classmethod
     def create(cls, path: Path | str, *, about: Mapping[str, str] | None = None, codec: Codec = CODEC) -> Self:
@@ -74,6 +96,22 @@ class Journal(JournalReader):
         return cls._open(path, codec, steps, new=False)
 
     @classmethod
+    def resume(cls, path: Path | str, *, now: int, codec: Codec = CODEC, steps: Sequence[Step] = STEPS) -> Self:
+        """Open the journal of a continuing session, and believe nothing in it that was not checked.
+
+        The file is checked by SQLite, and so is the end of the hash chain; once a week (by `now`, nanoseconds UTC)
+        the whole chain and the projections are, which are built again when they are not what the events give. Raises
+        what `open` does, and JournalCorrupt with the first thing that is wrong.
+        """
+        journal = cls.open(path, codec=codec, steps=steps)
+        try:
+            journal._check_before_use(now)
+        except BaseException:
+            journal.close()
+            raise
+        return journal
+
+    @classmethod
     def in_memory(cls, *, codec: Codec = CODEC) -> Self:
         """Return an empty journal that lives in memory, for tests and for runs that nobody will ask about."""
         connection = connect_memory()
@@ -85,7 +123,7 @@ class Journal(JournalReader):
     def _open(cls, path: Path, codec: Codec, steps: Sequence[Step], *, new: bool) -> Self:
         lock = WriterLock(path)
         try:
-            connection = connect_writer(path, new=new)
+            connection = connect_writer(path, lock, new=new)
         except BaseException:
             lock.release()
             raise
@@ -101,8 +139,9 @@ class Journal(JournalReader):
     def append(self, records: Sequence[Record]) -> range:
         """Append records in one transaction: events, chain, projections and outbox, all or nothing.
 
-        Returns the numbers of their events. Raises JournalError, leaving the journal as it was, when a record cannot
-        be written, the disk is full or fails, or another program holds the file.
+        Returns the numbers of their events. Raises JournalFull when the disk takes no more and JournalLocked when
+        another program holds the file (nothing was kept, the same may be tried again), JournalFailed when the disk
+        failed (see the class) and JournalError for a record that cannot be written.
         """
         self._expect_no_failure()
         tail, self._tail = self._tail or self._read_tail(), None
@@ -119,7 +158,14 @@ class Journal(JournalReader):
                 queue_alerts(self._connection, self._alerters, tail[0] + 1, chunk)
                 tail = events[-1][0], events[-1][-1]
         self._tail = tail
+        if self._log_bytes() > self._log_limit:
+            self._checkpoint()
         return range(first, tail[0] + 1)
+
+    def rest(self) -> None:
+        """Use a moment without work to move what the log holds into the file; never needed, and never raises."""
+        if not self._failure and self._log_bytes() > _WORTHWHILE_LOG:
+            self._checkpoint()
 
     def deliver_to(self, alerters: Sequence[str]) -> None:
         """From now on let each alert that is appended wait for these alerters (labels), until it is settled."""
@@ -140,45 +186,102 @@ class Journal(JournalReader):
             self._rebuild(self._connection)
 
     def close(self) -> None:
-        """Move everything into the one file, close it and let others write; closing twice does nothing."""
+        """Move everything into the one file, close it and let others write; closing twice does nothing.
+
+        Raises JournalFailed, after closing, when the disk failed at that; what was appended is in the log then.
+        """
         if self._lock is not None:
+            failed_before = self._failure
             try:
                 if not self._failure:
-                    with faults_of(self.path):
-                        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                    self._checkpoint()
             finally:
                 self._connection.close()
                 self._lock.release()
                 self._lock = None
+            if self._failure and not failed_before:
+                raise JournalFailed(self._failure)
         super().close()
+
+    def _check_before_use(self, now: int) -> None:
+        is_due = now - int(self.meta().get(_CHECKED_AT, 0)) >= _FULL_CHECK_EVERY
+        with self._snapshot():
+            verification.verify_file(self._connection, self.path, indexes=is_due)
+            verification.verify_chain(self._connection, None if is_due else _TAIL)
+        if is_due:
+            self._mend_projections()
+            self._note({_CHECKED_AT: str(now)})
+
+    def _mend_projections(self) -> None:
+        """Build the projections again when they are not what the events give; twice wrong is a fault."""
+        try:
+            self._expect_projections()
+        except JournalCorrupt as fault:
+            logger.warning("{}: {}; done now", self.path, fault)
+            self.rebuild()
+            self._expect_projections()
+
+    def _expect_projections(self) -> None:
+        with self._snapshot():
+            verification.verify_projections(self._connection, self._codec)
 
     def _expect_no_failure(self) -> None:
         if self._failure:
-            raise JournalError(
+            raise JournalFailed(
                 f"{self.path}: the disk failed before ({self._failure}); close the journal and verify it"
             )
 
+    def _log_bytes(self) -> int:
+        try:
+            return self._log.stat().st_size if self._log is not None else 0
+        except OSError:
+            return 0
+
+    def _checkpoint(self) -> None:
+        """Move the log into the file without waiting for readers: one in the way only puts it off.
+
+        What is in the log is safe there. So a fault here fails no append, but after one of the disk none follows.
+        """
+        try:
+            with faults_of(self.path):
+                self._connection.execute("PRAGMA busy_timeout = 0")
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                self._connection.execute(f"PRAGMA busy_timeout = {LOCKED_MILLISECONDS}")
+        except (JournalFull, JournalLocked):
+            pass
+        except JournalError as error:
+            self._failure = str(error)
+        self._log_limit = self._log_bytes() + _LARGE_LOG
+
     def _note(self, about: Mapping[str, str]) -> None:
         with self._transaction():
-            self._connection.executemany("INSERT INTO meta VALUES (?, ?)", list(about.items()))
+            self._connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", list(about.items()))
 
     def _read_tail(self) -> tuple[int, bytes]:
         rows = self._all("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1")
         return tuple(rows[0]) if rows else (0, GENESIS)
 
     def _rebuild(self, target: sqlite3.Connection) -> None:
-        rebuild_projections(self._connection, target, self._codec)
+        verification.rebuild_projections(self._connection, target, self._codec)
+
+    def _take_back(self) -> None:
+        if self._connection.in_transaction:
+            with suppress(sqlite3.Error):  # what went wrong before is what the caller must hear of
+                self._connection.execute("ROLLBACK")
+            if self._connection.in_transaction:
+                self._failure = "a transaction could not be taken back"
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with faults_of(self.path):
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException as error:
-                if getattr(error, "sqlite_errorname", "").startswith(_LASTING_FAULTS):
-                    self._failure = str(error)
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        try:
+            with faults_of(self.path):
+                try:
+                    self._connection.execute("BEGIN IMMEDIATE")
+                    yield
+                    self._connection.execute("COMMIT")
+                except BaseException:
+                    self._take_back()
+                    raise
+        except (JournalFailed, JournalCorrupt) as error:
+            self._failure = str(error)
+            raise

@@ -99,10 +99,16 @@ RUN = _table(
     "run",
     id="INTEGER", started_at="INTEGER", profile="TEXT", mode="TEXT", synthetic="INTEGER", seed="INTEGER",
     starting_cash="TEXT", quote="TEXT", base_timeframe="TEXT", symbols="TEXT", profile_digest="TEXT",
-    components="TEXT", finished_at="INTEGER?", finish_reason="TEXT?", cash="TEXT?", equity="TEXT?",
+    components="TEXT", sessions="INTEGER", finished_at="INTEGER?", finish_reason="TEXT?", cash="TEXT?",
+    equity="TEXT?",
+)  # fmt: skip
+SESSION = _table(
+    "session",
+    number="INTEGER", seq="INTEGER", started_at="INTEGER", after_crash="INTEGER", profile_digest="TEXT",
+    components="TEXT", state="TEXT", ended_at="INTEGER?", reason="TEXT?",
 )  # fmt: skip
 
-TABLES = (ALERT, EQUITY, FILL, ORDER, RUN, SIGNAL, TRADE)
+TABLES = (ALERT, EQUITY, FILL, ORDER, RUN, SESSION, SIGNAL, TRADE)
 """All projections, by name."""
 
 INDEXES = (

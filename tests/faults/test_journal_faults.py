@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from atlas_core.errors import JournalCorrupt, JournalError
+from atlas_core.errors import JournalCorrupt, JournalError, JournalFull, JournalLocked
 from atlas_core.journal import Journal, JournalReader
 from atlas_core.journal.schema import STEPS
-from tests.journal_samples import short_run, signal, verdict
+from tests.journal_samples import START, short_run, signal, verdict
 
 _WRITER = """
 import sys
@@ -32,10 +32,10 @@ with Journal.open(path) as journal:
         print(number, flush=True)
 """
 
-_WRITER_WITH_A_FAILING_DISK = """
+_WRITER_AT_ITS_LIMIT = """
 import resource, sys
 from pathlib import Path
-from atlas_core.errors import JournalError
+from atlas_core.errors import JournalFull
 from atlas_core.journal import Journal
 from tests.journal_samples import short_run, signal
 
@@ -43,13 +43,15 @@ path = Path(sys.argv[1])
 journal = Journal.create(path)
 journal.append(short_run())
 size = path.with_name(path.name + "-wal").stat().st_size
+many = [signal(f"k{i}") for i in range(200)]
 resource.setrlimit(resource.RLIMIT_FSIZE, (size + 5000, resource.RLIM_INFINITY))
-for attempt in ([signal(f"k{i}") for i in range(200)], [signal("k")]):
-    try:
-        journal.append(attempt)
-        print("kept")
-    except JournalError as error:
-        print(error)
+try:
+    journal.append(many)
+except JournalFull as error:
+    print(error)
+print(journal.count())
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+print(journal.append(many))
 """
 
 
@@ -136,7 +138,7 @@ def test_a_full_disk_takes_the_append_back_and_leaves_the_journal_readable(tmp_p
         pages = journal._connection.execute("PRAGMA page_count").fetchone()[0]
         journal._connection.execute(f"PRAGMA max_page_count = {pages + 1}")
         many = [record for i in range(500) for record in (signal(f"k{i}", i), verdict(f"k{i}", i))]
-        with pytest.raises(JournalError, match="the disk is full; nothing of this append was kept"):
+        with pytest.raises(JournalFull, match="the disk is full; nothing of this append was kept"):
             journal.append(many)
         assert (journal.digest(), journal.projection_dump()) == before
         with JournalReader.open(path) as reader:
@@ -146,17 +148,16 @@ def test_a_full_disk_takes_the_append_back_and_leaves_the_journal_readable(tmp_p
         journal.verify(projections=True)
 
 
-def test_after_a_disk_failure_nothing_more_is_appended_until_the_file_was_read_again(tmp_path: Path) -> None:
+def test_a_limit_on_the_size_of_files_is_a_full_disk_and_passes_with_it(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
-    script = _python(_WRITER_WITH_A_FAILING_DISK, str(path))
+    script = _python(_WRITER_AT_ITS_LIMIT, str(path))
     result = subprocess.run(script, capture_output=True, text=True, env=_environment(), check=True)
-    first, second = result.stdout.splitlines()
-    assert "disk I/O error" in first
-    assert "the disk failed before (disk I/O error); close the journal and verify it" in second
-    with Journal.open(path) as journal:
+    refusal, count, kept = result.stdout.splitlines()
+    assert "the disk is full; nothing of this append was kept" in refusal
+    assert (count, kept) == ("22", "range(23, 223)")
+    with Journal.resume(path, now=START) as journal:
         journal.verify(projections=True)
-        assert list(journal.records()) == short_run()
-        journal.append([signal("again")])
+        assert list(journal.records())[:22] == short_run()
 
 
 def test_a_stranger_holding_the_file_fails_the_append_quickly_and_only_this_one(tmp_path: Path) -> None:
@@ -164,7 +165,7 @@ def test_a_stranger_holding_the_file_fails_the_append_quickly_and_only_this_one(
     with Journal.create(path) as journal:
         stranger = sqlite3.connect(path, isolation_level=None)
         stranger.execute("BEGIN IMMEDIATE")
-        with pytest.raises(JournalError, match="is locked by another program"):
+        with pytest.raises(JournalLocked, match="is locked by another program"):
             journal.append(short_run())
         stranger.execute("ROLLBACK")
         stranger.close()

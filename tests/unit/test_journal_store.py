@@ -119,7 +119,7 @@ def test_rebuilding_gives_the_live_projections_byte_for_byte() -> None:
         journal._connection.execute("DROP TABLE signal")
         journal.rebuild()
         assert journal.projection_dump() == live
-        assert len(live.splitlines()) == 11
+        assert len(live.splitlines()) == 12
 
 
 def test_a_journal_is_private_and_in_one_file_when_closed(tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_a_reader_follows_the_writer_and_cannot_write(tmp_path: Path) -> None:
         ("DELETE FROM event WHERE seq = 5", "event 5: expected it next in the journal, was event 6"),
         ("DELETE FROM event WHERE seq = 1", "event 1: expected it next in the journal, was event 2"),
         ("UPDATE trade SET net = '59.330'", "projections: expected .*58.330.*, was .*59.330"),
-        ("DELETE FROM trade", "projections: expected 11 rows, were 10"),
+        ("DELETE FROM trade", "projections: expected .*58.330.*, was the end"),
         ("INSERT INTO equity VALUES (9, '1', '1', '1')", "projections: expected"),
     ],
 )
