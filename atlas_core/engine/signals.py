@@ -13,7 +13,7 @@ from atlas_core.engine.entries import EntryDesk
 from atlas_core.engine.guard import Guard
 from atlas_core.engine.ports import EngineParts, MovingMarket, Recorder
 from atlas_core.engine.state import SignalState, State
-from atlas_core.engine.triggers import is_cancelled_at, is_void_at, touch_at, trigger_price
+from atlas_core.engine.triggers import ends_other_leg, is_cancelled_at, is_void_at, touch_at, trigger_price
 from atlas_core.errors import ContractError
 from atlas_core.model.decisions import GateMask, Outcome, Refuse
 from atlas_core.model.events import CallAt
@@ -35,6 +35,7 @@ class SignalDesk:
     market: MovingMarket
     entries: EntryDesk
     _armed: dict[str, dict[str, Signal]] = field(factory=dict)
+    _opened: set[str] = field(factory=set)
 
     def detect(self, scanner: str, table: SignalTable) -> None:
         """Take in the signals that a scanner found now; a setup seen before is not a new signal."""
@@ -50,11 +51,17 @@ class SignalDesk:
                 self._take_in(signal)
 
     def bar_opened(self, symbol: str, price: Decimal) -> None:
-        """Look at the waiting signals of a symbol at a single price: the open of a bar, or a quote."""
+        """Look at the waiting signals of a symbol at a single price: the open of a bar, or a quote.
+
+        Only the first price that a signal meets can void it: later, a stop order at the venue would have been elected.
+        """
         tick = self.state.instruments[symbol].tick_size
         for signal in self._waiting(symbol):
-            if is_void_at(signal, price):
-                self._end(signal, Outcome.VOID_GAP, "opened at or beyond the target", price, signal.void_beyond)
+            is_opening = signal.key not in self._opened
+            self._opened.add(signal.key)
+            if is_opening and is_void_at(signal, price):
+                reason = "opened where nothing, or too little, was left to win"
+                self._end(signal, Outcome.VOID_GAP, reason, price, signal.void_beyond)
             elif is_cancelled_at(signal, price):
                 self._end(signal, Outcome.INVALIDATED, "opened beyond the other side", price, signal.cancel_beyond)
             elif trigger_price(signal, price, price, tick) is not None:
@@ -63,15 +70,19 @@ class SignalDesk:
     def bar_closed(self, symbol: str, opened_at: int, first: Decimal, low: Decimal, high: Decimal) -> None:
         """Look at the waiting signals of a symbol after a bar that opened at `first` and went from `low` to `high`.
 
-        The trigger nearest to the open comes first.
+        The trigger nearest to the open comes first; it cancels the other leg of its setup.
         Where a bar took the trigger and the cancelling level, the order is unknown: the entry is assumed, so that the
         loss is taken rather than hidden.
         """
         tick = self.state.instruments[symbol].tick_size
+        taken: list[tuple[Signal, Decimal]] = []
         for signal in sorted(self._waiting(symbol), key=lambda signal: abs((signal.trigger or first) - first)):
             price = trigger_price(signal, low, high, tick)
             worst = low if signal.side.sign > 0 else high
-            if price is not None:
+            if price is not None and any(ends_other_leg(leg, at, signal) for leg, at in taken):
+                self._end(signal, Outcome.INVALIDATED, "the other leg was taken first", worst, signal.cancel_beyond)
+            elif price is not None:
+                taken.append((signal, price))
                 self._trigger(signal, price, opened_at)
             elif is_cancelled_at(signal, worst):
                 self._end(signal, Outcome.INVALIDATED, "the other side was taken first", worst, signal.cancel_beyond)
@@ -93,7 +104,10 @@ class SignalDesk:
                 self._end(signal, Outcome.EXPIRED, reason)
 
     def restore(self) -> None:
-        """Watch the signals again that the restored state holds as armed."""
+        """Watch the signals again that the restored state holds as armed.
+
+        What they met before is not known: the next price counts as their first, so that it may void them.
+        """
         for track in self.state.signals.values():
             if track.state is SignalState.ARMED:
                 self._watch(track.signal)
@@ -166,14 +180,18 @@ class SignalDesk:
         return list(self._armed.get(symbol, {}).values())
 
     def _trigger(self, signal: Signal, price: Decimal, seen_at: int | None) -> None:
-        self._armed[signal.symbol].pop(signal.key)
+        self._forget(signal)
         self.entries.enter(signal, price, touch_at(signal, price), seen_at)
+
+    def _forget(self, signal: Signal) -> None:
+        self._armed[signal.symbol].pop(signal.key)
+        self._opened.discard(signal.key)
 
     def _end(
         self, signal: Signal, outcome: Outcome, reason: str, price: Decimal | None = None, level: Decimal | None = None
     ) -> None:
         """End a waiting signal; `price` against `level` is what ended it."""
-        self._armed[signal.symbol].pop(signal.key)
+        self._forget(signal)
         value = None if price is None else float(price)
         threshold = None if level is None else float(level)
         self.recorder.end(signal.key, outcome, LIFE_CYCLE, reason, value, threshold)

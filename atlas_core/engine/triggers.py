@@ -43,3 +43,15 @@ def is_cancelled_at(signal: Signal, price: Decimal) -> bool:
     """Tell whether a price lies strictly beyond the level that ends the signal."""
     level = signal.cancel_beyond
     return level is not None and (price - level) * signal.side.sign < 0
+
+
+def ends_other_leg(taken: Signal, price: Decimal, signal: Signal) -> bool:
+    """Tell whether `taken`, which was entered at `price`, is the other leg of the same setup and ends `signal`.
+
+    Two signals of one scanner on one setup bar that face each other are the legs of one setup, where the price that
+    takes one lies beyond the cancelling level of the other.
+    """
+    same_setup = (taken.scanner, taken.symbol, taken.timeframe, taken.setup_at) == (
+        signal.scanner, signal.symbol, signal.timeframe, signal.setup_at
+    )  # fmt: skip
+    return same_setup and taken.side is not signal.side and is_cancelled_at(signal, price)
