@@ -20,7 +20,7 @@ LARGEST_FILE = 256 * 1024
 DEEPEST_TABLE = 12
 COMMAND_LINE = "command line"
 _AT_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-_ONE_COMPONENT = frozenset({"provider", "sizer", "broker", "paper"})
+ONE_COMPONENT = frozenset({"provider", "sizer", "broker", "paper"})
 
 
 @frozen
@@ -181,7 +181,7 @@ def _merge_table(
 def _mergeable(merged: Document, over: Document, path: KeyPath, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     if path in over.inline or path in merged.inline:
         return False
-    other_component = path[0] in _ONE_COMPONENT and len(path) == 1 and new.get("use", old.get("use")) != old.get("use")
+    other_component = path[0] in ONE_COMPONENT and len(path) == 1 and new.get("use", old.get("use")) != old.get("use")
     return not other_component
 
 

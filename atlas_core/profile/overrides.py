@@ -10,7 +10,7 @@ import tomli
 
 from atlas_core.options.problems import KeyPath, closest, did_you_mean
 from atlas_core.problem import Problem
-from atlas_core.profile.document import COMMAND_LINE, Document, Place, read_number, replace_places
+from atlas_core.profile.document import COMMAND_LINE, ONE_COMPONENT, Document, Place, read_number, replace_places
 from atlas_core.profile.labels import labels_of
 
 Override = tuple[str, str]
@@ -53,12 +53,16 @@ def _apply(document: Document, key: str, text: str) -> Problem | None:
         path = (table, index)
     if not isinstance(target, dict):
         return _problem(key, "expected TABLE.KEY, such as limits.max_positions")
+    value = override_value(text)
+    if rest == "use" and table in ONE_COMPONENT and target.get("use", value) != value:
+        target = document.data[table] = {}
+        replace_places(document, Document({}, {path: Place(COMMAND_LINE, None, Path.cwd())}, set()), path)
     *around, last = rest.split(".")
     for step in around:
         path = (*path, step)
         target[step] = dict(target[step]) if isinstance(target.get(step), dict) else {}
         target = target[step]
-    target[last] = override_value(text)
+    target[last] = value
     _note_place(document, (*path, last))
     return None
 
@@ -68,6 +72,10 @@ def _note_place(document: Document, path: KeyPath) -> None:
 
 
 def apply_overrides(document: Document, overrides: Sequence[Override]) -> list[Problem]:
-    """Put `("table.key", "value")` pairs over a document; a component of an array is named by its label."""
-    problems = (_apply(document, key, text) for key, text in overrides)
+    """Put `("table.key", "value")` pairs over a document; a component of an array is named by its label.
+
+    Another component in a table of one starts from nothing, as in a file that extends another, whatever the order.
+    """
+    choices_first = sorted(overrides, key=lambda override: not override[0].endswith(".use"))
+    problems = (_apply(document, key, text) for key, text in choices_first)
     return [problem for problem in problems if problem is not None]

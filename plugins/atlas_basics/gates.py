@@ -43,7 +43,7 @@ class CooldownGate(Gate):
         if last is None:
             return Approve("no trade closed yet")
         pause = self._pause(last)
-        passed = market.now - last.closed_at
+        passed = max(0, market.now - last.closed_at)  # a touch inside a bar is judged as of the bar's opening
         minutes, threshold = passed / NANOSECONDS_PER_MINUTE, float(pause)
         if passed >= pause * NANOSECONDS_PER_MINUTE:
             return Approve("", minutes, threshold)

@@ -80,6 +80,7 @@ class LeverageTiersSizer(LeveragedSizer):
         self._options = options
         self._costs = costs
         self._calendar = TierCalendar(options)
+        self._held = frozenset(timeframe.text for timeframe in options.hold_timeframes)
 
     def highest_leverage(self, instrument: Instrument) -> Decimal:
         """Return the most leverage that any tier has for the instrument; raises ValueError where one has none."""
@@ -123,6 +124,9 @@ class LeverageTiersSizer(LeveragedSizer):
         leverage = _Leverage(tier.name, _of_tier(tier, entry))
         following = self._calendar.tier_at(entry.now + self._options.lead_minutes * NANOSECONDS_PER_MINUTE)
         leverage.lower(_of_tier(following, entry), f"tier {following.name} begins soon")
+        if entry.signal.timeframe in self._held:
+            least = min(_of_tier(tier, entry) for tier in self._options.tiers)
+            leverage.lower(least, f"a trade of {entry.signal.timeframe} is held through every tier")
         leverage.lower(entry.instrument.max_leverage, "the instrument allows no more")
         if entry.signal.stop is not None and leverage.value > ONE:
             why = f"the stop {entry.signal.stop} would lie too near to the price of liquidation"

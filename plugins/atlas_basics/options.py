@@ -122,6 +122,9 @@ class LeverageTiersOptions:
         unit="%",
         help="least distance from the stop to the price of liquidation, of the entry; leverage is lowered to keep it",
     )
+    hold_timeframes: tuple[Timeframe, ...] = option(
+        (), help="signals of these timeframes take the least leverage of all tiers, so that no tier's end closes them"
+    )
     lead_minutes: int = option(
         0,
         check=between(0, 1_440),

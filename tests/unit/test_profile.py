@@ -329,6 +329,15 @@ def test_the_command_line_sets_values_of_tables_components_and_nested_tables() -
     assert str(profile.origins["scanner.sma-cross.slow"]) == "p.toml:20"
 
 
+@pytest.mark.parametrize("choice_first", [True, False])
+def test_another_component_on_the_command_line_starts_from_nothing(choice_first: bool) -> None:
+    choice, option = ("broker.use", "venue"), ("broker.api_key.env", "ATLAS_TEST_KEY")
+    profile = load(GOOD, *((choice, option) if choice_first else (option, choice)), ("paper.use", "paper"))
+    assert (profile.broker.use, profile.broker.label) == ("venue", "venue")
+    again = load(GOOD, ("broker.use", "paper"))
+    assert again.broker.options == load(GOOD).broker.options
+
+
 @pytest.mark.parametrize(
     ("override", "expected"),
     [

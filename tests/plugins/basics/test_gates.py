@@ -174,6 +174,13 @@ NANO = evolve(
 NANO_COSTS = TradingCosts(taker_fee_bps=Decimal(7), fee_per_contract=Decimal("0.15"), slippage_bps=Decimal(5))
 
 
+def test_a_trade_that_closed_after_the_moment_of_a_touch_closed_no_minutes_ago() -> None:
+    gate = CooldownGate(CooldownOptions(minutes=Decimal(15)))
+    answer = gate.review(signal_of(), portfolio_after(1), Moment(START - 60 * MINUTE))
+    assert isinstance(answer, Refuse)
+    assert (answer.reason, answer.value) == ("0.0 of 15 minutes since the last trade closed", 0)
+
+
 def fees(target: str | int | None, cash: str = "1000", at: int | None = None, **options: Any) -> GateAnswer:
     """Ask about a long at 60,000 in contracts of a hundredth of a coin."""
     gate = FeesGate(FeesOptions(**options), NANO_COSTS)

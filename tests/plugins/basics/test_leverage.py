@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 from atlas_basics.leverage import LeverageDeadlineRule, LeverageTiersSizer
 from atlas_basics.options import LeverageDeadlineOptions, LeverageTiersOptions, Tier, TierWindow
 from atlas_basics.tiers import TierCalendar
-from atlas_core import Action, Instrument, InstrumentKind, OrderPlan, Position, Side, Signal, TradingCosts, read_moment
+from atlas_core import (
+    Action,
+    Instrument,
+    InstrumentKind,
+    OrderPlan,
+    Position,
+    Side,
+    Signal,
+    TradingCosts,
+    parse_timeframe,
+    read_moment,
+)
 from atlas_core.engine.ports import Rules
 from tests.engine_bench import Bench
 from tests.plugins.basics.samples import MINUTE, Moment, account_of, position_of, signal_of
@@ -150,6 +161,13 @@ def test_shortly_before_a_tier_ends_the_leverage_of_the_next_one_counts() -> Non
     assert plan.leverage == D("4.1")
     assert "tier overnight begins soon" in plan.reason
     assert plan.inputs["close_by"] is None
+
+
+def test_a_trade_of_a_long_timeframe_takes_a_leverage_that_no_tier_ends() -> None:
+    weekly = evolve(a_long(), timeframe="1w")
+    plan = sized(weekly, hold_timeframes=(parse_timeframe("1d"), parse_timeframe("1w")))
+    assert (plan.leverage, plan.inputs["close_by"]) == (D("4.1"), None)
+    assert "leverage 10 lowered to 4.1: a trade of 1w is held through every tier" in plan.reason
 
 
 def test_a_tier_without_a_symbol_of_the_universe_cannot_say_its_leverage() -> None:
