@@ -26,6 +26,7 @@ from atlas_core.contracts import (
     SimulatedBroker,
 )
 from atlas_core.engine.engine import Engine, make_engine
+from atlas_core.engine.guard import Ask, directly
 from atlas_core.engine.ports import EngineParts, MovingMarket, Rules
 from atlas_core.engine.protection import NativeOrders
 from atlas_core.errors import ContractError, ProfileError
@@ -109,8 +110,8 @@ class OpenSystem:
     instruments: Mapping[str, Instrument]
     broker: SimulatedBroker
 
-    def engine(self, market: MovingMarket) -> Engine:
-        """Make the engine of this system on a view of the market."""
+    def engine(self, market: MovingMarket, ask: Ask = directly) -> Engine:
+        """Make the engine of this system on a view of the market; `ask` is how a session calls the deciders."""
         system, profile = self.system, self.system.profile
         capabilities = system.broker.component.capabilities
         return make_engine(
@@ -123,6 +124,7 @@ class OpenSystem:
             quote=profile.quote,
             native=NativeOrders(stop=Capability.STOP in capabilities, limit=Capability.LIMIT in capabilities),
             stops_at_failure=system.mode is Mode.BACKTEST,
+            ask=ask,
         )
 
     def started(self, ts: int) -> RunStarted:
@@ -368,6 +370,7 @@ def _rules(profile: Profile, instruments: Mapping[str, Instrument], *, can_sell_
         is_market_closed=window_calendar(profile.schedule.maintenance).contains,
         can_sell_short=can_sell_short,
         waiver=profile.protection.waiver,
+        flattens_without_a_rule=profile.protection.without_exit_rule == "flatten",
     )
 
 

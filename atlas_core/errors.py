@@ -23,6 +23,7 @@ AtlasError                      1   something failed
 ├── SafetyStop                  7   a safety limit ended the run
 ├── SessionFailed               1   a task that a session cannot live without failed; a restart recovers
 ├── ContractError               1   a component broke its contract
+│   └── ComponentHung           1   it did not answer in its time
 └── EngineError                 1   an internal invariant does not hold
 """
 
@@ -159,6 +160,10 @@ class SessionFailed(AtlasError):
 
 class ContractError(AtlasError):
     """A component broke its contract; the message names it."""
+
+
+class ComponentHung(ContractError):
+    """A component did not answer within its deadline."""
 
 
 class EngineError(AtlasError):

@@ -14,7 +14,7 @@ from attrs import define, field
 from atlas_core.engine.bookkeeping import Bookkeeper
 from atlas_core.engine.entries import EntryDesk
 from atlas_core.engine.exits import ExitDesk
-from atlas_core.engine.guard import Guard, raise_alert
+from atlas_core.engine.guard import Ask, Guard, directly, raise_alert
 from atlas_core.engine.inquiry import InquiryDesk
 from atlas_core.engine.limits import LimitDesk
 from atlas_core.engine.money import minor_unit
@@ -134,9 +134,9 @@ class Engine:
         """Return what was decided since the last call, for the journal."""
         return self.recorder.take_records()
 
-    def component_failed(self, component: str, error: str, policy: str) -> None:
+    def component_failed(self, component: str, error: str, policy: str, severity: Severity = Severity.CRITICAL) -> None:
         """Record the failure of a component that is called outside the engine (a scanner in a session)."""
-        self.guard.contain(component, error, policy)
+        self.guard.contain(component, error, policy, severity)
 
     def finish(self, ts: int, reason: str) -> None:
         """End the run: mark the account and write the last record."""
@@ -404,15 +404,16 @@ def make_engine(
     quote: str,
     native: NativeOrders,
     stops_at_failure: bool,
+    ask: Ask = directly,
 ) -> Engine:
     """Wire the desks of one engine.
 
     `namespace` goes into every order's identity; `stops_at_failure` is true in back-tests, where a failing component
-    ends the run instead of being contained.
+    ends the run instead of being contained; `ask` is how a session calls the deciders.
     """
     state = State(instruments)
     recorder = Recorder(state)
-    guard = Guard(recorder, stops_at_failure)
+    guard = Guard(recorder, stops_at_failure, ask)
     orders = OrderDesk(namespace, state, recorder, native.holds_quantity)
     protection = ProtectionDesk(parts, state, recorder, guard, orders, native, rules.waiver)
     books = Bookkeeper(minor_unit(quote), state, recorder, orders, protection)
@@ -426,7 +427,7 @@ def make_engine(
         guard=guard,
         market=market,
         signals=SignalDesk(profile, parts, state, recorder, guard, market, entries),
-        exits=ExitDesk(parts, recorder, guard, market, orders),
+        exits=ExitDesk(parts, recorder, guard, market, orders, rules.flattens_without_a_rule),
         protection=protection,
         books=books,
         limits=limits,

@@ -15,13 +15,14 @@ from atlas_core.model.records import ExitDecided
 
 @define
 class ExitDesk:
-    """Closes positions at the market when a rule says so."""
+    """Closes positions at the market when a rule says so, or when one is benched and the profile wants that."""
 
     parts: EngineParts
     recorder: Recorder
     guard: Guard
     market: MovingMarket
     orders: OrderDesk
+    flattens_without_a_rule: bool = False
 
     def ask(self, position: PositionTrack) -> None:
         """Ask every rule about one position."""
@@ -30,12 +31,15 @@ class ExitDesk:
         view = position.view()
         acted = False
         for label, rule in self.parts.exits:
+            component = f"exit rule {label}"
             answer = self.guard.call(
-                f"exit rule {label}",
+                component,
                 position.symbol,
                 "asked the other rules",
                 lambda rule=rule: _answer(rule.on_market(view, self.market)),  # type: ignore[misc]
             )
+            if answer is None and self.flattens_without_a_rule and self.guard.is_benched(component):
+                answer = Exit(f"{component} is benched")
             if answer is None:
                 continue
             self.recorder.write(_decided(position.trade_id, self.recorder.now, label, answer, not acted))

@@ -79,6 +79,7 @@ class Rules:
     is_market_closed: Callable[[int], bool] = field(default=lambda _now: False)
     can_sell_short: bool = True
     waiver: str = ""
+    flattens_without_a_rule: bool = False
 
 
 @define

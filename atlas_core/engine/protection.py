@@ -201,10 +201,17 @@ class ProtectionDesk:
     def _tightened(self, position: PositionTrack, levels: RuledLevels) -> RuledLevels:
         """Keep the present stop where the rules ask for a looser one or for none."""
         if position.stop is None:
-            return levels
+            return levels if levels.stop is not None or self.waiver else self._by_signal(position, levels)
         if levels.stop is None or (levels.stop - position.stop) * position.side.sign < 0:
             return RuledLevels(position.stop, position.stop_rule, levels.target, levels.target_rule)
         return levels
+
+    def _by_signal(self, position: PositionTrack, levels: RuledLevels) -> RuledLevels:
+        """Fall back on the signal's own stop while no rule gives one, because the rules that would have failed."""
+        stop = position.signal.stop
+        if stop is None or (position.entry_price - stop) * position.side.sign <= 0:
+            return levels
+        return RuledLevels(stop, DEFAULT_RULE, levels.target, levels.target_rule)
 
     def _place(self, position: PositionTrack, role: OrderRole, price: Decimal | None) -> None:
         present = [t for t in self._orders_of(position) if t.intent.role is role]
@@ -256,6 +263,7 @@ class ProtectionDesk:
         return position.quantity if position.quantity in leaves else max(leaves, default=ZERO)
 
 
+DEFAULT_RULE = "signal"
 _TAKEN = (OrderStatus.ACKNOWLEDGED, OrderStatus.PARTIALLY_FILLED)
 ANSWER_WITHIN = 15 * SECOND  # so long a stop may be on its way before its position counts as unprotected
 

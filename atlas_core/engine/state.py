@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from attrs import Factory, define
@@ -186,7 +187,7 @@ def signal_of(record: SignalDetected) -> Signal:
         cancel_beyond=record.cancel_beyond,
         void_beyond=record.void_beyond,
         score=record.score,
-        context=record.context,
+        context=MappingProxyType(dict(record.context)),
     )
 
 

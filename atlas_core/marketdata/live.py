@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from atlas_core.contracts import MarketHistory
+from atlas_core.errors import DataError
 from atlas_core.marketdata.align import align
 from atlas_core.marketdata.history import of_symbol
 from atlas_core.model.timeframe import parse_timeframe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -49,6 +50,46 @@ class LiveMarket(MarketHistory):
         """Return the complete bars of the window, oldest first (maybe none)."""
         feed = of_symbol(self._feeds, symbol)
         return feed.bars(parse_timeframe(timeframe), self._window_bars.get(timeframe))
+
+    def aligned(self, symbol: str, base: str, higher: str) -> NDArray[np.int64]:
+        """Return for each base bar the index of the last `higher` bar that was available then, -1 for none."""
+        return align(self.bars(symbol, base), self.bars(symbol, higher))
+
+    def frozen(self, timeframes: Iterable[str]) -> FrozenMarket:
+        """Return the window as it is now: a market that does not change while the feeds go on."""
+        bars = {(s, timeframe): self.bars(s, timeframe) for timeframe in timeframes for s in self._feeds}
+        return FrozenMarket(self.symbols, self._instruments, bars)
+
+
+class FrozenMarket(MarketHistory):
+    """The window of one moment, with the timeframes that a scanner needs and no others."""
+
+    def __init__(
+        self,
+        symbols: tuple[str, ...],
+        instruments: Mapping[str, Instrument],
+        bars: Mapping[tuple[str, str], Bars],
+    ) -> None:
+        self._symbols = symbols
+        self._instruments = instruments
+        self._bars = bars
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols, in the order in which they were given."""
+        return self._symbols
+
+    def instrument(self, symbol: str) -> Instrument:
+        """Return the tick, lot and kind of a symbol; raises DataError for one that is not here."""
+        return of_symbol(self._instruments, symbol)
+
+    def bars(self, symbol: str, timeframe: str) -> Bars:
+        """Return the complete bars of the window, oldest first; raises DataError for a timeframe that is no need."""
+        bars = self._bars.get((symbol, timeframe))
+        if bars is None:
+            shown = ", ".join(sorted({f"{s} {t}" for s, t in self._bars}))
+            raise DataError(f"expected one of the bars that the scanner needs ({shown}), was {symbol} {timeframe}")
+        return bars
 
     def aligned(self, symbol: str, base: str, higher: str) -> NDArray[np.int64]:
         """Return for each base bar the index of the last `higher` bar that was available then, -1 for none."""

@@ -6,6 +6,7 @@ import hashlib
 from decimal import Decimal
 from enum import StrEnum
 from math import isfinite
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -177,7 +178,7 @@ class SignalTable:
             cancel_beyond=price(self.cancel_beyond),
             void_beyond=price(self.void_beyond),
             score=float(self.score[row]),
-            context={name: _plain(column[row]) for name, column in self.context.items()},
+            context=MappingProxyType({name: _plain(column[row]) for name, column in self.context.items()}),
         )
 
 

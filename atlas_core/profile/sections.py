@@ -106,6 +106,12 @@ class Protection:
     """The table `[protection]`."""
 
     waiver: str = option("", help="why positions may be without a stop; empty: every position must have one")
+    without_exit_rule: str = option(
+        "hold",
+        check=one_of("hold", "flatten"),
+        help="what a session does with open positions while an exit rule that failed is benched: keep their stops, "
+        "or close them",
+    )
 
 
 @frozen(kw_only=True)

@@ -1,8 +1,14 @@
-"""Runs the scanners on the trailing window when a bar of a timeframe they need has closed."""
+"""Runs the scanners on the trailing window when a bar of a timeframe they need has closed.
+
+At once (`scan`), as simulated markets want it, or beside the event loop (`scan_beside`): then every scanner sees the
+window as it was when the scan was due, in a thread of its own, and its signals are taken up in the same order as long
+as it answers within the patience of the session. A later answer is taken up when it comes, and delays nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 from attrs import define, field
 from loguru import logger
@@ -10,13 +16,20 @@ from loguru import logger
 from atlas_core.clock import to_datetime
 from atlas_core.compose import LabelledScanner
 from atlas_core.contracts import MarketHistory
+from atlas_core.engine.breaker import Breaker
+from atlas_core.engine.guard import FAILURES_TO_BENCH, decider_breaker, weight_of
+from atlas_core.errors import ComponentHung, ContractError
 from atlas_core.loading import scan
 from atlas_core.marketdata.feed import BarFeed
+from atlas_core.marketdata.live import LiveMarket
 from atlas_core.model.events import SignalsFound
 from atlas_core.model.signals import SignalTable
 from atlas_core.model.timeframe import Timeframe, parse_timeframe
+from atlas_core.runtime.bounded_calls import BackgroundCalls
 
-BENCHED_AFTER = 5
+PATIENCE_SECONDS = 2.0
+FEWEST_SIGNALS_ALLOWED = 1_000
+SIGNALS_PER_NEED = 4
 
 
 @define
@@ -28,9 +41,9 @@ class ScanDesk:
 
     scanners: tuple[LabelledScanner, ...]
     feeds: Mapping[str, BarFeed]
-    window: MarketHistory
+    window: LiveMarket
     failed: Callable[[str, str], None]
-    _failures: dict[str, int] = field(factory=dict)
+    _breakers: dict[str, Breaker] = field(factory=dict)
 
     def due(self, after: int, opened_at: int, until: int) -> list[int]:
         """Return the times after `after` and up to `until` at which a bar that a scanner needs closes.
@@ -44,26 +57,87 @@ class ScanDesk:
 
     def scan(self, now: int) -> Iterator[SignalsFound]:
         """Yield the signals that became available at `now`, scanner by scanner in the profile's order."""
+        for scanner in self._due_now(now):
+            try:
+                table = _signals_of(scanner, self.window, now)
+            except (Exception, SystemExit) as error:
+                self._failed(scanner, now, error)
+            else:
+                yield from self._found(scanner, now, table)
+
+    async def scan_beside(
+        self, now: int, calls: BackgroundCalls, patience: float = PATIENCE_SECONDS
+    ) -> AsyncIterator[SignalsFound]:
+        """Yield the same signals from scanners that run in threads of `calls`.
+
+        The answers that come within `patience` (seconds) keep the profile's order; the others follow as they come. A
+        scanner that is not done within its deadline has hung.
+        """
+        deadline = asyncio.get_running_loop().time() + calls.seconds
+        asked = self._asked(now, calls)
+        waited = min(patience, calls.seconds)
+        while asked:
+            done, _ = await asyncio.wait(asked, timeout=waited, return_when=asyncio.ALL_COMPLETED)
+            for answer in [answer for answer in asked if answer in done]:
+                for found in self._answered(asked.pop(answer), now, answer):
+                    yield found
+            left = deadline - asyncio.get_running_loop().time()
+            if asked and left <= 0:
+                self._give_up(asked, now, calls.seconds)
+                return
+            if asked:
+                await asyncio.wait(asked, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            waited = 0
+
+    def _asked(self, now: int, calls: BackgroundCalls) -> dict[asyncio.Future[SignalTable], LabelledScanner]:
+        """Begin a call for every scanner that is due, on the window as it is now."""
+        asked: dict[asyncio.Future[SignalTable], LabelledScanner] = {}
+        for scanner in self._due_now(now):
+            if calls.is_busy(scanner.label):
+                self.failed(scanner.label, "it still works on an earlier scan, this one is left out")
+                continue
+            market = self.window.frozen(need.timeframe for need in scanner.needs)
+            try:
+                asked[calls.begin(scanner.label, _job(scanner, market, now))] = scanner
+            except ComponentHung as error:
+                self._failed(scanner, now, error)
+        return asked
+
+    def _answered(
+        self, scanner: LabelledScanner, now: int, answer: asyncio.Future[SignalTable]
+    ) -> Iterator[SignalsFound]:
+        try:
+            table = answer.result()
+        except Exception as error:
+            self._failed(scanner, now, error)
+        else:
+            yield from self._found(scanner, now, table)
+
+    def _give_up(self, asked: Mapping[asyncio.Future[SignalTable], LabelledScanner], now: int, seconds: float) -> None:
+        for answer, scanner in asked.items():
+            answer.cancel()
+            self._failed(scanner, now, ComponentHung(f"no answer within {seconds:g} s"))
+
+    def _due_now(self, now: int) -> Iterator[LabelledScanner]:
         for feed in self.feeds.values():
             feed.close_until(now)
         for scanner in self.scanners:
-            if self._failures.get(scanner.label, 0) >= BENCHED_AFTER or not _closes(scanner, now):
-                continue
-            table = self._ask(scanner, now)
-            if table is not None and len(table):
-                yield SignalsFound(now, scanner.label, table)
+            breaker = self._breakers.get(scanner.label)
+            if _closes(scanner, now) and (breaker is None or breaker.allows(now)):
+                yield scanner
 
-    def _ask(self, scanner: LabelledScanner, now: int) -> SignalTable | None:
-        try:
-            table = scan(scanner.scanner, self.window)
-        except Exception as error:
-            count = self._failures[scanner.label] = self._failures.get(scanner.label, 0) + 1
-            reason = f"{type(error).__name__}: {error}"
-            logger.error("scanner {} failed at {:%Y-%m-%d %H:%M}Z: {}", scanner.label, to_datetime(now), reason)
-            self.failed(scanner.label, f"{reason} (failure {count} in a row, benched after {BENCHED_AFTER})")
-            return None
-        self._failures[scanner.label] = 0
-        return table.take(table.available_at == now).sorted()
+    def _found(self, scanner: LabelledScanner, now: int, table: SignalTable) -> Iterator[SignalsFound]:
+        self._breakers.pop(scanner.label, None)
+        if len(table):
+            yield SignalsFound(now, scanner.label, table)
+
+    def _failed(self, scanner: LabelledScanner, now: int, error: BaseException) -> None:
+        breaker = self._breakers.setdefault(scanner.label, decider_breaker())
+        breaker.failed(now, weight_of(error))
+        reason = f"{type(error).__name__}: {error}"
+        logger.error("scanner {} failed at {:%Y-%m-%d %H:%M}Z: {}", scanner.label, to_datetime(now), reason)
+        text = f"(failure {breaker.failures} in a row, benched after {FAILURES_TO_BENCH})"
+        self.failed(scanner.label, f"{reason} {text}")
 
     def _timeframes(self) -> list[Timeframe]:
         return [parse_timeframe(need.timeframe) for scanner in self.scanners for need in scanner.needs]
@@ -72,3 +146,20 @@ class ScanDesk:
 def _closes(scanner: LabelledScanner, now: int) -> bool:
     """Tell whether one of the scanner's timeframes has a bar that ends at `now`."""
     return any(parse_timeframe(need.timeframe).bucket_start(now) == now for need in scanner.needs)
+
+
+def _job(scanner: LabelledScanner, market: MarketHistory, now: int) -> Callable[[], SignalTable]:
+    def find() -> SignalTable:
+        return _signals_of(scanner, market, now)
+
+    return find
+
+
+def _signals_of(scanner: LabelledScanner, market: MarketHistory, now: int) -> SignalTable:
+    """Return the signals of `now`; raises ContractError for more of them than anybody could look at."""
+    table = scan(scanner.scanner, market)
+    is_of_now = table.available_at == now
+    most = max(FEWEST_SIGNALS_ALLOWED, SIGNALS_PER_NEED * len(market.symbols) * len(scanner.needs))
+    if is_of_now.sum() > most:
+        raise ContractError(f"expected at most {most:,} signals of one instant, were {is_of_now.sum():,}")
+    return table.take(is_of_now).sorted()

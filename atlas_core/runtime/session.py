@@ -16,6 +16,7 @@ from attrs import define, field
 from atlas_core.clock import to_datetime
 from atlas_core.compose import OpenSystem, System, opened
 from atlas_core.contracts import HistoryRequest
+from atlas_core.engine.guard import directly
 from atlas_core.errors import DataError
 from atlas_core.journal import Journal
 from atlas_core.loading import funding_of
@@ -26,6 +27,7 @@ from atlas_core.model.events import BarClosed, FundingDue, Phase
 from atlas_core.model.timeframe import HOUR, MINUTE
 from atlas_core.runs import RunSummary
 from atlas_core.runtime.alerts import AlertDesk
+from atlas_core.runtime.bounded_calls import BoundedCalls
 from atlas_core.runtime.scanning import ScanDesk
 from atlas_core.tape import ScanDue, bar_pair
 from atlas_core.trading import TradingDesk
@@ -34,14 +36,17 @@ from atlas_core.watching import Scribe, Unwatched, Watch
 INBOX_LENGTH = 1_000
 
 
-async def run_session(system: System, journal: Journal, watch: Watch | None = None) -> RunSummary:
+async def run_session(
+    system: System, journal: Journal, watch: Watch | None = None, calls: BoundedCalls | None = None
+) -> RunSummary:
     """Run a composed system on its provider's stream until the stream ends; return how it ended.
 
+    With `calls` the deciders are called in a thread, with a deadline; without, at once.
     Raises DataError when the stream brings no bar, or one that cannot be: of another symbol, without finite prices,
     a second time, or after a later one.
     """
     async with opened(system) as live, AlertDesk(system.alerters) as alerts:
-        session = await Session.on(live, Scribe(journal, watch or Unwatched()), alerts)
+        session = await Session.on(live, Scribe(journal, watch or Unwatched()), alerts, calls)
         return await session.run()
 
 
@@ -60,7 +65,9 @@ class Session:
     _group: dict[str, BarClosed] = field(factory=dict)
 
     @classmethod
-    async def on(cls, live: OpenSystem, scribe: Scribe, alerts: AlertDesk) -> Session:
+    async def on(
+        cls, live: OpenSystem, scribe: Scribe, alerts: AlertDesk, calls: BoundedCalls | None = None
+    ) -> Session:
         """Prepare a session: read the warm-up history and make the growing market."""
         system, universe = live.system, live.system.profile.universe
         base = system.base_timeframe
@@ -69,7 +76,8 @@ class Session:
         if universe.start is not None:
             await _warm_up(live, feeds, universe.start)
         everything = LiveMarket(feeds, live.instruments)
-        desk = TradingDesk(live, live.engine(PastMarket(everything)), scribe, alerts.post)
+        engine = live.engine(PastMarket(calls.lease(everything) if calls else everything), calls or directly)
+        desk = TradingDesk(live, engine, scribe, alerts.post)
         window = LiveMarket(feeds, live.instruments, system.window_bars())
         scans = ScanDesk(system.scanners, feeds, window, _scanner_failed(desk))
         funding = list(await funding_of(live, request, universe.start or 0))
