@@ -41,6 +41,11 @@ class LiveClock:
         return time.time_ns()
 
 
+def monotonic_seconds() -> float:
+    """Return seconds that only ever grow, whatever becomes of the machine's date: what durations are measured in."""
+    return time.monotonic()
+
+
 class Stopwatch:
     """Seconds since it was made, for what a person is told; never used in a decision."""
 

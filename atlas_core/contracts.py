@@ -54,6 +54,7 @@ class Capability(StrEnum):
     STREAM = "stream"
     FUNDING = "funding"
     SYNTHETIC = "synthetic"
+    REAL_TIME = "real-time"
     MARKET = "market"
     LIMIT = "limit"
     STOP = "stop"

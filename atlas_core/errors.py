@@ -22,6 +22,7 @@ AtlasError                      1   something failed
 │   └── Unsupported             6   the venue does not offer this
 ├── SafetyStop                  7   a safety limit ended the run
 ├── SessionFailed               1   a task that a session cannot live without failed; a restart recovers
+├── AlreadyRunning              9   another process runs this profile, or trades on this account
 ├── ContractError               1   a component broke its contract
 │   └── ComponentHung           1   it did not answer in its time
 └── EngineError                 1   an internal invariant does not hold
@@ -156,6 +157,12 @@ class SafetyStop(AtlasError):
 
 class SessionFailed(AtlasError):
     """A task that a session cannot live without failed for good; started again, the session recovers."""
+
+
+class AlreadyRunning(AtlasError):
+    """Another process runs this profile, or trades on this account; the message names it."""
+
+    exit_code = 9
 
 
 class ContractError(AtlasError):

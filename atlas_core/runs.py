@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
 from attrs import frozen
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class Mode(StrEnum):
@@ -26,6 +29,11 @@ class Mode(StrEnum):
     def word(self) -> str:
         """Return the word that stands on every screen."""
         return "LIVE" if self is Mode.LIVE else str(self.value)
+
+
+def directory_name(profile: str) -> str:
+    """Return the name of a profile's directories: its own, without what a file system could take amiss."""
+    return _UNSAFE.sub("-", profile).strip("-.") or "profile"
 
 
 @frozen(kw_only=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -13,12 +12,11 @@ from attrs import frozen
 from loguru import logger
 
 from atlas_core.errors import AtlasError, NotFound
-from atlas_core.runs import Mode, RunInfo
+from atlas_core.runs import Mode, RunInfo, directory_name
 
 JOURNAL_NAME = "journal.db"
 MANIFEST_NAME = "manifest.json"
 FACTS_NAME = "run.json"
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def default_home() -> Path:
@@ -54,7 +52,7 @@ class RunStore:
         """
         facts = {"profile": profile_name, "mode": mode.value, "synthetic": synthetic}
         try:
-            directory = self._claim(_safe(profile_name), mode)
+            directory = self._claim(directory_name(profile_name), mode)
             (directory / FACTS_NAME).write_text(json.dumps(facts) + "\n", encoding="utf-8")
         except OSError as fault:
             remedy = "set ATLAS_HOME or --home to a directory of yours"
@@ -124,7 +122,3 @@ def _info(directory: Path, facts: dict[str, Any]) -> RunInfo:
 def _number(directory: Path) -> int:
     last = directory.name.rpartition("-")[2]
     return int(last) if last.isdigit() else 0
-
-
-def _safe(name: str) -> str:
-    return _UNSAFE.sub("-", name).strip("-.") or "profile"

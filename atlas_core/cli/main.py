@@ -28,6 +28,8 @@ EXIT_CODES = {
     6: "venue or network",
     7: "stopped by a safety limit",
     8: "time-out",
+    9: "already running",
+    10: "ended by the watchdog",
     130: "interrupted",
 }
 INTERRUPTED = 130

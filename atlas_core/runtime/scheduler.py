@@ -1,0 +1,135 @@
+"""Runs the jobs of a schedule when they are due: each slot once, never two runs of a job at a time, none too late."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from attrs import define, field, frozen
+from loguru import logger
+
+from atlas_core.clock import NANOSECONDS_PER_SECOND, Clock
+from atlas_core.control.file import Busy
+from atlas_core.runtime.schedule import Job, Slot, decide
+from atlas_core.runtime.supervisor import Restart, Supervisor
+
+LONGEST_SLEEP_SECONDS = 1.0
+"""A clock that is set is noticed within this time."""
+
+Run = Callable[[Slot], Awaitable[None]]
+
+
+class Ledger(Protocol):
+    """Remembers which slots have been taken, beyond the life of a process."""
+
+    def claim(self, key: tuple[str, str, str], due: int, now: int, status: str = ...) -> bool: ...
+    def finish(self, key: tuple[str, str, str], status: str, now: int) -> None: ...
+
+
+@frozen(kw_only=True)
+class ScheduleCounts:
+    """What became of the slots so far; `latest_by_seconds` is the longest delay of a run that began."""
+
+    runs: int = 0
+    left_out: int = 0
+    failed: int = 0
+    latest_by_seconds: float = 0.0
+
+
+@define
+class _Tally:
+    runs: int = 0
+    left_out: int = 0
+    failed: int = 0
+    latest_by_seconds: float = 0.0
+
+
+@define
+class Scheduler:
+    """Looks at the clock at least once a second; a slot is taken in the ledger before its run begins.
+
+    `seconds_of` turns a span of the clock (nanoseconds) into seconds of the loop: a paced market passes faster.
+    """
+
+    jobs: Mapping[Job, Run]
+    clock: Clock
+    ledger: Ledger
+    supervisor: Supervisor
+    seconds_of: Callable[[int], float] = lambda span: span / NANOSECONDS_PER_SECOND
+    _looked_at: dict[str, int] = field(factory=dict)
+    _running: set[str] = field(factory=set)
+    _tally: _Tally = field(factory=_Tally)
+
+    @property
+    def counts(self) -> ScheduleCounts:
+        """What became of the slots so far."""
+        tally = self._tally
+        return ScheduleCounts(
+            runs=tally.runs,
+            left_out=tally.left_out,
+            failed=tally.failed,
+            latest_by_seconds=tally.latest_by_seconds,
+        )
+
+    async def run(self) -> None:
+        """Look, run what is due, and wait for the next slot; goes on for ever."""
+        while True:
+            self.look()
+            await asyncio.sleep(self._pause())
+
+    def look(self) -> None:
+        """Start what is due now.
+
+        A clock that was set back gives slots that were taken already, which the ledger refuses; one that was set
+        forward gives many at once, of which at most the newest runs.
+        """
+        now = self.clock.now()
+        for job, run in self.jobs.items():
+            since = min(self._looked_at.get(job.name, now - round(job.grace_seconds * NANOSECONDS_PER_SECOND)), now)
+            try:
+                self._act(job, run, job.slots(since, now), now)
+            except Busy as fault:
+                logger.debug("schedule: {}", fault)
+                continue  # the slots are looked at again
+            self._looked_at[job.name] = now
+
+    def _act(self, job: Job, run: Run, slots: list[Slot], now: int) -> None:
+        decision = decide(job, slots, now, is_running=job.name in self._running)
+        for slot, why in decision.skipped:
+            if self.ledger.claim(slot.key, slot.due, now, why):
+                self._tally.left_out += 1
+                logger.info("schedule: {} of {} {} is left out: {}", job.name, slot.date, slot.slot, why)
+        slot_to_run = decision.run
+        if slot_to_run is None or not self.ledger.claim(slot_to_run.key, slot_to_run.due, now):
+            return
+        self._running.add(job.name)
+        self._tally.runs += 1
+        late = (now - slot_to_run.due) / NANOSECONDS_PER_SECOND
+        self._tally.latest_by_seconds = max(self._tally.latest_by_seconds, late)
+        self.supervisor.own(f"job {job.name}", lambda: self._run(job.name, run, slot_to_run), restart=Restart.NEVER)
+
+    async def _run(self, job: str, run: Run, slot: Slot) -> None:
+        status = "interrupted"
+        try:
+            await run(slot)
+            status = "done"
+        except Exception as error:
+            status = f"failed: {type(error).__name__}: {error}"
+            self._tally.failed += 1
+            raise
+        finally:
+            self._running.discard(job)
+            self._finish(slot, status)
+
+    def _finish(self, slot: Slot, status: str) -> None:
+        try:
+            self.ledger.finish(slot.key, status, self.clock.now())
+        except Busy as fault:
+            logger.warning("schedule: the end of {} could not be noted: {}", slot.job, fault)
+
+    def _pause(self) -> float:
+        now = self.clock.now()
+        due = [slot.due for job in self.jobs if (slot := job.next_slot(now)) is not None]
+        wait = min((self.seconds_of(ts - now) for ts in due), default=LONGEST_SLEEP_SECONDS)
+        return min(max(wait, 0.0), LONGEST_SLEEP_SECONDS)

@@ -1,0 +1,30 @@
+"""Notices when the machine's clock is set: durations run on the monotonic clock, so the two are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import define
+
+from atlas_core.clock import NANOSECONDS_PER_SECOND, Clock
+
+STEP_SECONDS = 1.0
+
+
+@define
+class StepDetector:
+    """Compares how far the wall clock and the monotonic one went between two looks."""
+
+    clock: Clock
+    monotonic: Callable[[], float]
+    _wall: int = 0
+    _seconds: float | None = None
+
+    def step(self) -> float:
+        """Return by how many seconds the wall clock was set since the last look, 0 for less than a second."""
+        wall, seconds = self.clock.now(), self.monotonic()
+        before, passed = self._seconds, 0.0
+        if before is not None:
+            passed = (wall - self._wall) / NANOSECONDS_PER_SECOND - (seconds - before)
+        self._wall, self._seconds = wall, seconds
+        return passed if abs(passed) > STEP_SECONDS else 0.0

@@ -1,0 +1,311 @@
+"""What surrounds a session, in virtual time: heartbeat, commands, signals, timed ends, and stops that hang."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import define, field
+
+from atlas_core.control.beat import read_heartbeat
+from atlas_core.control.file import ControlFile
+from atlas_core.control.inbox import DONE, REFUSED, Inbox, Request
+from atlas_core.control.kill_switch import EntryPermit, KillSwitch
+from atlas_core.errors import SessionFailed
+from atlas_core.model.decisions import Alert
+from atlas_core.model.events import OperatorCommand
+from atlas_core.model.timeframe import MINUTE, SECOND
+from atlas_core.runs import Mode, RunSummary
+from atlas_core.runtime.ending import Ending
+from atlas_core.runtime.heart import Heart, Vitals
+from atlas_core.runtime.host import STOP_SECONDS, Host
+from atlas_core.runtime.notify import Notifier
+from atlas_core.runtime.progress import ProgressBoard
+from atlas_core.runtime.supervisor import Supervisor, TaskFailure
+from atlas_core.statedir import StateDirectory
+from atlas_core.testing.virtual_time import VirtualClock, run_virtual
+from tests.memory import START
+
+SUMMARY: Any = "the summary of the session"
+
+
+@define(eq=False)
+class FakeSession:
+    """A session of 15 minutes that does what it is told; one that `hangs` does not stop when it is asked to."""
+
+    board: ProgressBoard
+    hangs: bool = False
+    commands: list[tuple[str, dict[str, Any]]] = field(factory=list)
+    alerts: list[Alert] = field(factory=list)
+    reasons: list[str] = field(factory=list)
+    stopped: asyncio.Event = field(factory=asyncio.Event)
+
+    async def run(self) -> RunSummary:
+        if not self.hangs:
+            self.reasons.append("began")
+        try:
+            await asyncio.wait_for(asyncio.Event().wait() if self.hangs else self.stopped.wait(), 900)
+        except TimeoutError:
+            self.reasons.append("end of data")
+        return SUMMARY  # type: ignore[no-any-return]
+
+    def request_stop(self, reason: str) -> None:
+        self.reasons.append(reason)
+        self.stopped.set()
+
+    def command(self, command: OperatorCommand) -> None:
+        self.commands.append((f"{command.actor} {command.name}", dict(command.arguments)))
+
+    def open_symbols(self) -> list[str]:
+        return ["X", "Y"]
+
+    def alert(self, alert: Alert) -> None:
+        self.alerts.append(alert)
+
+
+@define(eq=False)
+class Bench:
+    """A host on a virtual loop, and what a test may move."""
+
+    host: Host
+    session: FakeSession
+    state: StateDirectory
+    wall: VirtualClock
+    inbox: Inbox
+    caught: list[Callable[[str], None]]
+
+    def signal(self, name: str) -> None:
+        """Send a signal to the process."""
+        self.caught[0](name)
+
+    async def ask(self, name: str, **arguments: Any) -> Request:
+        """Send a command and return it a second later."""
+        sent = self.inbox.send(f"{name}-{self.wall.now()}", name, arguments, "cli:ann", self.wall.now())
+        await asyncio.sleep(1)
+        return self.inbox.request(sent.id)
+
+
+def play(
+    home: Path,
+    script: Callable[[Bench], Any] | None = None,
+    *,
+    ending: Ending | None = None,
+    hangs: bool = False,
+    safe_mode: str = "",
+) -> tuple[object, FakeSession, float]:
+    """Run a host beside a script; return how it ended, its session, and after how many seconds."""
+    caught: list[Callable[[str], None]] = []
+    failures: list[TaskFailure] = []
+
+    @contextmanager
+    def catch(tell: Callable[[str], None]) -> Iterator[None]:
+        caught.append(tell)
+        yield
+
+    async def main() -> tuple[object, FakeSession, float]:
+        loop = asyncio.get_running_loop()
+        state = StateDirectory.of(home, "demo", Mode.PAPER)
+        state.make()
+        wall = VirtualClock(loop, START)
+        board = ProgressBoard(loop.time)
+        session = FakeSession(board, hangs)
+        permit = EntryPermit(KillSwitch(state.kill_file), safe_mode)
+        heart = Heart(state, board, permit, Notifier(), wall, wall, lambda: Vitals(open_positions=2), state="running")
+        outcome: object
+        with ControlFile(state.control) as control:
+            try:
+                async with Supervisor(random=lambda: 0.0, on_failure=failures.append) as own:
+                    host = Host(session, own, heart, control, permit, wall, wall, ending or Ending(), catch)
+                    bench = Bench(host, session, state, wall, Inbox(control), caught)
+                    if script is not None:
+                        own.own("script", lambda: script(bench))
+                    outcome = await host.run()
+            except (KeyboardInterrupt, SessionFailed) as fault:
+                outcome = fault
+        return outcome, session, loop.time()
+
+    result = run_virtual(main())
+    for failure in failures:  # an assertion in a script is one
+        raise failure.error
+    return result
+
+
+def test_a_session_that_nobody_touches_runs_to_its_end_and_beats(tmp_path: Path) -> None:
+    outcome, session, seconds = play(tmp_path)
+    assert (outcome, session.reasons, seconds) == (SUMMARY, ["began", "end of data"], 900)
+    beat = read_heartbeat(StateDirectory.of(tmp_path, "demo", Mode.PAPER).heartbeat)
+    assert beat is not None
+    assert (beat.sequence, beat.open_positions, beat.written_at) == (451, 2, START + 900 * SECOND)
+    assert beat.progress.keys() == {"heart", "inbox"}
+
+
+@pytest.mark.parametrize(
+    ("ending", "seconds", "reason"),
+    [
+        (Ending(seconds=600), 600, "the time of the session is over"),
+        (Ending(at=START + 7 * MINUTE), 420, "the time to end has come"),
+    ],
+)
+def test_a_timed_session_stops_by_itself(tmp_path: Path, ending: Ending, seconds: float, reason: str) -> None:
+    outcome, session, taken = play(tmp_path, ending=ending)
+    assert (outcome, session.reasons, taken) == (SUMMARY, ["began", reason], seconds)
+
+
+def test_once_stops_after_the_first_scan(tmp_path: Path) -> None:
+    async def script(bench: Bench) -> None:
+        await asyncio.sleep(90)
+        bench.session.board.note("scan", bench.wall.now())
+
+    _outcome, session, seconds = play(tmp_path, script, ending=Ending(once=True))
+    assert session.reasons == ["began", "once"]
+    assert 90 <= seconds < 91
+
+
+def test_the_first_signal_stops_in_good_order_and_freezes_entries(tmp_path: Path) -> None:
+    async def script(bench: Bench) -> None:
+        await asyncio.sleep(5)
+        bench.signal("SIGTERM")
+        assert bench.host.permit.refusal() == "stopping: SIGTERM"
+        bench.host.stop("asked again")
+
+    outcome, session, seconds = play(tmp_path, script)
+    assert (outcome, session.reasons, seconds) == (SUMMARY, ["began", "SIGTERM"], 5)
+
+
+def test_the_second_signal_ends_at_once(tmp_path: Path) -> None:
+    async def script(bench: Bench) -> None:
+        await asyncio.sleep(5)
+        bench.signal("SIGINT")
+        await asyncio.sleep(2)
+        bench.signal("SIGINT")
+
+    outcome, _session, seconds = play(tmp_path, script, hangs=True)
+    assert isinstance(outcome, KeyboardInterrupt)
+    assert seconds == 7
+
+
+def test_a_stop_that_hangs_is_cut_off_after_thirty_seconds(tmp_path: Path) -> None:
+    async def script(bench: Bench) -> None:
+        await asyncio.sleep(5)
+        bench.signal("SIGTERM")
+
+    outcome, _session, seconds = play(tmp_path, script, hangs=True)
+    assert isinstance(outcome, SessionFailed)
+    assert "did not stop within 30 s (SIGTERM)" in str(outcome)
+    assert seconds == 5 + STOP_SECONDS
+
+
+def test_commands_reach_the_session_and_are_answered(tmp_path: Path) -> None:
+    async def script(bench: Bench) -> None:
+        paused = await bench.ask("pause", reason="lunch")
+        assert (paused.status, paused.answer[:20]) == (DONE, "entries are stopped,")
+        assert (await bench.ask("close", symbol="X")).answer == "closing X at the market"
+        assert (await bench.ask("close", all=True)).answer == "closing X, Y at the market"
+        assert (await bench.ask("resume")).answer == "entries are allowed again"
+        assert (await bench.ask("stop", reason="enough")).status == DONE
+
+    _outcome, session, _seconds = play(tmp_path, script)
+    assert session.commands == [
+        ("cli:ann halt", {"reason": "lunch"}),
+        ("cli:ann close", {"symbol": "X", "reason": "closed by a person"}),
+        ("cli:ann close", {"symbol": "X", "reason": "closed by a person"}),
+        ("cli:ann close", {"symbol": "Y", "reason": "closed by a person"}),
+        ("cli:ann resume", {"reason": "resumed by a person"}),
+    ]
+    assert session.reasons == ["began", "stopped by cli:ann: enough"]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "reason"),
+    [
+        ("close", {"symbol": "Z"}, "expected a symbol with a position (X, Y), was 'Z'"),
+        ("close", {}, "close: expected a symbol or --all"),
+        ("close", {"symbol": "X", "all": True}, "close: expected a symbol or --all"),
+        ("close", {"symbol": 7}, "close: expected a text for symbol, was 7"),
+        ("kill", {}, "kill: expected reason, was missing"),
+        ("pause", {"force": "x"}, "pause: expected reason, was force"),
+        ("status", {}, "expected one of close, pause, resume, kill, stop, was 'status'"),
+        ("format-disk", {}, "expected one of close, pause, resume, kill, stop, was 'format-disk'"),
+        ("pause", {"reason": "a\nb"}, "pause: expected at most 500 printable signs for reason, were 3"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_why(
+    tmp_path: Path, name: str, arguments: dict[str, Any], reason: str
+) -> None:
+    async def script(bench: Bench) -> None:
+        answered = await bench.ask(name, **arguments)
+        assert (answered.status, answered.answer) == (REFUSED, reason)
+        bench.host.stop("enough")
+
+    _outcome, session, _seconds = play(tmp_path, script)
+    assert session.commands == []
+
+
+def test_a_file_that_appears_kills_and_is_journalled_once(tmp_path: Path) -> None:
+    async def script(bench: Bench) -> None:
+        await asyncio.sleep(5)
+        bench.state.kill_file.touch()
+        assert bench.host.permit.refusal().startswith("kill switch")
+        await asyncio.sleep(60)
+        refused = await bench.ask("resume")
+        assert refused.status == REFUSED
+        assert "atlas resume --after-kill --reason TEXT" in refused.answer
+        assert (await bench.ask("resume", after_kill=True)).answer.startswith("resume: expected a reason")
+        cleared = await bench.ask("resume", after_kill=True, reason="checked by hand")
+        assert cleared.answer.startswith("entries are allowed again; cleared: killed by a file")
+        assert not bench.state.kill_file.exists()
+        bench.host.stop("enough")
+
+    _outcome, session, _seconds = play(tmp_path, script)
+    assert session.commands == [
+        ("a file halt", {"reason": "kill switch: a file KILL was put there"}),
+        ("cli:ann resume", {"reason": "checked by hand"}),
+    ]
+
+
+def test_the_kill_command_leaves_the_file_for_every_later_start_and_may_flatten(tmp_path: Path) -> None:
+    async def script(bench: Bench) -> None:
+        answered = await bench.ask("kill", reason="smoke", flatten=True)
+        assert "every position is being closed" in answered.answer
+        await asyncio.sleep(30)
+        bench.host.stop("enough")
+
+    _outcome, session, _seconds = play(tmp_path, script)
+    assert session.commands == [
+        ("cli:ann halt", {"reason": "kill switch: smoke"}),
+        ("cli:ann wind-down", {"reason": "smoke", "close_positions": True}),
+    ]
+
+    async def restarted(bench: Bench) -> None:
+        assert bench.host.permit.refusal().startswith("kill switch: killed by cli:ann")
+        await asyncio.sleep(1)
+        bench.host.stop("enough")
+
+    _outcome, session, _seconds = play(tmp_path, restarted)
+    assert session.commands == [("cli:ann halt", {"reason": "kill switch: smoke"})]
+
+
+def test_a_person_ends_safe_mode(tmp_path: Path) -> None:
+    async def script(bench: Bench) -> None:
+        assert bench.host.permit.refusal() == "safe mode: 5 crashes"
+        assert (await bench.ask("resume", reason="fixed")).answer.endswith("left safe mode (5 crashes)")
+        assert bench.host.permit.refusal() == ""
+        bench.host.stop("enough")
+
+    play(tmp_path, script, safe_mode="5 crashes")
+
+
+def test_a_clock_that_is_set_is_an_alert(tmp_path: Path) -> None:
+    async def script(bench: Bench) -> None:
+        await asyncio.sleep(10)
+        bench.wall.step(-3600 * SECOND)
+        await asyncio.sleep(10)
+        bench.host.stop("enough")
+
+    _outcome, session, _seconds = play(tmp_path, script)
+    [alert] = session.alerts
+    assert (alert.title, alert.text[:13]) == ("The machine's clock was set", "by -3600.0 s;")
