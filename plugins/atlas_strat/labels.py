@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
-from attrs import frozen
+from attrs import fields, frozen
 
 from atlas_core import Bars
 from atlas_strat.vocabulary import DirectionSource
@@ -65,6 +65,10 @@ class LabelledBars:
 
     def __len__(self) -> int:
         return len(self.row)
+
+    def last(self, count: int) -> LabelledBars:
+        """Return the last `count` bars with what was said about them, or all where there are fewer."""
+        return LabelledBars(*(getattr(self, column.name)[-count:] for column in fields(LabelledBars)))
 
     def direction_source(self, at: int) -> DirectionSource | None:
         """Return how the direction of the outside bar at a position is known, None for other bars."""
