@@ -112,20 +112,7 @@ class OpenSystem:
 
     def engine(self, market: MovingMarket, ask: Ask = directly) -> Engine:
         """Make the engine of this system on a view of the market; `ask` is how a session calls the deciders."""
-        system, profile = self.system, self.system.profile
-        capabilities = system.broker.component.capabilities
-        return make_engine(
-            profile=profile.name,
-            namespace=f"{profile.name}/{system.mode}/{system.broker.label}",
-            parts=system.parts,
-            rules=_rules(profile, self.instruments, can_sell_short=Capability.SHORT in capabilities),
-            instruments=dict(self.instruments),
-            market=market,
-            quote=profile.quote,
-            native=NativeOrders(stop=Capability.STOP in capabilities, limit=Capability.LIMIT in capabilities),
-            stops_at_failure=system.mode is Mode.BACKTEST,
-            ask=ask,
-        )
+        return engine_of(self.system, self.instruments, market, ask)
 
     def started(self, ts: int) -> RunStarted:
         """Return the first record of a run of this system."""
@@ -143,6 +130,26 @@ class OpenSystem:
             profile_digest=profile.digest,
             components=system.describe(),
         )
+
+
+def engine_of(
+    system: System, instruments: Mapping[str, Instrument], market: MovingMarket, ask: Ask = directly
+) -> Engine:
+    """Make the engine of a system that trades these instruments, on a view of the market; nothing needs to be open."""
+    profile = system.profile
+    capabilities = system.broker.component.capabilities
+    return make_engine(
+        profile=profile.name,
+        namespace=f"{profile.name}/{system.mode}/{system.broker.label}",
+        parts=system.parts,
+        rules=_rules(profile, instruments, can_sell_short=Capability.SHORT in capabilities),
+        instruments=dict(instruments),
+        market=market,
+        quote=profile.quote,
+        native=NativeOrders(stop=Capability.STOP in capabilities, limit=Capability.LIMIT in capabilities),
+        stops_at_failure=system.mode is Mode.BACKTEST,
+        ask=ask,
+    )
 
 
 def check_system(profile: Profile, mode: Mode) -> list[Problem]:

@@ -137,7 +137,8 @@ def _run(
     from atlas_core.cli.results import header, say_header
     from atlas_core.runstore import RunStore
 
-    loaded, registry, system = prepare(profile, mode, profile_overrides(**options))
+    overrides = profile_overrides(**options)
+    loaded, registry, system = prepare(profile, mode, overrides)
     settings = ctx.find_object(Settings) or Settings()
     is_silent = quiet or as_json or settings.quiet
     store = RunStore.at(settings.home)
@@ -147,7 +148,7 @@ def _run(
     with_events = not is_silent and system.mode is not Mode.BACKTEST
     screen = LiveScreen(store_run.run_id, with_events=with_events, with_bar=not is_silent)
     try:
-        summary, records = _execute(system, registry, store_run, screen)
+        summary, records = _execute(system, registry, store_run, screen, overrides)
     except BaseException:
         if not screen.kept:  # nothing was decided: there is no run to keep
             store.discard(store_run)
@@ -166,7 +167,7 @@ def _kept_so_far(run: RunInfo) -> str:
 
 
 def _execute(
-    system: System, registry: Registry, run: RunInfo, screen: LiveScreen
+    system: System, registry: Registry, run: RunInfo, screen: LiveScreen, overrides: Sequence[Override]
 ) -> tuple[RunSummary, Sequence[Record]]:
     import asyncio
 
@@ -181,9 +182,11 @@ def _execute(
 
                 summary = run_backtest(system, journal, screen)
             else:
+                from atlas_core.runtime.recording import TapeRecorder
                 from atlas_core.runtime.session import run_session
 
-                summary = asyncio.run(run_session(system, journal, screen))
+                recorder = TapeRecorder.beside(journal.path, journal.count() + 1, overrides)
+                summary = asyncio.run(run_session(system, journal, screen, recorder=recorder))
         records = screen.kept or list(journal.records())
     registry.run_finished(run, summary)
     return summary, records

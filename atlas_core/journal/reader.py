@@ -92,12 +92,17 @@ class JournalReader:
         return bytes(rows[0][0]).hex() if rows else ""
 
     def records(
-        self, kinds: Collection[str] | None = None, subject: str | Sequence[str] | None = None
+        self,
+        kinds: Collection[str] | None = None,
+        subject: str | Sequence[str] | None = None,
+        *,
+        after: int = 0,
+        until: int | None = None,
     ) -> Iterator[Record]:
-        """Yield the records that were there when the first one was asked for, in order.
+        """Yield the records that were there when the first one was asked for, in order, a few thousand at a time.
 
         `kinds` keeps records of these kinds, `subject` those about one subject or several (a signal key, a client
-        order id, a trade number, a component).
+        order id, a trade number, a component); `after` leaves out the events up to this one, `until` those behind.
         """
         conditions = ["seq > ?", "seq <= ?"]
         values: list[str] = []
@@ -109,7 +114,7 @@ class JournalReader:
             "SELECT seq, ts, kind, version, subject, payload FROM event "  # noqa: S608  (marks only)
             f"WHERE {' AND '.join(conditions)} ORDER BY seq LIMIT {_CHUNK}"
         )
-        last_seq, end = 0, self.count()
+        last_seq, end = after, self.count() if until is None else until
         while chunk := self._all(sql, (last_seq, end, *values)):
             for seq, *stored in chunk:
                 yield self._codec.decode(seq, tuple(stored))

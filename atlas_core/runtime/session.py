@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from math import isfinite
 
 from attrs import define, field
@@ -28,6 +28,7 @@ from atlas_core.model.timeframe import HOUR, MINUTE
 from atlas_core.runs import RunSummary
 from atlas_core.runtime.alerts import AlertDesk
 from atlas_core.runtime.bounded_calls import BoundedCalls
+from atlas_core.runtime.recording import Recorder, Unrecorded
 from atlas_core.runtime.scanning import ScanDesk
 from atlas_core.tape import ScanDue, bar_pair
 from atlas_core.trading import TradingDesk
@@ -37,17 +38,24 @@ INBOX_LENGTH = 1_000
 
 
 async def run_session(
-    system: System, journal: Journal, watch: Watch | None = None, calls: BoundedCalls | None = None
+    system: System,
+    journal: Journal,
+    watch: Watch | None = None,
+    calls: BoundedCalls | None = None,
+    recorder: Recorder | None = None,
 ) -> RunSummary:
     """Run a composed system on its provider's stream until the stream ends; return how it ended.
 
-    With `calls` the deciders are called in a thread, with a deadline; without, at once.
+    With `calls` the deciders are called in a thread, with a deadline; without, at once. What the session is given is
+    recorded with `recorder`, for a replay.
     Raises DataError when the stream brings no bar, or one that cannot be: of another symbol, without finite prices,
     a second time, or after a later one.
     """
-    async with opened(system) as live, AlertDesk(system.alerters) as alerts:
-        session = await Session.on(live, Scribe(journal, watch or Unwatched()), alerts, calls)
-        return await session.run()
+    recorder = recorder or Unrecorded()
+    with closing(recorder):
+        async with opened(system) as live, AlertDesk(system.alerters) as alerts:
+            session = await Session.on(live, Scribe(journal, watch or Unwatched()), alerts, recorder, calls)
+            return await session.run()
 
 
 @define
@@ -60,28 +68,35 @@ class Session:
     scans: ScanDesk
     request: HistoryRequest
     funding: list[FundingDue]
+    recorder: Recorder
     now: int | None = None
     told_at: int = 0
     _group: dict[str, BarClosed] = field(factory=dict)
 
     @classmethod
     async def on(
-        cls, live: OpenSystem, scribe: Scribe, alerts: AlertDesk, calls: BoundedCalls | None = None
+        cls,
+        live: OpenSystem,
+        scribe: Scribe,
+        alerts: AlertDesk,
+        recorder: Recorder,
+        calls: BoundedCalls | None = None,
     ) -> Session:
         """Prepare a session: read the warm-up history and make the growing market."""
         system, universe = live.system, live.system.profile.universe
         base = system.base_timeframe
-        feeds = {s: BarFeed(s, base, live.instruments[s].tick_size) for s in universe.symbols}
+        recorder.begin(live)
+        feeds = {s: recorder.feed(s, base, live.instruments[s].tick_size) for s in universe.symbols}
         request = HistoryRequest(symbols=universe.symbols, timeframe=base, start=universe.start, end=universe.end)
         if universe.start is not None:
             await _warm_up(live, feeds, universe.start)
         everything = LiveMarket(feeds, live.instruments)
         engine = live.engine(PastMarket(calls.lease(everything) if calls else everything), calls or directly)
-        desk = TradingDesk(live, engine, scribe, alerts.post)
+        desk = TradingDesk(live, recorder.engine(engine), scribe, alerts.post)
         window = LiveMarket(feeds, live.instruments, system.window_bars())
-        scans = ScanDesk(system.scanners, feeds, window, _scanner_failed(desk))
+        scans = recorder.scans(ScanDesk(system.scanners, feeds, window, _scanner_failed(desk)))
         funding = list(await funding_of(live, request, universe.start or 0))
-        return cls(live, desk, feeds, scans, request, funding)
+        return cls(live, desk, feeds, scans, request, funding, recorder)
 
     async def run(self) -> RunSummary:
         """Run until the stream ends."""
@@ -122,6 +137,7 @@ class Session:
         self.now = ts
         self._tell_progress(ts)
         self.desk.scribe.flush()
+        self.recorder.flush()
 
     def _tell_progress(self, ts: int) -> None:
         start, end = self.request.start, self.request.end
