@@ -25,6 +25,7 @@ from atlas_core.compose import OpenSystem
 from atlas_core.engine.engine import Engine
 from atlas_core.errors import DataError, NotFound
 from atlas_core.marketdata.feed import BarFeed
+from atlas_core.model.decisions import Severity
 from atlas_core.model.events import Command, Event, SignalsFound
 from atlas_core.model.instrument import Instrument
 from atlas_core.model.records import RunStarted, SessionResumed
@@ -166,9 +167,9 @@ class _RecordedEngine(Engine):
         self.note(["event", type(event).__name__, plain_of(event, type(event))])
         return super().process(event)
 
-    def component_failed(self, component: str, error: str, policy: str) -> None:
-        self.note(["failed", component, error, policy])
-        super().component_failed(component, error, policy)
+    def component_failed(self, component: str, error: str, policy: str, severity: Severity = Severity.WARNING) -> None:
+        self.note(["failed", component, error, policy, severity.value])
+        super().component_failed(component, error, policy, severity)
 
     def finish(self, ts: int, reason: str) -> None:
         self.note(["finish", ts, reason])

@@ -15,6 +15,7 @@ from atlas_core.journal import JournalReader
 from atlas_core.marketdata.feed import BarFeed
 from atlas_core.marketdata.history import PastMarket
 from atlas_core.marketdata.live import LiveMarket
+from atlas_core.model.decisions import Severity
 from atlas_core.model.events import SignalsFound
 from atlas_core.model.instrument import Instrument
 from atlas_core.model.records import Record, RunStarted, SessionResumed
@@ -151,8 +152,8 @@ class Stage:
         self.engine.process(event)
         return None
 
-    def _failed(self, component: str, error: str, policy: str) -> None:
-        self.engine.component_failed(component, error, policy)
+    def _failed(self, component: str, error: str, policy: str, severity: str) -> None:
+        self.engine.component_failed(component, error, policy, Severity(severity))
 
     def _scan(self, ts: int) -> Difference | None:
         difference = self._unfound()
