@@ -50,6 +50,7 @@ class Heartbeat:
     marks: Mapping[str, str] = field(factory=dict)
     state_hash: str = ""
     entries_stopped: str = ""
+    next_jobs: Mapping[str, int] = field(factory=dict)
     loop_lag_ms: float = 0.0
     memory_mb: float = 0.0
     open_files: int = 0

@@ -52,7 +52,7 @@ VERBS: Mapping[str, Verb] = {
             name="close",
             summary="Close the position in a symbol at the market, or all of them.",
             arguments=(
-                Argument(name="symbol", help="the symbol of the position"),
+                Argument(name="symbol", help="the symbol of the position, or the number of its trade"),
                 Argument(name="all", help="every position", is_switch=True),
                 _REASON,
             ),

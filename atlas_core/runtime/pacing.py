@@ -8,18 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import aclosing
-from typing import cast
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 from attrs import define, frozen
 
 from atlas_core.clock import NANOSECONDS_PER_SECOND, Clock
-from atlas_core.contracts import FundingProvider, HistoryRequest, Provider
 from atlas_core.errors import UsageError
-from atlas_core.model.bars import Bars
-from atlas_core.model.events import BarClosed, FundingDue
-from atlas_core.model.instrument import Instrument
+from atlas_core.model.events import BarClosed
 
 _SPEED = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)x")
 
@@ -70,44 +65,16 @@ class PacedClock(Clock):
         return max(0.0, (market_time - self.now()) / NANOSECONDS_PER_SECOND / self.factor)
 
 
-@define
-class PacedProvider(Provider, FundingProvider):
-    """A provider whose stream gives each bar at its own time on a paced clock; all else is passed on."""
+async def paced(stream: AsyncIterator[BarClosed], clock: PacedClock) -> AsyncGenerator[BarClosed, None]:
+    """Yield each bar of a stream when the clock reaches its end; the clock begins when the first bar opened.
 
-    provider: Provider
-    clock: PacedClock
-
-    async def open(self) -> None:
-        """Open the provider."""
-        await self.provider.open()
-
-    async def close(self) -> None:
-        """Close the provider."""
-        await self.provider.close()
-
-    async def instruments(self, symbols: Sequence[str]) -> Mapping[str, Instrument]:
-        """Return the provider's instruments."""
-        return await self.provider.instruments(symbols)
-
-    async def history(self, request: HistoryRequest) -> Mapping[str, Bars]:
-        """Return the provider's history."""
-        return await self.provider.history(request)
-
-    async def funding(self, request: HistoryRequest) -> Sequence[FundingDue]:
-        """Return the provider's funding; asked only where the provider declares any."""
-        return await cast(FundingProvider, self.provider).funding(request)
-
-    async def stream(self, request: HistoryRequest) -> AsyncIterator[BarClosed]:
-        """Yield each bar when the clock reaches its end; the clock begins at the request's start or the first bar."""
-        if request.start is not None:
-            self.clock.start(request.start)
-        async with aclosing(_closable(self.provider.stream(request))) as bars:
-            async for bar in bars:
-                self.clock.start(bar.opened_at)
-                await asyncio.sleep(self.clock.seconds_until(bar.ts))
-                yield bar
-
-
-async def _closable(stream: AsyncIterator[BarClosed]) -> AsyncGenerator[BarClosed, None]:
-    async for bar in stream:
-        yield bar
+    A reader that is slower than the market gets the late bars at once and loses none. Closing this closes the stream.
+    """
+    try:
+        async for bar in stream:
+            clock.start(bar.opened_at)
+            await asyncio.sleep(clock.seconds_until(bar.ts))
+            yield bar
+    finally:
+        if isinstance(stream, AsyncGenerator):
+            await stream.aclose()
