@@ -65,11 +65,16 @@ class PacedClock(Clock):
         return max(0.0, (market_time - self.now()) / NANOSECONDS_PER_SECOND / self.factor)
 
 
-async def paced(stream: AsyncIterator[BarClosed], clock: PacedClock) -> AsyncGenerator[BarClosed, None]:
-    """Yield each bar of a stream when the clock reaches its end; the clock begins when the first bar opened.
+async def paced(
+    stream: AsyncIterator[BarClosed], clock: PacedClock, start: int | None = None
+) -> AsyncGenerator[BarClosed, None]:
+    """Yield each bar of a stream when the clock reaches its end.
 
-    A reader that is slower than the market gets the late bars at once and loses none. Closing this closes the stream.
+    The clock begins at `start`, or when the first bar opened. A reader that is slower than the market gets the late
+    bars at once and loses none. Closing this closes the stream.
     """
+    if start is not None:
+        clock.start(start)
     try:
         async for bar in stream:
             clock.start(bar.opened_at)

@@ -209,8 +209,8 @@ def test_the_beginning_of_a_command_is_enough_when_it_is_unambiguous(capsys: Out
     assert "atlas" in capsys.readouterr().out
     assert run_command_line(["ru"]) == 2
     assert "'ru' begins run, runs" in capsys.readouterr().err
-    assert run_command_line(["c"]) == 2
-    assert "'c' begins config, completion" in capsys.readouterr().err
+    assert run_command_line(["co"]) == 2
+    assert "'co' begins config, completion" in capsys.readouterr().err
 
 
 def test_help_lists_all_commands_and_documents_all_exit_codes(capsys: Output) -> None:

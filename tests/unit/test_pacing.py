@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from decimal import Decimal
 
 import pytest
-from attrs import evolve
 
 from atlas_core.contracts import HistoryRequest
 from atlas_core.errors import UsageError
-from atlas_core.journal import Journal
-from atlas_core.model.events import FundingDue
 from atlas_core.model.timeframe import MINUTE, parse_timeframe
-from atlas_core.runtime.pacing import PacedClock, PacedProvider, Speed, read_speed
-from atlas_core.runtime.session import run_session
+from atlas_core.runtime.pacing import PacedClock, Speed, paced, read_speed
 from atlas_core.testing.virtual_time import run_virtual
-from tests.memory import START, MemoryProvider, at, flat, memory, script, system_of
-from tests.systems import by_pump
+from tests.memory import START, MemoryProvider, at, flat
 
-M1 = parse_timeframe("1m")
+ASKED = HistoryRequest(symbols=("X",), timeframe=parse_timeframe("1m"), start=START)
 
 
 def loop_time() -> float:
@@ -38,43 +32,42 @@ def test_what_is_no_speed_is_refused_with_the_forms(text: str) -> None:
         read_speed(text)
 
 
-def arrivals(speed: float, request: HistoryRequest, provider: MemoryProvider) -> list[tuple[float, int, int]]:
+def arrivals(speed: float, provider: MemoryProvider, start: int | None = START) -> list[tuple[float, int, int]]:
     """When each bar came (seconds), what the clock said then, and the bar's own time."""
 
     async def collect() -> list[tuple[float, int, int]]:
         clock = PacedClock(speed, loop_time)
-        paced = PacedProvider(provider, clock)
-        return [(loop_time(), clock.now(), bar.ts) async for bar in paced.stream(request)]
+        stream = paced(provider.stream(ASKED), clock, start)
+        return [(loop_time(), clock.now(), bar.ts) async for bar in stream]
 
     return run_virtual(collect())
 
 
 def test_each_bar_comes_when_the_clock_reaches_its_end() -> None:
-    came = arrivals(1.0, HistoryRequest(symbols=("X",), timeframe=M1, start=START), MemoryProvider(flat(range(3))))
+    came = arrivals(1.0, MemoryProvider(flat(range(3))))
     assert came == [(60.0, at(1), at(1)), (120.0, at(2), at(2)), (180.0, at(3), at(3))]
 
 
 def test_sixty_times_the_speed_takes_a_sixtieth_of_the_time() -> None:
-    came = arrivals(60.0, HistoryRequest(symbols=("X",), timeframe=M1, start=START), MemoryProvider(flat(range(3))))
+    came = arrivals(60.0, MemoryProvider(flat(range(3))))
     assert [seconds for seconds, *_ in came] == [1.0, 2.0, 3.0]
 
 
 def test_without_a_start_the_clock_begins_when_the_first_bar_opened() -> None:
-    came = arrivals(1.0, HistoryRequest(symbols=("X",), timeframe=M1), MemoryProvider(flat(range(7, 9))))
+    came = arrivals(1.0, MemoryProvider(flat(range(7, 9))), None)
     assert came == [(60.0, at(8), at(8)), (120.0, at(9), at(9))]
 
 
 def test_a_gap_of_the_market_takes_its_time() -> None:
     provider = MemoryProvider([*flat(range(1)), *flat(range(60, 61))])
-    came = arrivals(1.0, HistoryRequest(symbols=("X",), timeframe=M1, start=START), provider)
+    came = arrivals(1.0, provider)
     assert [seconds for seconds, *_ in came] == [60.0, 61 * 60.0]
 
 
 def test_a_slow_reader_gets_the_late_bars_at_once_and_loses_none() -> None:
     async def collect() -> list[float]:
-        paced = PacedProvider(MemoryProvider(flat(range(4))), PacedClock(1.0, loop_time))
         came = []
-        async for bar in paced.stream(HistoryRequest(symbols=("X",), timeframe=M1, start=START)):
+        async for bar in paced(MemoryProvider(flat(range(4))).stream(ASKED), PacedClock(1.0, loop_time), START):
             came.append(loop_time())
             if bar.ts == at(1):
                 await asyncio.sleep(150)
@@ -95,37 +88,13 @@ def test_the_clock_stands_still_until_it_is_started_and_starts_once() -> None:
     assert clock.seconds_until(START) == 0.0
 
 
-def test_everything_else_of_the_provider_is_passed_on() -> None:
-    due = [FundingDue(at(2), "X", Decimal("0.01"))]
-    inner = MemoryProvider(flat(range(3)), due)
-    request = HistoryRequest(symbols=("X",), timeframe=M1)
+def test_closing_it_closes_the_stream() -> None:
+    provider = MemoryProvider(flat(range(9)))
 
-    async def ask() -> None:
-        paced = PacedProvider(inner, PacedClock(1.0, loop_time))
-        await paced.open()
-        assert list(await paced.instruments(["X"])) == ["X"]
-        assert len((await paced.history(request))["X"]) == 3
-        assert await paced.funding(request) == due
-        await paced.close()
+    async def leave() -> None:
+        stream = paced(provider.stream(ASKED), PacedClock(1.0, loop_time))
+        await anext(stream)
+        await stream.aclose()
 
-    run_virtual(ask())
-    assert inner.diary == ["provider opened", "provider closed"]
-
-
-def test_a_paced_session_has_the_journal_of_one_that_runs_as_fast_as_it_can() -> None:
-    due = [FundingDue(at(7), "X", Decimal("0.01"))]
-
-    def system() -> object:
-        return system_of(memory(MemoryProvider(flat(range(30)), due)), script((5, "X", 1), (12, "X", -1)))
-
-    async def paced() -> tuple[str, float]:
-        made = system()
-        clock = PacedClock(1.0, loop_time)
-        with Journal.in_memory() as journal:
-            slow = evolve(made, provider=PacedProvider(made.provider, clock), clock=clock)  # type: ignore[attr-defined,type-var]
-            return (await run_session(slow, journal)).digest, loop_time()
-
-    digest, seconds = run_virtual(paced())
-    with Journal.in_memory() as journal:
-        assert by_pump(system(), journal).digest == digest  # type: ignore[arg-type]
-    assert seconds == 30 * 60.0
+    run_virtual(leave())
+    assert provider.diary == ["stream closed"]
