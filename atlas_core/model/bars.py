@@ -21,6 +21,21 @@ Prices = NDArray[np.float64]
 _COLUMNS = ("opened_at", "available_at", "open", "high", "low", "close", "volume")
 
 
+_WHOLE_BITS = 1.5 * 2.0**52  # a float of this size has no digits behind the point
+_WHOLE_LIMIT = 2.0**51
+
+
+def _whole(values: Prices) -> Times:
+    """Return `values` rounded to whole numbers, half to even; their memory is used for the result."""
+    if len(values) and values.min() > -_WHOLE_LIMIT and values.max() < _WHOLE_LIMIT:
+        # The addition rounds, and leaves the number in the low bits: no conversion into fresh memory, which costs more.
+        values += _WHOLE_BITS
+        bits = values.view(np.int64)
+        bits -= np.float64(_WHOLE_BITS).view(np.int64)
+        return bits
+    return np.rint(values).astype(np.int64)
+
+
 def sealed(array: NDArray[np.generic]) -> NDArray[np.generic]:
     """Return a view of `array` that nobody can write to."""
     if not array.flags.writeable:
@@ -84,9 +99,7 @@ class Bars:
         """Return a price column as whole ticks (int64), computed once; prices compare in ticks."""
         cached = self._ticks.get(column)
         if cached is None:
-            values = getattr(self, column) / float(self.tick_size)
-            np.rint(values, out=values)
-            cached = self._ticks[column] = as_times(values.astype(np.int64))
+            cached = self._ticks[column] = as_times(_whole(getattr(self, column) / float(self.tick_size)))
         return cached
 
     @property

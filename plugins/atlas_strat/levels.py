@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from atlas_strat.labels import LabelledBars
 
 
-_AIMING_SIDE = SIDE_OF * (OBJECTIVE_OF > 0)
+_AIMING_SIDE = (SIDE_OF * (OBJECTIVE_OF > 0)).astype(np.int8)
 
 
 @frozen(eq=False)
@@ -42,20 +42,27 @@ class _Extremes:
     """The extremes of bars by the code of a pattern.
 
     Highs and lows stand in one column, and what a code says (its side, how far back) is a place in it: one look-up
-    and one addition a setup.
+    and one addition a setup. `places` is memory that every look-up uses again, because fresh memory costs more than
+    the arithmetic.
     """
 
     bars: LabelledBars
     code: NDArray[np.int64]
     both: NDArray[np.int64]
+    places: NDArray[np.int64]
 
     def with_side(self, setup: NDArray[np.int64], moved: NDArray[np.int64] | int = 0) -> NDArray[np.int64]:
         """Return the extreme on the side of the trade, of the bar `moved` places after the setup bar (by code)."""
-        return self.both.take(setup + ((SIDE_OF < 0) * len(self.bars) + moved).take(self.code))
+        return self._look_up(setup, (SIDE_OF < 0) * len(self.bars) + moved)
 
     def against_side(self, setup: NDArray[np.int64], moved: NDArray[np.int64] | int = 0) -> NDArray[np.int64]:
         """Return the extreme on the other side."""
-        return self.both.take(setup + ((SIDE_OF > 0) * len(self.bars) + moved).take(self.code))
+        return self._look_up(setup, (SIDE_OF > 0) * len(self.bars) + moved)
+
+    def _look_up(self, setup: NDArray[np.int64], place_of: NDArray[np.int64]) -> NDArray[np.int64]:
+        place_of.take(self.code, out=self.places, mode="clip")
+        np.add(self.places, setup, out=self.places)
+        return self.both.take(self.places, mode="clip")
 
 
 def setup_levels(
@@ -73,14 +80,17 @@ def setup_levels(
     `entry_bar` the far extreme and `entry_open` the open of the completing bar. Raises ValueError for the last two
     where that bar is still to come.
     """
-    extremes = _Extremes(bars, code.astype(np.int64), np.concatenate((bars.high, bars.low)))
+    both = np.concatenate((bars.high, bars.low))
+    extremes = _Extremes(bars, code.astype(np.int64), both, np.empty_like(setup))
     trigger = extremes.with_side(setup)
     # What ends in a 3 has taken the setup bar's far side before its trigger: it fails beyond the 3's own extreme.
     far_side = extremes.against_side(setup, 0 if entry is None else ENDS_OUTSIDE)
     magnitude = extremes.with_side(setup, -OBJECTIVE_OF)
-    reward = (magnitude - trigger) * _AIMING_SIDE.take(extremes.code)
+    reward = np.subtract(magnitude, trigger, out=extremes.places)
+    reward *= _AIMING_SIDE.take(extremes.code)
+    has_magnitude = reward > 0
     stop = _stops(extremes, setup, far_side, stop_mode, entry)
-    return SetupLevels(trigger, far_side, stop, magnitude, reward > 0)
+    return SetupLevels(trigger, far_side, stop, magnitude, has_magnitude)
 
 
 def _stops(

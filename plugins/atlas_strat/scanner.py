@@ -39,7 +39,7 @@ class StratScanner(Scanner):
 
     def __init__(self, options: StratOptions) -> None:
         self._options = options
-        self._wanted = _wanted_codes(options)
+        self._wanted = wanted_codes(options)
         self._targets = TargetPolicy(
             three_two=options.three_two_target,
             percent=options.three_two_target_pct,
@@ -100,7 +100,8 @@ class StratScanner(Scanner):
         return nearest
 
 
-def _wanted_codes(options: StratOptions) -> NDArray[np.bool_]:
+def wanted_codes(options: StratOptions) -> NDArray[np.bool_]:
+    """Mark the codes of the patterns that a profile enters."""
     return codes_where(
         lambda pattern: (
             pattern.rule.family in options.families

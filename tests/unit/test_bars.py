@@ -156,3 +156,15 @@ def test_bars_of_rows_end_where_their_bucket_ends() -> None:
 def test_no_rows_make_no_bars() -> None:
     empty = bars([])
     assert len(empty) == len(empty.until(DAY)) == len(empty.valid()) == len(empty.ticks("close")) == 0
+
+
+@given(st.lists(st.floats(-1e9, 1e9), max_size=20), st.sampled_from(["1", "0.01", "0.25"]))
+def test_ticks_are_prices_rounded_half_to_even(prices: list[float], tick: str) -> None:
+    bars = bars_of_rows("X", parse_timeframe("1m"), [(row * MINUTE, *[p] * 4, 1.0) for row, p in enumerate(prices)],
+                        Decimal(tick))  # fmt: skip
+    assert bars.ticks("close").tolist() == [round(price / float(tick)) for price in prices]
+
+
+def test_prices_of_more_ticks_than_a_float_can_count_are_still_converted() -> None:
+    bars = bars_of_rows("X", parse_timeframe("1m"), [(0, *[4e15] * 4, 1.0)], Decimal(1))
+    assert bars.ticks("high").tolist() == [4_000_000_000_000_000]
