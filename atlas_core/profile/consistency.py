@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from atlas_core.options import Problem, written
 from atlas_core.profile.document import COMMAND_LINE
 from atlas_core.profile.reader import Section
-from atlas_core.profile.sections import Limits, Universe
+from atlas_core.profile.sections import Alerts, Limits, Universe
 
 # The first must not be above the second, or it would never be reached.
 _ORDERED = (
@@ -25,6 +25,24 @@ def contradictions(limits: Section[Limits], universe: Section[Universe]) -> Iter
         yield from _strangers_in_groups(universe, universe.partial)
         yield from _members_of_two_groups(universe, universe.partial)
         yield from _time_backwards(universe, universe.partial)
+
+
+def strangers_in_alerts(section: Section[Alerts], alerters: Collection[str]) -> Iterator[Problem]:
+    """Yield the labels that `[alerts]` names and no alerter has, and a fallback with nobody to stand in for."""
+    alerts = section.partial
+    if alerts is None:
+        return
+    expected = f"expected the label of an alerter ({', '.join(alerters) or 'there is none'})"
+    if section.good("min_severity_by_alerter"):
+        for label in alerts.min_severity_by_alerter:
+            if label not in alerters:
+                yield section.where.problem(("min_severity_by_alerter", label), f"{expected}, was {written(label)}")
+    if section.good("fallback"):
+        for index, label in enumerate(alerts.fallback):
+            if label not in alerters:
+                yield section.where.problem(("fallback", index), f"{expected}, was {written(label)}")
+        if alerts.fallback and set(alerters) == set(alerts.fallback):
+            yield section.where.problem(("fallback",), "expected an alerter that is no fallback, were only fallbacks")
 
 
 def _limits_out_of_order(section: Section[Limits], limits: Limits) -> Iterator[Problem]:

@@ -14,15 +14,16 @@ from atlas_core.options import Secret
 from atlas_core.options.reference import plain
 from atlas_core.profile.model import Selection
 
-# How and with which words a profile runs is no part of what it decides.
+# How and with which words a profile runs is no part of what it decides, nor is whom it tells.
 _LEFT_OUT = {"profile": ("mode", "description", "extends")}
+_TABLES_LEFT_OUT = ("plugins", "alerts")
 
 
 def profile_digest(source: Path, values: Mapping[str, Any], chosen: Mapping[str, Sequence[Selection]]) -> str:
     """Return the SHA-256 of the resolved values: no secret, no machine's own path, not the mode."""
     folder = source.parent.resolve()
     facts = {
-        "tables": {name: _facts(name, value, folder) for name, value in values.items() if name != "plugins"},
+        "tables": {name: _facts(name, value, folder) for name, value in values.items() if name not in _TABLES_LEFT_OUT},
         "components": {
             name: [[each.use, each.label, _canonical(plain(each.options), folder)] for each in selections]
             for name, selections in chosen.items()

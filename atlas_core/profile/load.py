@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from atlas_core.errors import ProfileError, UsageError
 from atlas_core.options import Problem, structure
 from atlas_core.options.typenames import option_fields
-from atlas_core.profile.consistency import contradictions
+from atlas_core.profile.consistency import contradictions, strangers_in_alerts
 from atlas_core.profile.digest import profile_digest
 from atlas_core.profile.document import COMMAND_LINE, Document, read_document
 from atlas_core.profile.find import find_profile
 from atlas_core.profile.model import DEFAULT, ComponentSource, Origin, Profile, Selection
 from atlas_core.profile.overrides import Override, apply_overrides
 from atlas_core.profile.reader import COMPONENT_TABLES, Reader, Section
-from atlas_core.profile.sections import Limits, PluginFilter, ProfileHead, Protection, Schedule, Universe
+from atlas_core.profile.sections import Alerts, Limits, PluginFilter, ProfileHead, Protection, Schedule, Universe
 from atlas_core.runs import Mode
 
 if TYPE_CHECKING:
@@ -28,10 +28,12 @@ SECTIONS: Mapping[str, type[Any]] = {
     "limits": Limits,
     "schedule": Schedule,
     "protection": Protection,
+    "alerts": Alerts,
     "plugins": PluginFilter,
 }
 TABLES = (
-    "profile", "universe", *(table.name for table in COMPONENT_TABLES), "limits", "schedule", "protection", "plugins",
+    "profile", "universe", *(table.name for table in COMPONENT_TABLES), "limits", "schedule", "protection", "alerts",
+    "plugins",
 )  # fmt: skip
 _REQUIRED = ("profile", "universe")
 
@@ -149,6 +151,7 @@ def _read(reader: Reader, path: Path) -> Profile | None:
     }
     chosen = {table.name: reader.selections(table) for table in COMPONENT_TABLES}
     reader.problems.extend(contradictions(sections["limits"], sections["universe"]))
+    reader.problems.extend(strangers_in_alerts(sections["alerts"], [each.label for each in chosen["alerter"]]))
     reader.unknown_tables(TABLES)
     values = {name: section.value for name, section in sections.items()}
     missing_one = any(not chosen[table.name] for table in COMPONENT_TABLES if table.required)
@@ -165,7 +168,7 @@ def _assemble(
         name=head.name, mode=head.mode, description=head.description, seed=head.seed,
         starting_cash=head.starting_cash, quote=head.quote, digest=profile_digest(path, values, chosen), source=path,
         universe=values["universe"], limits=values["limits"], schedule=values["schedule"],
-        protection=values["protection"], plugins=values["plugins"],
+        protection=values["protection"], alerts=values["alerts"], plugins=values["plugins"],
         provider=chosen["provider"][0], sizer=chosen["sizer"][0], broker=chosen["broker"][0],
         paper=next(iter(chosen["paper"]), None), scanners=chosen["scanner"], gates=chosen["gate"],
         exits=chosen["exit"], alerters=chosen["alerter"], origins=_origins(document, chosen),

@@ -12,7 +12,7 @@ from attrs import frozen
 if TYPE_CHECKING:
     from atlas_core.components import Component
     from atlas_core.contracts import Kind
-    from atlas_core.profile.sections import Limits, PluginFilter, Schedule, Universe
+    from atlas_core.profile.sections import Alerts, Limits, PluginFilter, Schedule, Universe
     from atlas_core.profile.sections import Protection as ProtectionTable
     from atlas_core.runs import Mode
 
@@ -82,6 +82,7 @@ class Profile:
     limits: Limits
     schedule: Schedule
     protection: ProtectionTable
+    alerts: Alerts
     plugins: PluginFilter
     origins: Mapping[str, Origin]
 

@@ -114,6 +114,39 @@ class Protection:
     )
 
 
+_SEVERITY = one_of("info", "warning", "critical")
+
+
+@frozen(kw_only=True)
+class Alerts:
+    """The table `[alerts]`: what a session tells its alerters, and how often."""
+
+    min_severity: str = option("info", check=_SEVERITY, help="what is less severe stays in the journal")
+    min_severity_by_alerter: Mapping[str, str] = option(
+        Factory(dict), check=each(_SEVERITY), help="the same for single alerters, by their label"
+    )
+    max_per_minute: int = option(
+        10,
+        check=between(3, 60),
+        help="messages to one alerter within any minute; half of them are kept for critical ones",
+    )
+    digest_seconds: int = option(
+        60, check=between(1, 3600), unit="seconds", help="time between two messages that sum up many alerts"
+    )
+    fold_seconds: int = option(
+        300, check=between(0, 86400), unit="seconds", help="repeats of an alert within this time are told together"
+    )
+    repeat_critical_seconds: int = option(
+        900,
+        check=between(0, 86400),
+        unit="seconds",
+        help="time after which a critical alert that nobody acknowledged is told again, doubling; 0: never",
+    )
+    fallback: tuple[str, ...] = option(
+        (), check=[each(_NAME), _UNIQUE], help="labels of alerters that are told only what the others could not deliver"
+    )
+
+
 @frozen(kw_only=True)
 class PluginFilter:
     """The table `[plugins]`: which installed plugins are looked at."""
