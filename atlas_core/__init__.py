@@ -33,12 +33,14 @@ if TYPE_CHECKING:
     from atlas_core.contracts import Gate as Gate
     from atlas_core.contracts import HistoryRequest as HistoryRequest
     from atlas_core.contracts import Kind as Kind
+    from atlas_core.contracts import KnowsTimeframes as KnowsTimeframes
     from atlas_core.contracts import LevelRule as LevelRule
     from atlas_core.contracts import LeveragedSizer as LeveragedSizer
     from atlas_core.contracts import MarketHistory as MarketHistory
     from atlas_core.contracts import MarketNow as MarketNow
     from atlas_core.contracts import MaskingGate as MaskingGate
     from atlas_core.contracts import Need as Need
+    from atlas_core.contracts import NeedsBars as NeedsBars
     from atlas_core.contracts import Provider as Provider
     from atlas_core.contracts import Scanner as Scanner
     from atlas_core.contracts import SimulatedBroker as SimulatedBroker
@@ -56,8 +58,12 @@ if TYPE_CHECKING:
     from atlas_core.errors import VenueError as VenueError
     from atlas_core.hookspecs import HOOK_API as HOOK_API
     from atlas_core.hookspecs import hookimpl as hookimpl
+    from atlas_core.marketdata.grid import BucketGrid as BucketGrid
     from atlas_core.marketdata.resample import resample as resample
+    from atlas_core.marketdata.sessions import grid_of as grid_of
     from atlas_core.model.bars import Bars as Bars
+    from atlas_core.model.bars import FormingBar as FormingBar
+    from atlas_core.model.bars import FormingColumns as FormingColumns
     from atlas_core.model.bars import bars_of_rows as bars_of_rows
     from atlas_core.model.costs import TellsCosts as TellsCosts
     from atlas_core.model.costs import TradingCosts as TradingCosts
@@ -98,6 +104,7 @@ if TYPE_CHECKING:
     from atlas_core.model.portfolio import ClosedTrade as ClosedTrade
     from atlas_core.model.portfolio import Portfolio as Portfolio
     from atlas_core.model.portfolio import Position as Position
+    from atlas_core.model.session import TradingSession as TradingSession
     from atlas_core.model.signals import EntryKind as EntryKind
     from atlas_core.model.signals import Side as Side
     from atlas_core.model.signals import Signal as Signal
@@ -137,18 +144,22 @@ _HOME = {
     "atlas_core.clock": "Clock LiveClock SimClock from_datetime to_datetime",
     "atlas_core.components": "Component NoOptions alerter broker exit_rule gate provider scanner sizer",
     "atlas_core.contracts": "Alerter Broker Capability Context ExitRule FundingProvider Gate HistoryRequest Kind "
-    "LevelRule LeveragedSizer MarketHistory MarketNow MaskingGate Need Provider Scanner SimulatedBroker Sizer",
+    "KnowsTimeframes LevelRule LeveragedSizer MarketHistory MarketNow MaskingGate Need NeedsBars Provider Scanner "
+    "SimulatedBroker Sizer",
     "atlas_core.errors": "AtlasError AuthFailed ContractError DataError MissingExtra NotReady NotSent OrderRefused "
     "Throttled Unsupported VenueError",
     "atlas_core.hookspecs": "HOOK_API hookimpl",
+    "atlas_core.marketdata.grid": "BucketGrid",
     "atlas_core.marketdata.resample": "resample",
-    "atlas_core.model.bars": "Bars bars_of_rows",
+    "atlas_core.marketdata.sessions": "grid_of",
+    "atlas_core.model.bars": "Bars FormingBar FormingColumns bars_of_rows",
     "atlas_core.model.costs": "TellsCosts TradingCosts",
     "atlas_core.model.decisions": "Alert Approve Exit GateAnswer GateMask Levels OrderPlan Refuse Scale Severity",
     "atlas_core.model.events": "BarClosed BarOpened BrokerEvent FundingCharged FundingDue MarketEvent OrderAccepted "
     "OrderCancelled OrderExpired OrderFilled OrderRejected OrderUnknown PositionLiquidated Quote",
     "atlas_core.model.instrument": "Instrument InstrumentKind",
     "atlas_core.model.orders": "Action Liquidity Order OrderKind OrderRole OrderStatus Touch",
+    "atlas_core.model.session": "TradingSession",
     "atlas_core.model.portfolio": "Account ClosedTrade Portfolio Position",
     "atlas_core.model.signals": "EntryKind Side Signal SignalTable concat_signals no_signals signal_table",
     "atlas_core.model.timeframe": "Timeframe parse_timeframe",

@@ -19,8 +19,12 @@ from atlas_core.contracts import (
     Broker,
     Capability,
     Context,
+    HistoryRequest,
+    Kind,
+    KnowsTimeframes,
     LevelRule,
     Need,
+    NeedsBars,
     Provider,
     Scanner,
     SimulatedBroker,
@@ -31,10 +35,13 @@ from atlas_core.engine.ports import EngineParts, MovingMarket, Rules
 from atlas_core.engine.protection import NativeOrders
 from atlas_core.errors import ContractError, ProfileError
 from atlas_core.margins import limit_problems, margin_problems
+from atlas_core.marketdata.grid import UTC_GRID, BucketGrid
+from atlas_core.marketdata.timetable import Timetable
 from atlas_core.marketdata.windows import window_calendar
 from atlas_core.model.costs import TellsCosts, TradingCosts
 from atlas_core.model.instrument import Instrument, InstrumentKind
 from atlas_core.model.records import RunStarted
+from atlas_core.model.session import usual_session
 from atlas_core.model.timeframe import Timeframe, parse_timeframe
 from atlas_core.options import Problem
 from atlas_core.profile import Profile, Selection
@@ -52,11 +59,20 @@ class LabelledScanner:
     needs: tuple[Need, ...]
 
 
+@frozen
+class Asked:
+    """What one component of a profile reads."""
+
+    by: Selection
+    needs: tuple[Need, ...]
+
+
 @frozen(kw_only=True)
 class System:
     """Everything that a profile composes, made but not opened.
 
-    `instruments` is empty until the provider has been opened; every component's context shows it.
+    `instruments` is empty until the provider has been opened; every component's context shows it. `asked` holds what
+    scanners, gates, sizer and exit rules read.
     """
 
     profile: Profile
@@ -68,6 +84,7 @@ class System:
     alerters: tuple[tuple[str, Alerter], ...]
     context: Callable[[Selection], Context]
     instruments: dict[str, Instrument]
+    asked: tuple[Asked, ...] = ()
     clock: Clock = field(factory=SimClock)
 
     @property
@@ -79,16 +96,6 @@ class System:
     def base_timeframe(self) -> Timeframe:
         """Return the timeframe of the bars that everything is built from."""
         return self.profile.universe.base_timeframe
-
-    @property
-    def warmup(self) -> int:
-        """Return the nanoseconds of history before the start that the scanners look back, rounded up to whole bars."""
-        spans = [
-            parse_timeframe(need.timeframe).duration * (need.warmup_bars + 1)
-            for scanner in self.scanners
-            for need in scanner.needs
-        ]
-        return max(spans, default=0)
 
     def window_bars(self) -> dict[str, int]:
         """Return per timeframe how many bars a scanner must be shown to find the signals of the newest one."""
@@ -109,6 +116,18 @@ class OpenSystem:
     system: System
     instruments: Mapping[str, Instrument]
     broker: SimulatedBroker
+    timetable: Timetable = field(factory=Timetable)
+
+    def history(self, start: int | None, end: int | None) -> HistoryRequest:
+        """Return the request for the base bars of the universe."""
+        universe, sessions = self.system.profile.universe, self.timetable.session_of
+        return HistoryRequest(
+            symbols=universe.symbols, timeframe=universe.base_timeframe, start=start, end=end, sessions=sessions
+        )
+
+    def warm_from(self, start: int) -> int:
+        """Return where history must begin so that everything that is looked back on at `start` is there."""
+        return self.timetable.history_start(start, (need for asked in self.system.asked for need in asked.needs))
 
     def engine(self, market: MovingMarket, ask: Ask = directly) -> Engine:
         """Make the engine of this system on a view of the market; `ask` is how a session calls the deciders."""
@@ -156,10 +175,15 @@ def check_system(profile: Profile, mode: Mode) -> list[Problem]:
     """Return what keeps this profile from running in `mode`, without opening anything."""
     problems = [*_broker_problems(profile, mode), *_provider_problems(profile, mode)]
     maker = _Maker(profile, SimClock(), _costs_of(_broker_for(profile, mode)))
-    for selection in profile.scanners:
-        problems += maker.scanner_problems(selection)
-    for selection in (*profile.gates, profile.sizer, *profile.exits, *profile.alerters):
+    asked: list[Asked] = []
+    for selection in (*profile.scanners, *profile.gates, profile.sizer, *profile.exits):
+        try:
+            asked.append(maker.asked(selection))
+        except ProfileError as error:
+            problems += error.problems
+    for selection in profile.alerters:
         problems += maker.making_problems(selection)
+    problems += [*_base_problems(profile, maker), *_unmakeable(profile, asked, timetable_of(profile, {}))]
     if not problems:
         problems += _protection_problems(profile, maker)
         problems += limit_problems(profile, maker.make(profile.sizer))
@@ -173,16 +197,20 @@ def compose(profile: Profile, mode: Mode, clock: Clock | None = None) -> System:
         raise ProfileError(problems)
     clock = clock or SimClock()
     maker = _Maker(profile, clock, _costs_of(_broker_for(profile, mode)))
+    scanners = tuple(maker.scanner(selection) for selection in profile.scanners)
+    deciders = [(selection, maker.make(selection)) for selection in (*profile.gates, profile.sizer, *profile.exits)]
+    made = [(selection.label, decider) for selection, decider in deciders]
+    count = len(profile.gates)
     return System(
         profile=profile,
         mode=mode,
         broker=_broker_for(profile, mode),
         provider=maker.make(profile.provider),
-        scanners=tuple(maker.scanner(selection) for selection in profile.scanners),
-        parts=EngineParts(
-            gates=tuple((s.label, maker.make(s)) for s in profile.gates),
-            sizer=(profile.sizer.label, maker.make(profile.sizer)),
-            exits=tuple((s.label, maker.make(s)) for s in profile.exits),
+        scanners=scanners,
+        parts=EngineParts(gates=tuple(made[:count]), sizer=made[count], exits=tuple(made[count + 1 :])),
+        asked=(
+            *(Asked(by, found.needs) for by, found in zip(profile.scanners, scanners, strict=True)),
+            *(Asked(selection, _needs_of(decider)) for selection, decider in deciders),
         ),
         alerters=tuple((s.label, maker.make(s)) for s in profile.alerters),
         context=maker.context,
@@ -206,7 +234,8 @@ async def opened(system: System, *, with_alerters: bool = True) -> AsyncIterator
         await system.provider.open()
         stack.push_async_callback(system.provider.close)
         instruments = await system.provider.instruments(system.profile.universe.symbols)
-        _require_tradable(system, instruments)
+        timetable = timetable_of(system.profile, instruments)
+        _require_tradable(system, instruments, timetable)
         system.instruments.update(instruments)
         broker: Broker = _made(system.broker, system.context(system.broker))
         await broker.open()
@@ -215,11 +244,11 @@ async def opened(system: System, *, with_alerters: bool = True) -> AsyncIterator
             raise ContractError(
                 f"broker {system.broker.label}: declares `simulated` but has no observe, place, withdraw"
             )
-        yield OpenSystem(system=system, instruments=instruments, broker=broker)
+        yield OpenSystem(system=system, instruments=instruments, broker=broker, timetable=timetable)
 
 
-def _require_tradable(system: System, instruments: Mapping[str, Instrument]) -> None:
-    """Match the instruments with the kinds that the broker takes and the leverage asked for; raises ProfileError."""
+def _require_tradable(system: System, instruments: Mapping[str, Instrument], timetable: Timetable) -> None:
+    """Match the instruments with the broker's kinds, the leverage and the sessions asked for; raises ProfileError."""
     offered = {str(capability) for capability in system.broker.component.capabilities}
     problems = [
         _problem(system.broker, f"expected a broker that takes {instrument.kind}, for {symbol}, was {_listed(offered)}")
@@ -227,6 +256,7 @@ def _require_tradable(system: System, instruments: Mapping[str, Instrument]) -> 
         if instrument.kind in _TRADED_KINDS and instrument.kind not in offered
     ]
     problems += margin_problems(system.profile.sizer, system.parts.sizer[1], instruments.values())
+    problems += _unmakeable(system.profile, system.asked, timetable)
     if problems:
         raise ProfileError(problems)
 
@@ -256,6 +286,7 @@ class _Maker:
     costs: TradingCosts
     instruments: dict[str, Instrument] = field(factory=dict)
     _shared: dict[Hashable, object] = field(factory=dict)
+    _scanned: dict[str, None] = field(factory=dict)
 
     def context(self, selection: Selection) -> Context:
         def random(name: str) -> np.random.Generator:
@@ -277,14 +308,21 @@ class _Maker:
             starting_cash=self.profile.starting_cash,
             seed=self.profile.seed,
             costs=self.costs,
+            scanned_timeframes=tuple(self._scanned),
         )
 
     def make(self, selection: Selection) -> Any:
         return _made(selection, self.context(selection))
 
     def scanner(self, selection: Selection) -> LabelledScanner:
+        """Return a scanner with its needs, and tell their timeframes to what is made after it; raises ProfileError."""
         scanner: Scanner = self.make(selection)
-        return LabelledScanner(label=selection.label, scanner=scanner, needs=tuple(scanner.needs()))
+        try:
+            needs = tuple(scanner.needs())
+            self._scanned.update(dict.fromkeys(parse_timeframe(need.timeframe).text for need in needs))
+        except Exception as error:
+            raise ProfileError([_untold(selection, error)]) from error
+        return LabelledScanner(label=selection.label, scanner=scanner, needs=needs)
 
     def making_problems(self, selection: Selection) -> list[Problem]:
         try:
@@ -293,19 +331,67 @@ class _Maker:
             return list(error.problems)
         return []
 
-    def scanner_problems(self, selection: Selection) -> list[Problem]:
+    def asked(self, selection: Selection) -> Asked:
+        """Return what a component reads; raises ProfileError when it cannot be made or does not tell."""
+        if selection.kind is Kind.SCANNER:
+            return Asked(selection, self.scanner(selection).needs)
+        component = self.make(selection)
         try:
-            needs = [(need.timeframe, parse_timeframe(need.timeframe)) for need in self.scanner(selection).needs]
-        except ProfileError as error:
-            return list(error.problems)
+            return Asked(selection, _needs_of(component))
         except Exception as error:
-            return [_problem(selection, f"did not tell its needs: {type(error).__name__}: {error}")]
-        base = self.profile.universe.base_timeframe
-        return [
-            _problem(selection, f"expected timeframes that {base} bars can make, was {text}")
-            for text, timeframe in needs
-            if not timeframe.is_multiple_of(base)
-        ]
+            raise ProfileError([_untold(selection, error)]) from error
+
+
+def _needs_of(component: object) -> tuple[Need, ...]:
+    """Return what a decider reads; raises ValueError for a timeframe that is none."""
+    needs = tuple(component.needs()) if isinstance(component, NeedsBars) else ()
+    for need in needs:
+        parse_timeframe(need.timeframe)
+    return needs
+
+
+def _untold(selection: Selection, error: Exception) -> Problem:
+    return _problem(selection, f"did not tell its needs: {type(error).__name__}: {error}")
+
+
+def timetable_of(profile: Profile, instruments: Mapping[str, Instrument]) -> Timetable:
+    """Return the sessions that the profile names, and the usual ones of the instruments that are known."""
+    universe = profile.universe
+    said = {symbol: universe.sessions.get(symbol, universe.session) for symbol in universe.symbols}
+    usual = {symbol: usual_session(instrument) for symbol, instrument in instruments.items()}
+    return Timetable({symbol: session for symbol in said if (session := said[symbol] or usual.get(symbol))})
+
+
+def _base_problems(profile: Profile, maker: _Maker) -> list[Problem]:
+    """Return whether the provider can deliver the base bars, as far as it can tell before it is opened."""
+    base = profile.universe.base_timeframe
+    try:
+        provider = maker.make(profile.provider)
+    except ProfileError as error:
+        return list(error.problems)
+    if not isinstance(provider, KnowsTimeframes) or provider.offers(base):
+        return []
+    key = "base_timeframe"
+    origin = profile.origins.get(f"universe.{key}")
+    message = f"expected bars that the provider {profile.provider.use} offers, was {base}"
+    file, line = (profile.provider.file, None) if origin is None else (origin.source, origin.line)
+    return [Problem(message=message, table="universe", key=key, file=file, line=line)]
+
+
+def _unmakeable(profile: Profile, asked: Iterable[Asked], timetable: Timetable) -> list[Problem]:
+    """Return the timeframes that the base bars cannot make in one of the sessions."""
+    base = profile.universe.base_timeframe
+    return [
+        _problem(one.by, f"expected timeframes that {base} bars can make{_in_words(grid)}, was {text}")
+        for one in asked
+        for text in dict.fromkeys(need.timeframe for need in one.needs)
+        for grid in timetable.different
+        if not grid.can_make(base, parse_timeframe(text))
+    ]
+
+
+def _in_words(grid: BucketGrid) -> str:
+    return "" if grid is UTC_GRID else " in trading sessions"
 
 
 def _broker_for(profile: Profile, mode: Mode) -> Selection:
@@ -375,6 +461,7 @@ def _rules(profile: Profile, instruments: Mapping[str, Instrument], *, can_sell_
         stale_data_seconds=limits.stale_data_seconds,
         group_of={symbol: groups.get(symbol, instrument.group) for symbol, instrument in instruments.items()},
         is_market_closed=window_calendar(profile.schedule.maintenance).contains,
+        day_end=timetable_of(profile, instruments).day_end,
         can_sell_short=can_sell_short,
         waiver=profile.protection.waiver,
         flattens_without_a_rule=profile.protection.without_exit_rule == "flatten",

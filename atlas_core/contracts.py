@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 from attrs import field, frozen
 
 from atlas_core.model.costs import TradingCosts
+from atlas_core.model.session import TradingSession
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from atlas_core.clock import Clock
-    from atlas_core.model.bars import Bars
+    from atlas_core.model.bars import Bars, FormingBar, FormingColumns, Times
     from atlas_core.model.decisions import Alert, Exit, GateAnswer, GateMask, Levels, OrderPlan
     from atlas_core.model.events import BarClosed, BrokerEvent, FundingDue, MarketEvent
     from atlas_core.model.instrument import Instrument
@@ -80,12 +81,21 @@ class Need:
 
 @frozen(kw_only=True)
 class HistoryRequest:
-    """Closed bars of `symbols` with `start <= opened_at` and `available_at <= end` (nanoseconds UTC, None: all)."""
+    """Closed bars of `symbols` with `start <= opened_at` and `available_at <= end` (nanoseconds UTC, None: all).
+
+    `sessions` names the trading session of each symbol that does not trade around the clock: bars that a provider
+    builds itself lie on its grid (`grid_of`). What lies outside the session may be delivered; the kernel leaves it out.
+    """
 
     symbols: tuple[str, ...]
     timeframe: Timeframe
     start: int | None = None
     end: int | None = None
+    sessions: Mapping[str, TradingSession] = field(factory=dict)
+
+    def session(self, symbol: str) -> TradingSession:
+        """Return the trading session of a symbol."""
+        return self.sessions.get(symbol, TradingSession.ALWAYS)
 
 
 class Log(Protocol):
@@ -115,6 +125,7 @@ class Context:
     `random(name)` gives a seeded numpy generator of its own stream; `share(key, make)` gives provider and broker of
     one venue the same client. `instruments` is filled when the provider has opened: read it when you are asked, not
     when you are made. `costs` are what the broker of the profile says that a fill costs, zero where it does not say.
+    when you are made. `scanned_timeframes` are those that the profile's scanners read, for everything but scanners.
     """
 
     label: str
@@ -126,6 +137,7 @@ class Context:
     starting_cash: Decimal = Decimal(10_000)
     seed: int = 0
     costs: TradingCosts = field(factory=TradingCosts)
+    scanned_timeframes: tuple[str, ...] = ()
 
 
 class MarketHistory(Protocol):
@@ -148,6 +160,17 @@ class MarketHistory(Protocol):
     def aligned(self, symbol: str, base: str, higher: str) -> NDArray[np.int64]:
         """Return for each base bar the index of the last `higher` bar that was available then, -1 for none."""
 
+    @abstractmethod
+    def forming(self, symbol: str, base: str, higher: str) -> FormingColumns:
+        """Return for each base bar the `higher` bar in which it lies, as it was known when the base bar closed."""
+
+    @abstractmethod
+    def next_ends(self, symbol: str, timeframe: str, times: Times) -> Times:
+        """Return for each time the end of the bar of `timeframe` that is forming then, or else of the next one.
+
+        At the close of a bar that is the end of the bar after it: in the symbol's session, across nights and holidays.
+        """
+
 
 class MarketNow(Protocol):
     """What gates, sizers and exit rules see: the past up to `now`, nothing else."""
@@ -168,6 +191,22 @@ class MarketNow(Protocol):
     @abstractmethod
     def bars(self, symbol: str, timeframe: str) -> Bars:
         """Return the bars that were available at `now`, oldest first (maybe none)."""
+
+    @abstractmethod
+    def forming(self, symbol: str, timeframe: str) -> FormingBar | None:
+        """Return the bar of a timeframe in which the last trade lies, as known at `now`.
+
+        None when its beginning is not in the data: declare the timeframe in `needs` (see `NeedsBars`).
+        """
+
+
+@runtime_checkable
+class NeedsBars(Protocol):
+    """A gate, sizer or exit rule that reads bars: it says which, and they are there from the first signal on."""
+
+    @abstractmethod
+    def needs(self) -> Sequence[Need]:
+        """Return the timeframes that it reads; the same at every call."""
 
 
 class Scanner(Protocol):
@@ -267,6 +306,15 @@ class Provider(Protocol):
     @abstractmethod
     def stream(self, request: HistoryRequest) -> AsyncIterator[BarClosed]:
         """Yield closed bars ordered by time, then by the order of `request.symbols`."""
+
+
+@runtime_checkable
+class KnowsTimeframes(Protocol):
+    """A provider that can tell before it is opened which bars it delivers."""
+
+    @abstractmethod
+    def offers(self, timeframe: Timeframe) -> bool:
+        """Tell whether bars of `timeframe` may be asked for."""
 
 
 @runtime_checkable

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from attrs import frozen
+from loguru import logger
 
 from atlas_core.clock import to_datetime
 from atlas_core.compose import OpenSystem
 from atlas_core.contracts import Capability, FundingProvider, HistoryRequest, MarketHistory, Scanner
 from atlas_core.errors import ContractError, DataError
 from atlas_core.marketdata.history import MarketData
+from atlas_core.marketdata.timetable import Intake
 from atlas_core.model.bars import Bars
 from atlas_core.model.events import FundingDue
 from atlas_core.model.signals import SignalTable
@@ -36,13 +38,9 @@ class LoadedMarket:
 async def load(system: OpenSystem) -> LoadedMarket:
     """Read the history of every symbol; raises DataError when one has no bars in the run or prices that are none."""
     universe = system.system.profile.universe
-    request = HistoryRequest(
-        symbols=universe.symbols,
-        timeframe=universe.base_timeframe,
-        start=None if universe.start is None else universe.start - system.system.warmup,
-        end=universe.end,
-    )
-    bars = await system.system.provider.history(request)
+    request = system.history(None if universe.start is None else system.warm_from(universe.start), universe.end)
+    intake = Intake(system.timetable, universe.base_timeframe)
+    bars = _fitted(intake, await system.system.provider.history(request))
     missing = [symbol for symbol in universe.symbols if not _reaches(bars.get(symbol), universe.start)]
     if missing:
         raise DataError(f"expected bars of every symbol between start and end, none for {', '.join(missing)}")
@@ -50,11 +48,25 @@ async def load(system: OpenSystem) -> LoadedMarket:
     start = universe.start if universe.start is not None else min(int(b.opened_at[0]) for b in ordered.values())
     end = max(int(b.available_at[-1]) for b in ordered.values())
     return LoadedMarket(
-        data=MarketData(ordered, system.instruments, until=end),
+        data=MarketData(ordered, system.instruments, system.timetable.grids, until=end),
         funding=await funding_of(system, request, start),
         start=start,
         end=end,
     )
+
+
+def _fitted(intake: Intake, delivered: Mapping[str, Bars]) -> dict[str, Bars]:
+    """Return what a provider delivered without what lies outside the sessions, and log how much that is.
+
+    Raises DataError for a symbol whose bars all lie outside, or lie between two places of its session.
+    """
+    bars = {symbol: intake.bars(of_symbol) for symbol, of_symbol in delivered.items()}
+    for symbol, of_symbol in bars.items():
+        if len(delivered[symbol]) and not len(of_symbol):
+            raise intake.nothing_left(symbol)
+    if intake.left_out:
+        logger.info("{}", intake.told())
+    return bars
 
 
 def _reaches(bars: Bars | None, start: int | None) -> bool:

@@ -78,6 +78,7 @@ class MemoryProvider(Provider):
     due: Sequence[FundingDue] = ()
     streamed: Sequence[BarClosed | Exception] | None = None
     diary: list[str] = field(factory=list)
+    kind: InstrumentKind = InstrumentKind.PERP
 
     async def open(self) -> None:
         self.diary.append("provider opened")
@@ -86,7 +87,7 @@ class MemoryProvider(Provider):
         self.diary.append("provider closed")
 
     async def instruments(self, symbols: Sequence[str]) -> Mapping[str, Instrument]:
-        return {s: Instrument(s, kind=InstrumentKind.PERP, lot_size=Decimal("0.001")) for s in symbols}
+        return {s: Instrument(s, kind=self.kind, lot_size=Decimal("0.001")) for s in symbols}
 
     async def history(self, request: HistoryRequest) -> Mapping[str, Bars]:
         return {symbol: columns(symbol, self.bars, request) for symbol in request.symbols}

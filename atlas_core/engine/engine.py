@@ -62,7 +62,6 @@ from atlas_core.model.records import (
     SessionPaused,
     SessionResumed,
 )
-from atlas_core.model.timeframe import DAY
 
 
 @define
@@ -146,13 +145,13 @@ class Engine:
         self.recorder.write(RunFinished(ts=self.recorder.now, reason=reason, cash=account.cash, equity=account.equity))
 
     def _move_to(self, ts: int, is_opening: bool = False) -> None:
-        """Let time pass; a bar that closes at midnight (UTC) belongs to the day that ends, one that opens does not."""
+        """Let time pass; a bar that closes at the day's end belongs to the day that ends, one that opens does not."""
         if ts > self._day_end or (is_opening and ts == self._day_end):
             if self._day_end:
                 self.recorder.now = self._day_end
                 self._mark(is_day_end=True)
                 self.limits.new_day()
-            self._day_end = ts - ts % DAY + DAY
+            self._day_end = self.limits.rules.day_end(ts)
         self.recorder.now = max(ts, self.recorder.now)
         self.market.advance(self.recorder.now)
 
@@ -181,11 +180,11 @@ class Engine:
         if position is not None or self.signals.is_waiting(symbol):
             low, high = self._exact(symbol, event.low), self._exact(symbol, event.high)
             self.signals.bar_closed(symbol, event.opened_at, self._exact(symbol, event.open), low, high)
-            self._see(symbol, close)
+            self._see(symbol, close, is_close=True)
             if position is not None:
                 self._look_after(position, event.opened_at, low, high, close)
         else:
-            self._see(symbol, close)
+            self._see(symbol, close, is_close=True)
         self.limits.watch(self.state.account().equity if self.state.positions else self.state.cash)
 
     def _look_after(self, position: PositionTrack, opened_at: int, low: Decimal, high: Decimal, close: Decimal) -> None:
@@ -215,8 +214,8 @@ class Engine:
     def _exact(self, symbol: str, price: float) -> Decimal:
         return self.state.instruments[symbol].exact(price)
 
-    def _see(self, symbol: str, price: Decimal) -> None:
-        self.market.see(symbol, price)
+    def _see(self, symbol: str, price: Decimal, *, is_close: bool = False) -> None:
+        self.market.see(symbol, price, is_close=is_close)
         self.limits.seen(symbol, self.recorder.now)
         position = self.state.positions.get(symbol)
         if position is not None:

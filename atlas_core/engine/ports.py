@@ -14,6 +14,7 @@ from atlas_core.engine.state import State
 from atlas_core.model.decisions import Outcome, finite
 from atlas_core.model.events import Command
 from atlas_core.model.records import Record, VerdictReached
+from atlas_core.model.timeframe import parse_timeframe
 
 
 class MovingMarket(MarketNow, Protocol):
@@ -24,8 +25,8 @@ class MovingMarket(MarketNow, Protocol):
         """Let the present become `now`."""
 
     @abstractmethod
-    def see(self, symbol: str, price: Decimal) -> None:
-        """Remember the last price of a symbol."""
+    def see(self, symbol: str, price: Decimal, *, is_close: bool = False) -> None:
+        """Remember the last price of a symbol; `is_close`: it is the close of a bar."""
 
     @abstractmethod
     def glimpse(self, at: int, symbol: str, price: Decimal) -> MarketNow:
@@ -64,6 +65,7 @@ class Rules:
     """The kernel-owned limits in the units of the profile; None means that a limit is not set.
 
     `reconcile_within` is the age in nanoseconds beyond which a read of the account is too old to enter on.
+    `day_end` gives the end of the trading day that is going on at a time, or of the next one.
     """
 
     max_positions: int
@@ -77,6 +79,7 @@ class Rules:
     reconcile_within: int | None = None
     group_of: Mapping[str, str] = field(factory=dict)
     is_market_closed: Callable[[int], bool] = field(default=lambda _now: False)
+    day_end: Callable[[int], int] = parse_timeframe("1d").bucket_end
     can_sell_short: bool = True
     waiver: str = ""
     flattens_without_a_rule: bool = False

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from copy import copy
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from atlas_core.errors import DataError
+from atlas_core.marketdata.forming import Forming, formed
 from atlas_core.marketdata.grid import UTC_GRID
-from atlas_core.marketdata.resample import Columns, fold, only_valid, require_multiple, whole_from
-from atlas_core.model.bars import Bars
+from atlas_core.marketdata.resample import Columns, fold, only_valid, require_makeable, whole_from
+from atlas_core.model.bars import Bars, sealed
 from atlas_core.model.timeframe import Timeframe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from atlas_core.marketdata.grid import BucketGrid
+    from atlas_core.model.bars import FormingBar
 
 FIRST_CAPACITY = 256
 
@@ -30,15 +35,6 @@ class GrowingBars:
         self.times = np.empty((2, FIRST_CAPACITY), dtype=np.int64)
         self.values = np.empty((5, FIRST_CAPACITY), dtype=np.float64)
 
-    def append(self, opened_at: int, available_at: int, values: tuple[float, float, float, float, float]) -> None:
-        """Add one row of open, high, low, close and volume."""
-        self._make_room(1)
-        row = self.count
-        self.times[0, row] = opened_at
-        self.times[1, row] = available_at
-        self.values[:, row] = values
-        self.count += 1
-
     def extend(self, columns: Columns) -> None:
         """Add many rows."""
         added = len(columns.opened_at)
@@ -50,12 +46,9 @@ class GrowingBars:
         self.count += added
 
     def view(self, first: int, last: int) -> Bars:
-        """Return rows `first` to `last` (exclusive) without copying them."""
-        opened_at, available_at = self.times[:, first:last]
-        open_, high, low, close, volume = self.values[:, first:last]
-        return Bars(
-            self.symbol, self.timeframe, opened_at, available_at, open_, high, low, close, volume, self.tick_size
-        )
+        """Return rows `first` to `last` (exclusive) without copying them; every row was checked when it came."""
+        columns = [sealed(column) for column in (*self.times[:, first:last], *self.values[:, first:last])]
+        return Bars.trusted(self.symbol, self.timeframe, self.tick_size, columns)
 
     def _make_room(self, rows: int) -> None:
         capacity = self.times.shape[1]
@@ -83,11 +76,20 @@ class BarFeed:
         self._base = GrowingBars(symbol, timeframe, tick_size)
         self._now = 0
         self._last_opened_at: int | None = None
+        self._last_available_at = 0
+        self._arrived: list[tuple[int, int, float, float, float, float, float]] = []
+        self._forming: dict[Timeframe, Forming] = {}
+        self._adders: list[Callable[[int, float, float, float, float, float], None]] = []
         self._higher: dict[Timeframe, _Higher] = {}
         self._views: dict[Timeframe, tuple[tuple[int, int], Bars]] = {}
 
     def __len__(self) -> int:
-        return self._base.count
+        return self._base.count + len(self._arrived)
+
+    @property
+    def grid(self) -> BucketGrid:
+        """The grid on which the higher timeframes lie."""
+        return self._grid
 
     @property
     def now(self) -> int:
@@ -107,8 +109,10 @@ class BarFeed:
                 f"{self.symbol} {self.timeframe} feed: expected a bar that opens at {self._now} or later and ends "
                 f"after it opens, was {opened_at} to {available_at}"
             )
-        self._base.append(opened_at, available_at, (open_, high, low, close, volume))
-        self._last_opened_at, self._now = opened_at, available_at
+        self._arrived.append((opened_at, available_at, open_, high, low, close, volume))
+        self._last_opened_at, self._last_available_at, self._now = opened_at, available_at, available_at
+        for add in self._adders:
+            add(opened_at, open_, high, low, close, volume)
 
     def close_until(self, ts: int) -> None:
         """Declare that no bar that opens before `ts` is still to come: buckets that end by then are complete."""
@@ -119,6 +123,7 @@ class BarFeed:
 
         Raises DataError when the base bars cannot make `timeframe`.
         """
+        self._store()
         columns = self._base if timeframe == self.timeframe else self._closed(timeframe)
         span = (0 if last is None else max(0, columns.count - last), columns.count)
         seen_span, view = self._views.get(timeframe, (None, None))
@@ -127,10 +132,36 @@ class BarFeed:
             self._views[timeframe] = span, view
         return view
 
+    def forming(self, timeframe: Timeframe) -> FormingBar | None:
+        """Return the current bar of a timeframe, None when its beginning is not known.
+
+        The first call for a timeframe reads the history, the others only what arrived since. Raises DataError when the
+        base bars cannot make `timeframe`.
+        """
+        return (self._forming.get(timeframe) or self._watched(timeframe)).bar(self.symbol)
+
+    def formed_until(self, timeframe: Timeframe, at: int) -> Forming:
+        """Return what `forming` knew at `at`, to be grown further by the caller."""
+        if self._last_available_at <= at:
+            return copy(self._forming.get(timeframe) or self._watched(timeframe))
+        return formed(self.bars(self.timeframe).until(at), timeframe, self._grid)
+
+    def _watched(self, timeframe: Timeframe) -> Forming:
+        forming = self._forming[timeframe] = formed(self.bars(self.timeframe), timeframe, self._grid)
+        self._adders.append(forming.add)
+        return forming
+
+    def _store(self) -> None:
+        """Write the bars that arrived into the columns: many at once cost hardly more than one."""
+        if self._arrived:
+            opened_at, available_at, *values = zip(*self._arrived, strict=True)
+            self._base.extend(Columns(np.array(opened_at), np.array(available_at), *map(np.array, values)))
+            self._arrived.clear()
+
     def _closed(self, timeframe: Timeframe) -> GrowingBars:
         higher = self._higher.get(timeframe)
         if higher is None:
-            require_multiple(self.symbol, self.timeframe, timeframe)
+            require_makeable(self.symbol, self.timeframe, timeframe, self._grid)
             columns = GrowingBars(self.symbol, timeframe, self._base.tick_size)
             higher = self._higher[timeframe] = _Higher(columns, self._grid)
         higher.catch_up(self._base, self._now)

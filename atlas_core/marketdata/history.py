@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from attrs import frozen
+from attrs import define, frozen
 
 from atlas_core.contracts import MarketHistory, MarketNow
 from atlas_core.errors import DataError, EngineError
 from atlas_core.marketdata.align import align
+from atlas_core.marketdata.forming import formed, forming_columns, grow
 from atlas_core.marketdata.grid import UTC_GRID
-from atlas_core.marketdata.resample import all_valid, resample
+from atlas_core.marketdata.resample import all_valid, complete_bars
 from atlas_core.model.timeframe import parse_timeframe
 
 if TYPE_CHECKING:
@@ -20,22 +22,27 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from atlas_core.marketdata.forming import Forming
     from atlas_core.marketdata.grid import BucketGrid
-    from atlas_core.model.bars import Bars
+    from atlas_core.model.bars import Bars, FormingBar, FormingColumns, Times
     from atlas_core.model.instrument import Instrument
 
 
 T = TypeVar("T")
+_STEPS = 64  # so many base bars are added one by one sooner than a bar is formed anew
 
 
 class BarSource(Protocol):
-    """What `PastMarket` reads: bars and instruments, by symbol."""
+    """What `PastMarket` reads: bars, forming bars and instruments, by symbol."""
 
     def instrument(self, symbol: str) -> Instrument:
         """Return the tick, lot and kind of a symbol."""
 
     def bars(self, symbol: str, timeframe: str) -> Bars:
         """Return closed bars, oldest first."""
+
+    def formed_until(self, symbol: str, timeframe: str, at: int) -> Forming:
+        """Return the current bar of a timeframe from the base bars that were available at `at`; the caller's own."""
 
 
 def of_symbol(table: Mapping[str, T], symbol: str) -> T:
@@ -48,7 +55,8 @@ def of_symbol(table: Mapping[str, T], symbol: str) -> T:
 class MarketData(MarketHistory):
     """Base bars of every symbol, resampled to each timeframe when it is first asked for.
 
-    `until` says that no bar that opens before it is still to come (nanoseconds UTC): the last bucket of a symbol whose
+    `grids` names the grid of each symbol whose bars do not lie in UTC; the base bars are at their places on it. `until`
+    says that no bar that opens before it is still to come (nanoseconds UTC): the last bucket of a symbol whose
     bars end earlier is complete then. Raises DataError for a symbol without an instrument or without bars, and for a
     timeframe that the base cannot make.
     """
@@ -57,7 +65,7 @@ class MarketData(MarketHistory):
         self,
         base: Mapping[str, Bars],
         instruments: Mapping[str, Instrument],
-        grid: BucketGrid = UTC_GRID,
+        grids: Mapping[str, BucketGrid] | None = None,
         *,
         until: int = 0,
     ) -> None:
@@ -66,11 +74,13 @@ class MarketData(MarketHistory):
             raise DataError(f"expected an instrument for every symbol with bars, none for {', '.join(missing)}")
         self._base = dict(base)
         self._instruments = dict(instruments)
-        self._grid = grid
+        self._grids = dict(grids or {})
         self._until = until
         self._valid: dict[str, bool] = {}
         self._bars: dict[tuple[str, str], Bars] = {}
         self._aligned: dict[tuple[str, str, str], NDArray[np.int64]] = {}
+        self._columns: dict[tuple[str, str, str], FormingColumns] = {}
+        self._formed: dict[tuple[str, str], tuple[int, Forming]] = {}
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -91,8 +101,8 @@ class MarketData(MarketHistory):
         if key not in self._bars:
             base = self.base(symbol)
             valid = self._is_valid(symbol, base)
-            self._bars[key] = resample(
-                base, parse_timeframe(timeframe), self._grid, known_valid=valid, until=self._until
+            self._bars[key] = complete_bars(
+                base, parse_timeframe(timeframe), self.grid(symbol), known_valid=valid, until=self._until
             )
         return self._bars[key]
 
@@ -102,6 +112,34 @@ class MarketData(MarketHistory):
         if key not in self._aligned:
             self._aligned[key] = align(self.bars(symbol, base), self.bars(symbol, higher))
         return self._aligned[key]
+
+    def forming(self, symbol: str, base: str, higher: str) -> FormingColumns:
+        """Return for each base bar the `higher` bar in which it lies, as it was known when the base bar closed."""
+        key = symbol, base, higher
+        if key not in self._columns:
+            bars, timeframe = self.bars(symbol, base), parse_timeframe(higher)
+            self._columns[key] = forming_columns(bars, timeframe, self.grid(symbol))
+        return self._columns[key]
+
+    def next_ends(self, symbol: str, timeframe: str, times: Times) -> Times:
+        """Return for each time the end of the bar of `timeframe` that is forming then, or else of the next one."""
+        return self.grid(symbol).ends(parse_timeframe(timeframe), times)
+
+    def grid(self, symbol: str) -> BucketGrid:
+        """Return the grid on which a symbol's bars lie."""
+        return self._grids.get(symbol, UTC_GRID)
+
+    def formed_until(self, symbol: str, timeframe: str, at: int) -> Forming:
+        """Return the current bar of a timeframe from the base bars that were available at `at`; the caller's own."""
+        base, key = self.base(symbol), (symbol, timeframe)
+        count = base.count_available(at)
+        seen, forming = self._formed.get(key, (-1, None))
+        if forming is None or not seen <= count <= seen + _STEPS:
+            forming = formed(base.between(0, count), parse_timeframe(timeframe), self.grid(symbol))
+        else:
+            grow(forming, base, seen, count)
+        self._formed[key] = count, forming
+        return copy(forming)
 
     def _is_valid(self, symbol: str, base: Bars) -> bool:
         if symbol not in self._valid:
@@ -116,6 +154,7 @@ class PastMarket(MarketNow):
         self._source = source
         self._now = now
         self._prices: dict[str, _Seen] = {}
+        self._prints: dict[str, _Prints] = {}
         self._views: dict[tuple[str, str], tuple[Bars, Bars]] = {}
 
     @property
@@ -129,8 +168,12 @@ class PastMarket(MarketNow):
             raise EngineError(f"expected the market to move forward from {self._now}, was sent back to {now}")
         self._now = now
 
-    def see(self, symbol: str, price: Decimal) -> None:
-        """Remember `price` as the last one of `symbol`, and the one before this moment."""
+    def see(self, symbol: str, price: Decimal, *, is_close: bool = False) -> None:
+        """Remember `price` as the last one of `symbol`, and the one before this moment.
+
+        `is_close` says that it is the close of a base bar: the prices seen since that bar opened are part of it.
+        """
+        self._note_print(symbol, float(price), is_close)
         last = self._prices.get(symbol)
         if last is None:
             self._prices[symbol] = _Seen(self._now, price, None)
@@ -163,6 +206,33 @@ class PastMarket(MarketNow):
         everything = self._source.bars(symbol, timeframe)
         return everything.between(0, everything.count_available(at))
 
+    def forming(self, symbol: str, timeframe: str) -> FormingBar | None:
+        """Return the current bar of a timeframe as known at `now`, None when its beginning is not."""
+        forming, prints = self._source.formed_until(symbol, timeframe, self._now), self._prints.get(symbol)
+        if prints is not None and not prints.is_over:
+            last = float(self._prices[symbol].price)
+            forming.add(prints.opened_at, prints.first, prints.high, prints.low, last, 0.0)
+        return forming.bar(symbol)
+
+    def forming_at(self, symbol: str, timeframe: str, at: int, price: float | None) -> FormingBar | None:
+        """Return the current bar as it was at `at`, when a base bar opened; `price` traded after its first price."""
+        forming, prints = self._source.formed_until(symbol, timeframe, at), self._prints.get(symbol)
+        if prints is not None and (prints.opened_at == at or (prints.opened_at < at and not prints.is_over)):
+            forming.note(prints.opened_at, prints.first)
+        if price is not None:
+            forming.note(at, price)
+        return forming.bar(symbol)
+
+    def _note_print(self, symbol: str, price: float, is_close: bool) -> None:
+        prints = self._prints.get(symbol)
+        if is_close:
+            if prints is not None:
+                prints.is_over = True
+        elif prints is None or prints.is_over:
+            self._prints[symbol] = _Prints(self._now, price, price, price)
+        else:
+            prints.high, prints.low = max(prints.high, price), min(prints.low, price)
+
     def bars(self, symbol: str, timeframe: str) -> Bars:
         """Return the bars that were available at `now`, oldest first (maybe none)."""
         everything = self._source.bars(symbol, timeframe)
@@ -181,6 +251,17 @@ class _Seen:
     at: int
     price: Decimal
     before: Decimal | None
+
+
+@define
+class _Prints:
+    """What traded since a base bar opened; over once the bar has closed."""
+
+    opened_at: int
+    first: float
+    high: float
+    low: float
+    is_over: bool = False
 
 
 @frozen
@@ -204,3 +285,7 @@ class _Glimpse(MarketNow):
 
     def bars(self, symbol: str, timeframe: str) -> Bars:
         return self._market.bars_at(symbol, timeframe, self._at)
+
+    def forming(self, symbol: str, timeframe: str) -> FormingBar | None:
+        price = float(self._price) if symbol == self._symbol else None
+        return self._market.forming_at(symbol, timeframe, self._at, price)

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from atlas_core.contracts import MarketHistory
 from atlas_core.errors import DataError
 from atlas_core.marketdata.align import align
+from atlas_core.marketdata.forming import forming_columns
 from atlas_core.marketdata.history import of_symbol
 from atlas_core.model.timeframe import parse_timeframe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from atlas_core.marketdata.feed import BarFeed
-    from atlas_core.model.bars import Bars
+    from atlas_core.marketdata.forming import Forming
+    from atlas_core.marketdata.grid import BucketGrid
+    from atlas_core.model.bars import Bars, FormingColumns, Times
     from atlas_core.model.instrument import Instrument
+    from atlas_core.model.timeframe import Timeframe
 
 
 class LiveMarket(MarketHistory):
@@ -55,10 +60,28 @@ class LiveMarket(MarketHistory):
         """Return for each base bar the index of the last `higher` bar that was available then, -1 for none."""
         return align(self.bars(symbol, base), self.bars(symbol, higher))
 
+    def forming(self, symbol: str, base: str, higher: str) -> FormingColumns:
+        """Return for each base bar of the window the `higher` bar in which it lies, as it was known at its close."""
+        feed = of_symbol(self._feeds, symbol)
+        everything = feed.bars(parse_timeframe(base))
+        return _forming_in(len(self.bars(symbol, base)), everything, parse_timeframe(higher), feed.grid)
+
+    def next_ends(self, symbol: str, timeframe: str, times: Times) -> Times:
+        """Return for each time the end of the bar of `timeframe` that is forming then, or else of the next one."""
+        return of_symbol(self._feeds, symbol).grid.ends(parse_timeframe(timeframe), times)
+
+    def formed_until(self, symbol: str, timeframe: str, at: int) -> Forming:
+        """Return the current bar of a timeframe from the base bars that were available at `at`; the caller's own."""
+        return of_symbol(self._feeds, symbol).formed_until(parse_timeframe(timeframe), at)
+
     def frozen(self, timeframes: Iterable[str]) -> FrozenMarket:
         """Return the window as it is now: a market that does not change while the feeds go on."""
-        bars = {(s, timeframe): self.bars(s, timeframe) for timeframe in timeframes for s in self._feeds}
-        return FrozenMarket(self.symbols, self._instruments, bars)
+        bars = {
+            (symbol, timeframe): (feed.bars(parse_timeframe(timeframe)), len(self.bars(symbol, timeframe)))
+            for timeframe in timeframes
+            for symbol, feed in self._feeds.items()
+        }
+        return FrozenMarket(self.symbols, self._instruments, bars, {s: feed.grid for s, feed in self._feeds.items()})
 
 
 class FrozenMarket(MarketHistory):
@@ -68,11 +91,13 @@ class FrozenMarket(MarketHistory):
         self,
         symbols: tuple[str, ...],
         instruments: Mapping[str, Instrument],
-        bars: Mapping[tuple[str, str], Bars],
+        bars: Mapping[tuple[str, str], tuple[Bars, int]],
+        grids: Mapping[str, BucketGrid],
     ) -> None:
         self._symbols = symbols
         self._instruments = instruments
         self._bars = bars
+        self._grids = grids
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -85,12 +110,37 @@ class FrozenMarket(MarketHistory):
 
     def bars(self, symbol: str, timeframe: str) -> Bars:
         """Return the complete bars of the window, oldest first; raises DataError for a timeframe that is no need."""
-        bars = self._bars.get((symbol, timeframe))
-        if bars is None:
-            shown = ", ".join(sorted({f"{s} {t}" for s, t in self._bars}))
-            raise DataError(f"expected one of the bars that the scanner needs ({shown}), was {symbol} {timeframe}")
-        return bars
+        everything, shown = self._known(symbol, timeframe)
+        return everything.between(len(everything) - shown, len(everything))
 
     def aligned(self, symbol: str, base: str, higher: str) -> NDArray[np.int64]:
         """Return for each base bar the index of the last `higher` bar that was available then, -1 for none."""
         return align(self.bars(symbol, base), self.bars(symbol, higher))
+
+    def forming(self, symbol: str, base: str, higher: str) -> FormingColumns:
+        """Return for each base bar of the window the `higher` bar in which it lies, as it was known at its close."""
+        everything, shown = self._known(symbol, base)
+        return _forming_in(shown, everything, parse_timeframe(higher), self._grids[symbol])
+
+    def next_ends(self, symbol: str, timeframe: str, times: Times) -> Times:
+        """Return for each time the end of the bar of `timeframe` that is forming then, or else of the next one."""
+        return of_symbol(self._grids, symbol).ends(parse_timeframe(timeframe), times)
+
+    def _known(self, symbol: str, timeframe: str) -> tuple[Bars, int]:
+        """Return all bars of a timeframe, and how many of the last ones are shown."""
+        known = self._bars.get((symbol, timeframe))
+        if known is None:
+            shown = ", ".join(sorted({f"{s} {t}" for s, t in self._bars}))
+            raise DataError(f"expected one of the bars that the scanner needs ({shown}), was {symbol} {timeframe}")
+        return known
+
+
+def _forming_in(shown: int, everything: Bars, timeframe: Timeframe, grid: BucketGrid) -> FormingColumns:
+    """Return the forming columns of the last `shown` bars; the bar in which they begin may have begun before them."""
+    first = len(everything) - shown
+    if not shown:
+        return forming_columns(everything.between(first, first), timeframe, grid)
+    begins = grid.start(timeframe, int(everything.opened_at[first]))
+    start = int(np.searchsorted(everything.opened_at, begins))
+    columns = forming_columns(everything.between(start, len(everything)), timeframe, grid, int(everything.opened_at[0]))
+    return columns.from_row(first - start)

@@ -36,18 +36,29 @@ class Columns(NamedTuple):
     volume: Prices
 
 
-def resample(
-    bars: Bars, timeframe: Timeframe, grid: BucketGrid = UTC_GRID, *, known_valid: bool = False, until: int = 0
-) -> Bars:
-    """Return the complete bars of `timeframe` built from `bars`; the same object when it is their own timeframe.
+def resample(bars: Bars, timeframe: Timeframe, grid: BucketGrid = UTC_GRID, *, until: int = 0) -> Bars:
+    """Return the complete bars of `timeframe` built from those of `bars` that have a place on the grid.
 
-    `known_valid` says that `all_valid(bars)` holds, which saves a pass over the columns. `until` says that no bar
-    that opens before it is missing at the end (nanoseconds UTC; by default the end of the last bar).
-    Raises DataError when `timeframe` is not a multiple of the base or a base bar reaches across two buckets.
+    The same object when it is their own timeframe. `until` says that no bar that opens before it is missing at the end
+    (nanoseconds UTC; by default the end of the last bar). Raises DataError when the base cannot make `timeframe` on
+    this grid or a base bar reaches across two buckets.
     """
     if timeframe == bars.timeframe:
         return bars
-    require_multiple(bars.symbol, bars.timeframe, timeframe)
+    require_makeable(bars.symbol, bars.timeframe, timeframe, grid)
+    return complete_bars(grid.fitted(bars), timeframe, grid, until=until)
+
+
+def complete_bars(
+    bars: Bars, timeframe: Timeframe, grid: BucketGrid, *, known_valid: bool = False, until: int = 0
+) -> Bars:
+    """Return what `resample` does, from bars that are at their places on the grid.
+
+    `known_valid` says that `all_valid(bars)` holds, which saves a pass over the columns.
+    """
+    if timeframe == bars.timeframe:
+        return bars
+    require_makeable(bars.symbol, bars.timeframe, timeframe, grid)
     first, last = _complete_rows(bars, timeframe, grid, until)
     rows = bars.between(first, last)
     folded = fold(rows if known_valid else only_valid(rows), timeframe, grid)
@@ -67,22 +78,19 @@ def only_valid(bars: Bars) -> Bars:
     """Return the valid rows; the same object when all are."""
     if all_valid(bars):
         return bars
-    valid = bars.valid()
-    return Bars(
-        bars.symbol, bars.timeframe, bars.opened_at[valid], bars.available_at[valid],
-        bars.open[valid], bars.high[valid], bars.low[valid], bars.close[valid], bars.volume[valid], bars.tick_size,
-    )  # fmt: skip
+    return bars.take(bars.valid())
 
 
-def require_multiple(symbol: str, base: Timeframe, timeframe: Timeframe) -> None:
-    """Raise DataError when bars of `timeframe` cannot be built from bars of `base`."""
-    if not timeframe.is_multiple_of(base):
+def require_makeable(symbol: str, base: Timeframe, timeframe: Timeframe, grid: BucketGrid) -> None:
+    """Raise DataError when bars of `timeframe` cannot be built from bars of `base` on the grid."""
+    if not grid.can_make(base, timeframe):
         raise DataError(f"{symbol}: expected a timeframe that is a multiple of {base}, was {timeframe}")
 
 
 def whole_from(begins: int, timeframe: Timeframe, grid: BucketGrid) -> int:
     """Return the start of the first bucket that data beginning at `begins` cover from its start."""
-    return begins if begins == grid.start(timeframe, begins) else grid.end(timeframe, begins)
+    start = grid.start(timeframe, begins)
+    return start if begins <= start else grid.end(timeframe, begins)
 
 
 def _complete_rows(bars: Bars, timeframe: Timeframe, grid: BucketGrid, until: int) -> tuple[int, int]:

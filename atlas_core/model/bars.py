@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from attrs import field, frozen
@@ -112,14 +112,25 @@ class Bars:
     def between(self, first: int, last: int) -> Bars:
         """Return rows `first` to `last` (exclusive) without copying the columns."""
         part = slice(first, last)
-        view = object.__new__(Bars)  # rows of checked columns need no second check
-        for name in _COLUMNS:
-            object.__setattr__(view, name, getattr(self, name)[part])
-        object.__setattr__(view, "symbol", self.symbol)
-        object.__setattr__(view, "timeframe", self.timeframe)
-        object.__setattr__(view, "tick_size", self.tick_size)
-        object.__setattr__(view, "_ticks", {})
-        return view
+        columns = [getattr(self, name)[part] for name in _COLUMNS]
+        return Bars.trusted(self.symbol, self.timeframe, self.tick_size, columns)
+
+    @staticmethod
+    def trusted(symbol: str, timeframe: Timeframe, tick_size: Decimal, columns: Sequence[NDArray[np.generic]]) -> Bars:
+        """Make bars of columns in their order that are read-only and were checked before."""
+        bars = object.__new__(Bars)
+        for name, column in zip(_COLUMNS, columns, strict=True):
+            object.__setattr__(bars, name, column)
+        object.__setattr__(bars, "symbol", symbol)
+        object.__setattr__(bars, "timeframe", timeframe)
+        object.__setattr__(bars, "tick_size", tick_size)
+        object.__setattr__(bars, "_ticks", {})
+        return bars
+
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Bars:
+        """Return the chosen rows, in their order."""
+        columns = {name: getattr(self, name)[rows] for name in _COLUMNS}
+        return Bars(self.symbol, self.timeframe, **columns, tick_size=self.tick_size)
 
     def count_available(self, now: int) -> int:
         """Return how many bars may be used at `now`."""
@@ -144,6 +155,47 @@ class Bars:
         o, h, low, c = (np.rint(column[rows] / float(self.tick_size)) for column in self.prices())
         finite = np.isfinite(o) & np.isfinite(h) & np.isfinite(low) & np.isfinite(c)
         return finite & (h >= np.maximum(o, c)) & (low <= np.minimum(o, c))
+
+
+class FormingBar(NamedTuple):
+    """The current bar of a timeframe, from what had traded until now: of the bars after it nothing is known.
+
+    It covers `[opened_at, ends_at)` (nanoseconds UTC) and is complete from `ends_at` on. `previous_high` and
+    `previous_low` are those of the last whole bar before it, None when there is none.
+    """
+
+    symbol: str
+    timeframe: Timeframe
+    opened_at: int
+    ends_at: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    previous_high: float | None = None
+    previous_low: float | None = None
+
+
+class FormingColumns(NamedTuple):
+    """For each base bar the bar of a higher timeframe in which it lies, as it was known when the base bar closed.
+
+    `opened_at` and `ends_at` are int64 nanoseconds UTC, the others float64, NaN where the beginning is not in the data.
+    """
+
+    opened_at: Times
+    ends_at: Times
+    open: Prices
+    high: Prices
+    low: Prices
+    close: Prices
+    volume: Prices
+
+    def from_row(self, first: int) -> FormingColumns:
+        """Return the rows from `first` on."""
+        times = (self.opened_at[first:], self.ends_at[first:])
+        prices = (self.open[first:], self.high[first:], self.low[first:], self.close[first:])
+        return FormingColumns(*times, *prices, self.volume[first:])
 
 
 def bars_of_rows(

@@ -18,7 +18,8 @@ WEEK = 7 * DAY
 MONDAY_OFFSET = 4 * DAY  # 1970-01-01 was a Thursday; weeks begin on Monday 00:00 UTC
 
 _UNITS = {"m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK, "M": 30 * DAY}
-_PATTERN = re.compile(r"([1-9][0-9]{0,3})([mhHdDwWM])")
+_MONTHS = {"q": 3, "y": 12}
+_PATTERN = re.compile(r"([1-9][0-9]{0,3})([mhHdDwWMqQyY])")
 
 
 @frozen(order=False)
@@ -44,6 +45,11 @@ class Timeframe:
     def is_calendar_month(self) -> bool:
         """Whether the bars follow calendar months."""
         return self.unit == "M"
+
+    @property
+    def is_within_day(self) -> bool:
+        """Whether the bars are minutes or hours that are shorter than a day."""
+        return self.unit in "mh" and self.duration < DAY
 
     @property
     def bucket_offset(self) -> int:
@@ -80,6 +86,8 @@ class Timeframe:
 def parse_timeframe(text: str) -> Timeframe:
     """Read `15m`, `1h`, `1D`, `1w` or `1M`; both cases are the same except for m (minute) and M (month).
 
+    A quarter (`1Q`) is read as three months and a year (`1Y`) as twelve.
+
     Raises ValueError with the form that was expected.
     """
     match = _PATTERN.fullmatch(text)
@@ -87,4 +95,6 @@ def parse_timeframe(text: str) -> Timeframe:
         raise ValueError(f"expected a timeframe such as 1m, 15m, 1h, 4h, 1d, 1w or 1M, was {text!r}")
     unit = match.group(2) if match.group(2) == "M" else match.group(2).lower()
     count = int(match.group(1))
+    if unit in _MONTHS:
+        unit, count = "M", count * _MONTHS[unit]
     return Timeframe(f"{count}{unit}", count, unit, count * _UNITS[unit])

@@ -23,6 +23,7 @@ def contradictions(limits: Section[Limits], universe: Section[Universe]) -> Iter
         yield from _exposure_out_of_reach(limits, limits.partial)
     if universe.partial is not None:
         yield from _strangers_in_groups(universe, universe.partial)
+        yield from _strangers_in_sessions(universe, universe.partial)
         yield from _members_of_two_groups(universe, universe.partial)
         yield from _time_backwards(universe, universe.partial)
 
@@ -62,16 +63,28 @@ def _exposure_out_of_reach(section: Section[Limits], limits: Limits) -> Iterator
 
 
 def _strangers_in_groups(section: Section[Universe], universe: Universe) -> Iterator[Problem]:
-    place = section.where.find(("symbols",))
-    # A command line that narrows the universe leaves the groups of the file as they are.
-    narrowed = place is not None and place[0] == COMMAND_LINE
-    if narrowed or not (section.good("groups") and section.good("symbols")):
+    if _is_narrowed(section) or not (section.good("groups") and section.good("symbols")):
         return
     for group, symbols in universe.groups.items():
         for index, symbol in enumerate(symbols):
             if symbol not in universe.symbols:
                 message = f"expected a symbol of the universe, was {written(symbol)}"
                 yield section.where.problem(("groups", group, index), message)
+
+
+def _strangers_in_sessions(section: Section[Universe], universe: Universe) -> Iterator[Problem]:
+    if _is_narrowed(section) or not (section.good("sessions") and section.good("symbols")):
+        return
+    for symbol in universe.sessions:
+        if symbol not in universe.symbols:
+            message = f"expected a symbol of the universe, was {written(symbol)}"
+            yield section.where.problem(("sessions", symbol), message)
+
+
+def _is_narrowed(section: Section[Universe]) -> bool:
+    """Tell whether a command line narrowed the universe: it leaves the groups and sessions of the file as they are."""
+    place = section.where.find(("symbols",))
+    return place is not None and place[0] == COMMAND_LINE
 
 
 def _members_of_two_groups(section: Section[Universe], universe: Universe) -> Iterator[Problem]:

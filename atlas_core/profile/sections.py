@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from attrs import Factory, frozen
 
+from atlas_core.model.session import TradingSession
 from atlas_core.model.timeframe import Timeframe, parse_timeframe
 from atlas_core.options import (
     Check,
@@ -50,6 +51,12 @@ class Universe:
         check=[not_empty(), each(_SYMBOL), _UNIQUE], help="what may be traded, in the order of decisions"
     )
     base_timeframe: Timeframe = option(parse_timeframe("1m"), help="the bars that everything is built from")
+    session: TradingSession | None = option(
+        None, help="when the symbols trade; none: US hours for shares and options in USD, around the clock for the rest"
+    )
+    sessions: Mapping[str, TradingSession] = option(
+        Factory(dict), help="sessions of single symbols, before what `session` says"
+    )
     start: Moment | None = option(None, help="first time of a back-test; none: all there is")
     end: Moment | None = option(None, help="last time of a back-test (a date is its first instant); none: all there is")
     groups: Mapping[str, tuple[str, ...]] = option(
@@ -66,7 +73,7 @@ class Limits:
     max_exposure_pct: Decimal = option(Decimal(100), check=above(0), unit="% of equity", help="value of all positions")
     max_leverage: Decimal = option(Decimal(1), check=between(1, 200), help="leverage of any position")
     max_daily_loss_pct: Decimal | None = option(
-        None, check=[above(0), between(0, 100)], unit="% of equity", help="loss since 00:00 UTC that stops entries"
+        None, check=[above(0), between(0, 100)], unit="% of equity", help="loss in one trading day that stops entries"
     )
     max_drawdown_pct: Decimal | None = option(
         None,

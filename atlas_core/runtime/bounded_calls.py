@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from attrs import define, field, frozen
 
 from atlas_core.errors import ComponentHung, ContractError, EngineError
+from atlas_core.marketdata.forming import Forming
 from atlas_core.marketdata.history import BarSource
 from atlas_core.model.bars import Bars
 from atlas_core.model.instrument import Instrument
@@ -211,9 +212,18 @@ class LeasedBars(BarSource):
     def bars(self, symbol: str, timeframe: str) -> Bars:
         """Return closed bars, oldest first; raises ComponentHung in a thread that was given up."""
         with self._lease.lock:
-            if threading.get_ident() not in (self._lease.holder, self._lease.owner):
-                raise ComponentHung("this call is not waited for any more")
+            self._require_lease()
             return self._source.bars(symbol, timeframe)
+
+    def formed_until(self, symbol: str, timeframe: str, at: int) -> Forming:
+        """Return the current bar of a timeframe at `at`; raises ComponentHung in a thread that was given up."""
+        with self._lease.lock:
+            self._require_lease()
+            return self._source.formed_until(symbol, timeframe, at)
+
+    def _require_lease(self) -> None:
+        if threading.get_ident() not in (self._lease.holder, self._lease.owner):
+            raise ComponentHung("this call is not waited for any more")
 
 
 @define(eq=False)

@@ -25,6 +25,7 @@ from atlas_core.compose import OpenSystem
 from atlas_core.engine.engine import Engine
 from atlas_core.errors import DataError, NotFound
 from atlas_core.marketdata.feed import BarFeed
+from atlas_core.marketdata.grid import BucketGrid
 from atlas_core.model.decisions import Severity
 from atlas_core.model.events import Command, Event, SignalsFound
 from atlas_core.model.instrument import Instrument
@@ -52,7 +53,7 @@ class Recorder(Protocol):
     def begin(self, live: OpenSystem) -> None:
         """Learn the system, open and with its instruments, before anything is made of it."""
 
-    def feed(self, symbol: str, timeframe: Timeframe, tick_size: Decimal) -> BarFeed:
+    def feed(self, symbol: str, timeframe: Timeframe, tick_size: Decimal, grid: BucketGrid) -> BarFeed:
         """Return an empty feed."""
 
     def engine(self, engine: Engine) -> Engine:
@@ -74,9 +75,9 @@ class Unrecorded(Recorder):
     def begin(self, live: OpenSystem) -> None:
         """Pass over the system."""
 
-    def feed(self, symbol: str, timeframe: Timeframe, tick_size: Decimal) -> BarFeed:
+    def feed(self, symbol: str, timeframe: Timeframe, tick_size: Decimal, grid: BucketGrid) -> BarFeed:
         """Return a plain feed."""
-        return BarFeed(symbol, timeframe, tick_size)
+        return BarFeed(symbol, timeframe, tick_size, grid)
 
     def engine(self, engine: Engine) -> Engine:
         """Return the engine itself."""
@@ -122,9 +123,9 @@ class TapeRecorder(Recorder):
         }
         self._tape.write(["head", head])
 
-    def feed(self, symbol: str, timeframe: Timeframe, tick_size: Decimal) -> BarFeed:
+    def feed(self, symbol: str, timeframe: Timeframe, tick_size: Decimal, grid: BucketGrid) -> BarFeed:
         """Return a feed that records how it grows."""
-        return _RecordedFeed(symbol, timeframe, tick_size, self._tape.write)
+        return _RecordedFeed(symbol, timeframe, tick_size, grid, self._tape.write)
 
     def engine(self, engine: Engine) -> Engine:
         """Return an engine that records what it is given."""
@@ -179,8 +180,10 @@ class _RecordedEngine(Engine):
 class _RecordedFeed(BarFeed):
     """A feed that notes its bars, and until when it was declared complete."""
 
-    def __init__(self, symbol: str, timeframe: Timeframe, tick_size: Decimal, note: Callable[[Entry], None]) -> None:
-        super().__init__(symbol, timeframe, tick_size)
+    def __init__(
+        self, symbol: str, timeframe: Timeframe, tick_size: Decimal, grid: BucketGrid, note: Callable[[Entry], None]
+    ) -> None:
+        super().__init__(symbol, timeframe, tick_size, grid)
         self._note = note
 
     def append(

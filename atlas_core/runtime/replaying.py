@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import asdict, define, field, frozen
 
-from atlas_core.compose import System, engine_of
+from atlas_core.compose import System, engine_of, timetable_of
 from atlas_core.engine.engine import Engine
 from atlas_core.errors import DataError
 from atlas_core.journal import JournalReader
@@ -99,11 +99,11 @@ class Stage:
     def of(cls, system: System, instruments: Mapping[str, Instrument], journal: JournalReader, first: int) -> Stage:
         """Set the stage for a session whose first event is `first`."""
         system.instruments.update(instruments)
-        base = system.base_timeframe
-        feeds = {symbol: BarFeed(symbol, base, each.tick_size) for symbol, each in instruments.items()}
+        base, timetable = system.base_timeframe, timetable_of(system.profile, instruments)
+        feeds = {s: BarFeed(s, base, each.tick_size, timetable.grid(s)) for s, each in instruments.items()}
         engine = engine_of(system, instruments, PastMarket(LiveMarket(feeds, instruments)))
         window = LiveMarket(feeds, instruments, system.window_bars())
-        scans = ScanDesk(system.scanners, feeds, window, _ignore)
+        scans = ScanDesk(system.scanners, feeds, window, _ignore, timetable)
         return cls(journal, engine, feeds, scans, first, journal.records(after=first - 1), first - 1)
 
     def play(self, entry: Entry) -> Difference | None:

@@ -22,6 +22,7 @@ from atlas_core.errors import ComponentHung, ContractError
 from atlas_core.loading import scan
 from atlas_core.marketdata.feed import BarFeed
 from atlas_core.marketdata.live import LiveMarket
+from atlas_core.marketdata.timetable import Timetable
 from atlas_core.model.events import SignalsFound
 from atlas_core.model.signals import SignalTable
 from atlas_core.model.timeframe import Timeframe, parse_timeframe
@@ -43,6 +44,7 @@ class ScanDesk:
     feeds: Mapping[str, BarFeed]
     window: LiveMarket
     failed: Callable[[str, str], None]
+    timetable: Timetable = field(factory=Timetable)
     _breakers: dict[str, Breaker] = field(factory=dict)
 
     def due(self, after: int, opened_at: int, until: int) -> list[int]:
@@ -51,9 +53,9 @@ class ScanDesk:
         Between two groups of bars only two buckets can hold bars: the one that `after` lies in and the one that the
         bars opened in.
         """
-        timeframes = self._timeframes()
-        ends = {t.bucket_end(after) for t in timeframes} | {t.bucket_end(opened_at) for t in timeframes}
-        return sorted(end for end in ends if after < end <= until)
+        ends = self.timetable.ends
+        found = {end for t in self._timeframes() for end in ends(t, after) | ends(t, opened_at)}
+        return sorted(end for end in found if after < end <= until)
 
     def scan(self, now: int) -> Iterator[SignalsFound]:
         """Yield the signals that became available at `now`, scanner by scanner in the profile's order."""
@@ -123,7 +125,7 @@ class ScanDesk:
             feed.close_until(now)
         for scanner in self.scanners:
             breaker = self._breakers.get(scanner.label)
-            if _closes(scanner, now) and (breaker is None or breaker.allows(now)):
+            if self._closes(scanner, now) and (breaker is None or breaker.allows(now)):
                 yield scanner
 
     def _found(self, scanner: LabelledScanner, now: int, table: SignalTable) -> Iterator[SignalsFound]:
@@ -139,13 +141,12 @@ class ScanDesk:
         text = f"(failure {breaker.failures} in a row, benched after {FAILURES_TO_BENCH})"
         self.failed(scanner.label, f"{reason} {text}")
 
+    def _closes(self, scanner: LabelledScanner, now: int) -> bool:
+        """Tell whether one of the scanner's timeframes has a bar that ends at `now`."""
+        return any(self.timetable.is_end(parse_timeframe(need.timeframe), now) for need in scanner.needs)
+
     def _timeframes(self) -> list[Timeframe]:
         return [parse_timeframe(need.timeframe) for scanner in self.scanners for need in scanner.needs]
-
-
-def _closes(scanner: LabelledScanner, now: int) -> bool:
-    """Tell whether one of the scanner's timeframes has a bar that ends at `now`."""
-    return any(parse_timeframe(need.timeframe).bucket_start(now) == now for need in scanner.needs)
 
 
 def _job(scanner: LabelledScanner, market: MarketHistory, now: int) -> Callable[[], SignalTable]:

@@ -12,6 +12,7 @@ from contextlib import aclosing, closing
 from math import isfinite
 
 from attrs import define, field
+from loguru import logger
 
 from atlas_core.clock import to_datetime
 from atlas_core.compose import OpenSystem, System, opened
@@ -23,6 +24,7 @@ from atlas_core.loading import funding_of
 from atlas_core.marketdata.feed import BarFeed
 from atlas_core.marketdata.history import PastMarket
 from atlas_core.marketdata.live import LiveMarket
+from atlas_core.marketdata.timetable import Intake
 from atlas_core.model.events import BarClosed, FundingDue, Phase
 from atlas_core.model.timeframe import HOUR, MINUTE
 from atlas_core.runs import RunSummary
@@ -69,6 +71,7 @@ class Session:
     request: HistoryRequest
     funding: list[FundingDue]
     recorder: Recorder
+    intake: Intake
     now: int | None = None
     told_at: int = 0
     _group: dict[str, BarClosed] = field(factory=dict)
@@ -86,32 +89,44 @@ class Session:
         system, universe = live.system, live.system.profile.universe
         base = system.base_timeframe
         recorder.begin(live)
-        feeds = {s: recorder.feed(s, base, live.instruments[s].tick_size) for s in universe.symbols}
-        request = HistoryRequest(symbols=universe.symbols, timeframe=base, start=universe.start, end=universe.end)
+        feeds = {
+            symbol: recorder.feed(symbol, base, live.instruments[symbol].tick_size, live.timetable.grid(symbol))
+            for symbol in universe.symbols
+        }
+        request, intake = live.history(universe.start, universe.end), Intake(live.timetable, base)
         if universe.start is not None:
             await _warm_up(live, feeds, universe.start)
         everything = LiveMarket(feeds, live.instruments)
         engine = live.engine(PastMarket(calls.lease(everything) if calls else everything), calls or directly)
         desk = TradingDesk(live, recorder.engine(engine), scribe, alerts.post)
         window = LiveMarket(feeds, live.instruments, system.window_bars())
-        scans = recorder.scans(ScanDesk(system.scanners, feeds, window, _scanner_failed(desk)))
+        scans = ScanDesk(system.scanners, feeds, window, _scanner_failed(desk), live.timetable)
         funding = list(await funding_of(live, request, universe.start or 0))
-        return cls(live, desk, feeds, scans, request, funding, recorder)
+        return cls(live, desk, feeds, recorder.scans(scans), request, funding, recorder, intake)
 
     async def run(self) -> RunSummary:
         """Run until the stream ends."""
         async with aclosing(_buffered(self.live.system.provider.stream(self.request))) as bars:
-            async for bar in bars:
-                self._take(bar)
+            async for delivered in bars:
+                bar = self._accept(delivered)
+                if bar is not None:
+                    self._take(bar)
         if self._group:
             self._take_group()
         if self.now is None:
-            raise DataError("expected bars from the provider's stream, it brought none")
+            outside = [self.intake.nothing_left(symbol) for symbol in self.intake.left_out]
+            raise next(iter(outside), DataError("expected bars from the provider's stream, it brought none"))
+        if self.intake.left_out:
+            logger.info("{}", self.intake.told())
         return self.desk.finish(self.now, "end of data")
+
+    def _accept(self, bar: BarClosed) -> BarClosed | None:
+        """Return a bar at its place in its session, None when it lies outside."""
+        _require_bar(bar, self.feeds)
+        return self.intake.bar(bar)
 
     def _take(self, bar: BarClosed) -> None:
         """Add a bar to the group of its instant; the group before it is complete then."""
-        _require_bar(bar, self.feeds)
         if self._group and bar.ts != next(iter(self._group.values())).ts:
             self._take_group()
         if bar.symbol in self._group or (self.now is not None and bar.ts <= self.now):
@@ -178,11 +193,10 @@ class Session:
 
 async def _warm_up(live: OpenSystem, feeds: dict[str, BarFeed], start: int) -> None:
     """Fill the feeds with what the scanners look back on; it is never traded."""
-    system = live.system
-    request = HistoryRequest(
-        symbols=tuple(feeds), timeframe=system.base_timeframe, start=start - system.warmup, end=start
-    )
-    for symbol, bars in (await system.provider.history(request)).items():
+    request = live.history(live.warm_from(start), start)
+    intake = Intake(live.timetable, request.timeframe)
+    for symbol, delivered in (await live.system.provider.history(request)).items():
+        bars = intake.bars(delivered)
         columns = (bars.opened_at, bars.available_at, *bars.prices(), bars.volume)
         for row in zip(*(column.tolist() for column in columns), strict=True):
             feeds[symbol].append(*row)

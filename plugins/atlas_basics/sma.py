@@ -37,9 +37,9 @@ class SmaCrossScanner(Scanner):
     def scan(self, market: MarketHistory) -> SignalTable:
         """Return the crossings of all symbols, ordered by time."""
         timeframe = self._options.timeframe.text
-        return concat_signals([self._scan_bars(market.bars(symbol, timeframe)) for symbol in market.symbols])
+        return concat_signals([self._scan_bars(market, market.bars(symbol, timeframe)) for symbol in market.symbols])
 
-    def _scan_bars(self, bars: Bars) -> SignalTable:
+    def _scan_bars(self, market: MarketHistory, bars: Bars) -> SignalTable:
         known = np.flatnonzero(np.isfinite(bars.close))
         closes = _close_ticks(bars, known)
         lead = self._lead(closes)
@@ -49,7 +49,9 @@ class SmaCrossScanner(Scanner):
             below = below[:0]
         crossed = np.sort(np.concatenate([above, below]))
         # `lead` begins with the first bar that has a whole slow window.
-        return self._table(bars, known[crossed + self._options.slow - 1], np.sign(lead[crossed]))
+        row = known[crossed + self._options.slow - 1]
+        ends = market.next_ends(bars.symbol, bars.timeframe.text, bars.available_at[row])
+        return self._table(bars, row, np.sign(lead[crossed]), ends)
 
     def _lead(self, closes: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return fast minus slow average times both lengths for each bar with a whole slow window (in ticks, exact)."""
@@ -62,10 +64,11 @@ class SmaCrossScanner(Scanner):
         lead: NDArray[np.int64] = fast_sum * slow - slow_sum * fast
         return lead
 
-    def _table(self, bars: Bars, row: NDArray[np.int64], side: NDArray[np.int64]) -> SignalTable:
-        available_at = bars.available_at[row]
+    def _table(
+        self, bars: Bars, row: NDArray[np.int64], side: NDArray[np.int64], valid_until: NDArray[np.int64]
+    ) -> SignalTable:
         return signal_table(
-            available_at=available_at,
+            available_at=bars.available_at[row],
             setup_at=bars.opened_at[row],
             symbol=bars.symbol,
             timeframe=bars.timeframe.text,
@@ -73,7 +76,7 @@ class SmaCrossScanner(Scanner):
             side=side,
             entry=EntryKind.MARKET.value,
             trigger=bars.close[row],
-            valid_until=available_at + bars.timeframe.duration,
+            valid_until=valid_until,
         )
 
 

@@ -57,13 +57,13 @@ class StratScanner(Scanner):
         """Return the armed setups of all symbols and timeframes, ordered by time."""
         return concat_signals(
             [
-                self._scan_bars(market.bars(symbol, timeframe.text))
+                self._scan_bars(market, market.bars(symbol, timeframe.text))
                 for symbol in market.symbols
                 for timeframe in self._options.timeframes
             ]
         )
 
-    def _scan_bars(self, bars: Bars) -> SignalTable:
+    def _scan_bars(self, market: MarketHistory, bars: Bars) -> SignalTable:
         setups = arm(label_bars(bars), self._options.stop_mode, self._wanted)
         tick = float(bars.tick_size)
         levels = setups.levels
@@ -80,7 +80,7 @@ class StratScanner(Scanner):
             trigger=levels.trigger * tick,
             stop=levels.stop * tick,
             target=np.where(has_target, target * tick, np.nan),
-            valid_until=_end_of_next_bar(bars, available_at),
+            valid_until=market.next_ends(bars.symbol, bars.timeframe.text, available_at),
             cancel_beyond=levels.far_side * tick,
             void_beyond=self._void_levels(setups, target, has_target) * tick,
             context=context_columns(setups, self._options.failed_two),
@@ -108,9 +108,3 @@ def wanted_codes(options: StratOptions) -> NDArray[np.bool_]:
             and (options.include_continuations or pattern.kind is not PatternKind.CONTINUATION)
         )
     )
-
-
-def _end_of_next_bar(bars: Bars, available_at: NDArray[np.int64]) -> NDArray[np.int64]:
-    if not bars.timeframe.is_calendar_month:
-        return available_at + bars.timeframe.duration
-    return np.array([bars.timeframe.bucket_end(ts) for ts in available_at.tolist()], dtype=np.int64)

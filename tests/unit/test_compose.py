@@ -13,16 +13,29 @@ from attrs import define, field
 from atlas_core import components as offer
 from atlas_core.clock import SimClock
 from atlas_core.compose import check_system, compose, opened
-from atlas_core.contracts import Capability, Context, MarketHistory, Need, Scanner
+from atlas_core.contracts import (
+    Capability,
+    Context,
+    Gate,
+    KnowsTimeframes,
+    MarketHistory,
+    MarketNow,
+    Need,
+    Scanner,
+)
 from atlas_core.errors import ContractError, DataError, ProfileError
-from atlas_core.model.signals import SignalTable, no_signals
-from atlas_core.model.timeframe import MINUTE
+from atlas_core.model.decisions import Approve, GateAnswer
+from atlas_core.model.instrument import InstrumentKind
+from atlas_core.model.portfolio import Portfolio
+from atlas_core.model.signals import Signal, SignalTable, no_signals
+from atlas_core.model.timeframe import DAY, MINUTE, Timeframe, parse_timeframe
 from atlas_core.runs import Mode
 from atlas_core.simulation.costs import CostOptions
 from atlas_sim.broker import PaperBroker
 from tests.memory import Mailbox, MemoryProvider, flat, made, memory, profile_of, registry, script, system_of
 
 PAPER = '[paper]\nuse = "paper"'
+READING = '[[gate]]\nuse = "reading"'
 
 TRADES = [Capability.SIMULATED, Capability.MARKET, Capability.SPOT, Capability.PERP]
 
@@ -238,11 +251,72 @@ def test_the_instruments_are_there_once_the_provider_is_open() -> None:
     assert list(shown) == ["X"]
 
 
-def test_the_warm_up_is_the_longest_that_a_scanner_looks_back() -> None:
+@define
+class ReadingGate(Gate):
+    """A gate that reads bars."""
+
+    wanted: Sequence[Need]
+
+    def needs(self) -> Sequence[Need]:
+        return self.wanted
+
+    def review(self, signal: Signal, portfolio: Portfolio, market: MarketNow) -> GateAnswer:
+        return Approve()
+
+
+def test_the_warm_up_is_the_longest_that_anything_looks_back() -> None:
     scanner = made(offer.scanner, "script", Needy([Need("15m", 2), Need("1m", 40), Need("5m")]))
-    system = system_of(provider(), scanner)
-    assert system.warmup == 45 * MINUTE
-    assert system.window_bars() == {"15m": 4, "1m": 42, "5m": 2}
+    gate = made(offer.gate, "reading", ReadingGate([Need("1h", 1)]))
+    alone, together = system_of(provider(), scanner), system_of(provider(), scanner, gate, more=READING)
+    assert asyncio.run(warmed(alone)) == 45 * MINUTE
+    assert asyncio.run(warmed(together)) == 120 * MINUTE
+    assert alone.window_bars() == together.window_bars() == {"15m": 4, "1m": 42, "5m": 2}
+
+
+async def warmed(system: Any) -> int:
+    async with opened(system) as live:
+        return 20_000 * DAY - live.warm_from(20_000 * DAY)
+
+
+def test_a_gate_that_reads_what_the_base_cannot_make_is_refused_where_it_stands() -> None:
+    gate = made(offer.gate, "reading", ReadingGate([Need("15m"), Need("1m")]))
+    no_needs = made(offer.scanner, "script", Needy([]))
+    [problem] = problems(provider(), no_needs, gate, universe='base_timeframe = "5m"', more=READING)
+    assert "[[gate]]" in problem
+    assert problem.endswith("reading: expected timeframes that 5m bars can make, was 1m")
+
+
+def test_a_gate_that_needs_nonsense_is_refused() -> None:
+    gate = made(offer.gate, "reading", ReadingGate([Need("soon")]))
+    [problem] = problems(provider(), script(), gate, more=READING)
+    assert "reading: did not tell its needs: ValueError" in problem
+
+
+def test_a_timeframe_that_the_named_session_has_not_is_refused() -> None:
+    gate = made(offer.gate, "reading", ReadingGate([Need("1w"), Need("2d")]))
+    [problem] = problems(provider(), script(), gate, universe='session = "us-equities"', more=READING)
+    assert problem.endswith("reading: expected timeframes that 1m bars can make in trading sessions, was 2d")
+
+
+def test_the_usual_session_of_an_instrument_is_held_against_the_needs_once_it_is_known() -> None:
+    gate = made(offer.gate, "reading", ReadingGate([Need("2d")]))
+    system = system_of(memory(MemoryProvider([], kind=InstrumentKind.STOCK)), script(), gate, more=READING)
+    with pytest.raises(ProfileError, match="can make in trading sessions, was 2d"):
+        asyncio.run(visit(system))
+
+
+class OnlyHours(MemoryProvider, KnowsTimeframes):
+    """A provider of hourly bars."""
+
+    def offers(self, timeframe: Timeframe) -> bool:
+        return timeframe == parse_timeframe("1h")
+
+
+def test_base_bars_that_the_provider_does_not_offer_are_refused_where_they_are_asked_for() -> None:
+    no_needs = made(offer.scanner, "script", Needy([]))
+    [problem] = problems(memory(OnlyHours([])), no_needs, universe='base_timeframe = "5m"')
+    assert "[universe] base_timeframe: expected bars that the provider memory offers, was 5m" in problem
+    assert problems(memory(OnlyHours([])), no_needs, universe='base_timeframe = "1h"') == []
 
 
 def test_a_system_describes_every_component() -> None:

@@ -132,8 +132,8 @@ def test_a_table_becomes_the_class_with_exact_decimals() -> None:
         ("name = 5", "name: expected a text, was 5"),
         ('name = ""', 'name: expected a value that is not empty, was ""'),
         (
-            'timeframes = ["1h", "1q"]',
-            'timeframes[1]: expected a timeframe such as 1m, 15m, 1h, 4h, 1d, 1w or 1M, was "1q"',
+            'timeframes = ["1h", "1x"]',
+            'timeframes[1]: expected a timeframe such as 1m, 15m, 1h, 4h, 1d, 1w or 1M, was "1x"',
         ),
         ('timeframes = "1h"', 'timeframes: expected a list, was "1h"'),
         ('symbols = ["A", "b"]', 'symbols[1]: expected capital letters, was "b"'),

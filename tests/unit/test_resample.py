@@ -16,8 +16,10 @@ from atlas_core.errors import DataError
 from atlas_core.marketdata.gaps import Gap, find_gaps
 from atlas_core.marketdata.grid import UTC_GRID
 from atlas_core.marketdata.resample import all_valid, resample
-from atlas_core.model.bars import Bars, Times, as_times, bars_of_rows
-from atlas_core.model.timeframe import DAY, HOUR, MINUTE, Timeframe, parse_timeframe
+from atlas_core.marketdata.sessions import grid_of
+from atlas_core.model.bars import Bars, bars_of_rows
+from atlas_core.model.session import TradingSession
+from atlas_core.model.timeframe import HOUR, MINUTE, Timeframe, parse_timeframe
 from tests.shared import shared_file
 
 M1, M5, M15, H1, H4, D1, W1, MONTH = (
@@ -181,33 +183,13 @@ def test_a_range_too_long_for_float_arithmetic_loses_no_bucket() -> None:
     assert len(starts) == len(ends) == 66_666
 
 
-class Afternoons:
-    """A session grid in small: 60-minute buckets of 13:30 to 16:00 UTC, the last one half as long."""
-
-    def start(self, timeframe: Timeframe, ts: int) -> int:
-        later = [opened for opened, end in self._day(ts) if end > ts]
-        return later[0] if later else self.start(timeframe, ts - ts % DAY + DAY)
-
-    def end(self, timeframe: Timeframe, ts: int) -> int:
-        opened = self.start(timeframe, ts)
-        return dict(self._day(opened))[opened]
-
-    def buckets(self, timeframe: Timeframe, first: int, last: int) -> tuple[Times, Times]:
-        pairs = [pair for day in range(first - first % DAY, last + 1, DAY) for pair in self._day(day)]
-        inside = [pair for pair in pairs if pair[1] > first and pair[0] <= last]
-        return as_times([opened for opened, _ in inside]), as_times([end for _, end in inside])
-
-    def _day(self, ts: int) -> list[tuple[int, int]]:
-        opens = ts - ts % DAY + 13 * HOUR + 30 * MINUTE
-        return [(opens + k * HOUR, min(opens + (k + 1) * HOUR, opens + 150 * MINUTE)) for k in range(3)]
-
-
 def test_a_session_calendar_takes_the_place_of_utc() -> None:
-    session = [day * 1440 + minute for day in range(2) for minute in range(13 * 60 + 30, 16 * 60)]
-    made = resample(minute_bars(session), H1, Afternoons())
+    opening = moment("2024-01-02") + 14 * HOUR + 30 * MINUTE  # 09:30 in New York
+    two_days = [day * 1440 + minute for day in range(2) for minute in range(390)]
+    made = resample(minute_bars(two_days, start=opening), H1, grid_of(TradingSession.US_EQUITIES))
     lengths = ((made.available_at - made.opened_at) // MINUTE).tolist()
-    assert lengths == [60, 60, 30, 60, 60, 30]
-    assert made.open.tolist() == [100.0 + n for n in (810, 870, 930, 2250, 2310, 2370)]
+    assert lengths == [60, 60, 60, 60, 60, 60, 30] * 2
+    assert made.open.tolist() == [100.0 + n for day in (0, 1440) for n in range(day, day + 390, 60)]
 
 
 BASES = st.lists(st.integers(0, 400), min_size=1, max_size=150, unique=True).map(sorted)

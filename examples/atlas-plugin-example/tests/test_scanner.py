@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from atlas_core import Bars, Instrument, InstrumentKind, Kind, MarketHistory, SignalTable, bars_of_rows, parse_timeframe
+from atlas_core import (
+    Bars,
+    FormingColumns,
+    Instrument,
+    InstrumentKind,
+    Kind,
+    MarketHistory,
+    SignalTable,
+    TradingSession,
+    bars_of_rows,
+    grid_of,
+    parse_timeframe,
+)
 from atlas_core.testing import registry_of
 from atlas_example import plugin
 from atlas_example.options import ChannelBreakoutOptions
@@ -42,6 +54,13 @@ class OneSymbol(MarketHistory):
 
     def aligned(self, symbol: str, base: str, higher: str) -> NDArray[np.int64]:
         raise AssertionError(f"expected one timeframe to be read, was asked to align {symbol} {base} with {higher}")
+
+    def forming(self, symbol: str, base: str, higher: str) -> FormingColumns:
+        raise AssertionError(f"expected {base} bars to be read, was asked for {symbol} {higher} while it forms")
+
+    def next_ends(self, symbol: str, timeframe: str, times: NDArray[np.int64]) -> NDArray[np.int64]:
+        assert symbol == self._bars.symbol
+        return grid_of(TradingSession.ALWAYS).ends(parse_timeframe(timeframe), times)
 
 
 def bars_of(closes: Sequence[float], reach: float = 0.5) -> Bars:

@@ -13,6 +13,8 @@ from atlas_core import (
     Account,
     Bars,
     EntryKind,
+    FormingBar,
+    FormingColumns,
     Instrument,
     InstrumentKind,
     MarketHistory,
@@ -20,7 +22,9 @@ from atlas_core import (
     Position,
     Side,
     Signal,
+    TradingSession,
     bars_of_rows,
+    grid_of,
     parse_timeframe,
 )
 
@@ -109,6 +113,9 @@ class Moment(MarketNow):
     def bars(self, symbol: str, timeframe: str) -> Bars:
         raise AssertionError("not asked for here")
 
+    def forming(self, symbol: str, timeframe: str) -> FormingBar | None:
+        raise AssertionError("not asked for here")
+
 
 @frozen
 class Tape(MarketHistory):
@@ -128,6 +135,12 @@ class Tape(MarketHistory):
 
     def aligned(self, symbol: str, base: str, higher: str) -> NDArray[np.int64]:
         raise AssertionError("not asked for here")
+
+    def forming(self, symbol: str, base: str, higher: str) -> FormingColumns:
+        raise AssertionError("not asked for here")
+
+    def next_ends(self, symbol: str, timeframe: str, times: NDArray[np.int64]) -> NDArray[np.int64]:
+        return grid_of(TradingSession.ALWAYS).ends(parse_timeframe(timeframe), times)
 
 
 def bars_of_closes(closes: Sequence[float]) -> Bars:

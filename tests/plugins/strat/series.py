@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from hypothesis import strategies as st
 
-from atlas_core import Bars, Instrument, MarketHistory, SignalTable, bars_of_rows, parse_timeframe
+from atlas_core import (
+    Bars,
+    FormingColumns,
+    Instrument,
+    MarketHistory,
+    SignalTable,
+    TradingSession,
+    bars_of_rows,
+    grid_of,
+    parse_timeframe,
+)
 from atlas_strat.describing import SetupDescriber
 from atlas_strat.setups import Setups
 
@@ -74,6 +84,12 @@ class Tape(MarketHistory):
 
     def aligned(self, symbol: str, base: str, higher: str) -> NDArray[np.int64]:
         raise AssertionError("not asked for here")
+
+    def forming(self, symbol: str, base: str, higher: str) -> FormingColumns:
+        raise AssertionError("not asked for here")
+
+    def next_ends(self, symbol: str, timeframe: str, times: NDArray[np.int64]) -> NDArray[np.int64]:
+        return grid_of(TradingSession.ALWAYS).ends(parse_timeframe(timeframe), times)
 
 
 def rows_of(table: SignalTable) -> list[Mapping[str, object]]:

@@ -41,14 +41,18 @@ class ChannelBreakout(Scanner):
         """Return the breakouts of all symbols, ordered by time."""
         timeframe = self._options.timeframe.text
         return concat_signals(
-            [self._breakouts(market.bars(symbol, timeframe), side) for symbol in market.symbols for side in self._sides]
+            [
+                self._breakouts(market, market.bars(symbol, timeframe), side)
+                for symbol in market.symbols
+                for side in self._sides
+            ]
         )
 
     @property
     def _sides(self) -> Sequence[int]:
         return {"long": (LONG,), "short": (SHORT,), "both": (LONG, SHORT)}[self._options.direction]
 
-    def _breakouts(self, bars: Bars, side: int) -> SignalTable:
+    def _breakouts(self, market: MarketHistory, bars: Bars, side: int) -> SignalTable:
         """Return the breakouts of one side; a falling market is a rising one with all prices negated."""
         known = np.flatnonzero(bars.valid())
         far, near = ("high", "low") if side == LONG else ("low", "high")
@@ -59,7 +63,9 @@ class ChannelBreakout(Scanner):
         windows = sliding_window_view(behind, self._options.stop_bars)
         stop = windows[found - self._options.stop_bars + 1].min(axis=1)
         risky = close[found] > stop
-        return self._table(bars, side, known[found[risky]], close[found[risky]], stop[risky])
+        rows = known[found[risky]]
+        ends = market.next_ends(bars.symbol, bars.timeframe.text, bars.available_at[rows])
+        return self._table(bars, side, rows, close[found[risky]], stop[risky], ends)
 
     def _first_beyond(self, close: NDArray[np.int64], channel: NDArray[np.int64]) -> NDArray[np.int64]:
         beyond = close > channel
@@ -69,12 +75,17 @@ class ChannelBreakout(Scanner):
         return np.flatnonzero(first)
 
     def _table(
-        self, bars: Bars, side: int, rows: NDArray[np.int64], close: NDArray[np.int64], stop: NDArray[np.int64]
+        self,
+        bars: Bars,
+        side: int,
+        rows: NDArray[np.int64],
+        close: NDArray[np.int64],
+        stop: NDArray[np.int64],
+        valid_until: NDArray[np.int64],
     ) -> SignalTable:
         tick_size = side * float(bars.tick_size)
-        available_at = bars.available_at[rows]
         return signal_table(
-            available_at=available_at,
+            available_at=bars.available_at[rows],
             setup_at=bars.opened_at[rows],
             symbol=bars.symbol,
             timeframe=bars.timeframe.text,
@@ -83,7 +94,7 @@ class ChannelBreakout(Scanner):
             trigger=close * tick_size,
             stop=stop * tick_size,
             target=(close + self._options.reward_multiple * (close - stop)) * tick_size,
-            valid_until=available_at + bars.timeframe.duration,
+            valid_until=valid_until,
         )
 
 
