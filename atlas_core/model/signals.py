@@ -140,8 +140,11 @@ class SignalTable:
 
     def take(self, rows: NDArray[Any]) -> SignalTable:
         """Return the rows that an index or mask array selects."""
-        picked = {name: getattr(self, name)[rows] for name in COLUMNS}
-        return SignalTable(**picked, context={name: column[rows] for name, column in self.context.items()})
+        picked = SignalTable.__new__(SignalTable)  # rows of a table that holds its contract hold it too
+        for name in COLUMNS:
+            object.__setattr__(picked, name, sealed(getattr(self, name)[rows]))
+        object.__setattr__(picked, "context", {name: column[rows] for name, column in self.context.items()})
+        return picked
 
     def sorted(self) -> SignalTable:
         """Return the rows ordered by time; rows of one instant keep the scanner's order."""
