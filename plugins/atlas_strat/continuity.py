@@ -14,13 +14,16 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from atlas_strat.continuity_options import ContinuityMethod
 from atlas_strat.labels import Label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from decimal import Decimal
+
+    from atlas_core import FormingBar, Instrument, MarketNow
 
 RELATIVE_ROUNDING = 1e-9  # prices without a known tick that are this close are one price
 
@@ -125,6 +128,30 @@ def continuity(
 def bar_type_continuity(state_of: Mapping[str, tuple[Label, int] | None]) -> Continuity:
     """Return the continuity by label and colour (+1, -1, 0) of each timeframe's current bar; None is not known."""
     return Continuity({name: None if state is None else vote(*state) for name, state in state_of.items()})
+
+
+def continuity_now(
+    market: MarketNow, symbol: str, timeframes: Sequence[str], method: ContinuityMethod = ContinuityMethod.OPENS
+) -> Continuity:
+    """Return the continuity of a symbol at the market's present, by the bars that are forming then."""
+    instrument = market.instrument(symbol)
+    forming = {timeframe: market.forming(symbol, timeframe) for timeframe in timeframes}
+    opens = {timeframe: None if bar is None else bar.open for timeframe, bar in forming.items()}
+    by_opens = continuity(market.last_price(symbol), opens, timeframes, instrument.tick_size)
+    if method is ContinuityMethod.OPENS:
+        return by_opens
+    states = {timeframe: forming_state(bar, instrument) for timeframe, bar in forming.items()}
+    return evolve(bar_type_continuity(states), distinct_opens=by_opens.distinct_opens)
+
+
+def forming_state(bar: FormingBar | None, instrument: Instrument) -> tuple[Label, int] | None:
+    """Return label and colour of a bar that is forming, None where the bar before it is not known."""
+    if bar is None or bar.previous_high is None or bar.previous_low is None:
+        return None
+    ticks = instrument.to_ticks
+    took_high, took_low = ticks(bar.high) > ticks(bar.previous_high), ticks(bar.low) < ticks(bar.previous_low)
+    colour = ticks(bar.close) - ticks(bar.open)
+    return Label(1 + took_high + 2 * took_low), (colour > 0) - (colour < 0)
 
 
 def vote(label: Label, colour: int) -> int | None:

@@ -133,5 +133,5 @@ def test_every_part_that_the_readme_names_is_offered() -> None:
     registry = discover(entry_points=shipped_entry_points())
     offered = {component.name for component in registry.components()}
     table = README.partition("## What you get")[2].partition("```")[0]
-    named = set(re.findall(r"`([a-z][a-z-]*)`", table))
+    named = set(re.findall(r"`([a-z][a-z.-]*)`", table))
     assert sorted(named ^ offered) == []
