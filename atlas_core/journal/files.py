@@ -71,15 +71,15 @@ def expect_file(path: Path) -> None:
         raise JournalError(f"expected a journal file at {path}, was a directory or device")
 
 
-def connect_writer(path: Path, lock: WriterLock, *, new: bool = False) -> sqlite3.Connection:
-    """Open a journal, or the empty file of a `new` one, for writing.
+def connect_writer(path: Path, lock: WriterLock, *, may_be_blank: bool = False) -> sqlite3.Connection:
+    """Open a journal, or a file that `may_be_blank`, for writing.
 
     The lock is the proof that there is no second connection that writes: until 3.51.3 two of them can lose what was
     written when both checkpoint.
     """
     lock.expect_held(path)
     expect_local_disk(path.parent)
-    return _connect(path, "rw", _WRITER_SETTINGS, new=new)
+    return _connect(path, "rw", _WRITER_SETTINGS, may_be_blank=may_be_blank)
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
@@ -99,29 +99,28 @@ def connect_scratch() -> sqlite3.Connection:
     return sqlite3.connect("", isolation_level=None)
 
 
-def _connect(path: Path, mode: str, settings: tuple[str, ...], *, new: bool = False) -> sqlite3.Connection:
+def _connect(path: Path, mode: str, settings: tuple[str, ...], *, may_be_blank: bool = False) -> sqlite3.Connection:
     expect_file(path)
     with faults_of(path):
         uri = f"{path.resolve().as_uri()}?mode={mode}"
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=LOCKED_MILLISECONDS / 1000)
     try:
-        _set_up(connection, path, settings, new=new)
+        _set_up(connection, path, settings, may_be_blank=may_be_blank)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def set_up_writer(connection: sqlite3.Connection, path: Path, *, new: bool = False) -> None:
+def set_up_writer(connection: sqlite3.Connection, path: Path, *, may_be_blank: bool = False) -> None:
     """Give an open connection the settings of the writer; raises JournalError when the file is no journal."""
-    _set_up(connection, path, _WRITER_SETTINGS, new=new)
+    _set_up(connection, path, _WRITER_SETTINGS, may_be_blank=may_be_blank)
 
 
-def _set_up(connection: sqlite3.Connection, path: Path, settings: tuple[str, ...], *, new: bool) -> None:
+def _set_up(connection: sqlite3.Connection, path: Path, settings: tuple[str, ...], *, may_be_blank: bool) -> None:
     with faults_of(path):
         _set(connection, _SETTINGS)
-        if not new:
-            _expect_journal(connection, path)
+        _expect_journal(connection, path, may_be_blank)
         _set(connection, settings)
 
 
@@ -130,10 +129,12 @@ def _set(connection: sqlite3.Connection, settings: tuple[str, ...]) -> None:
         connection.execute(f"PRAGMA {setting}")
 
 
-def _expect_journal(connection: sqlite3.Connection, path: Path) -> None:
+def _expect_journal(connection: sqlite3.Connection, path: Path, may_be_blank: bool) -> None:
     application_id = connection.execute("PRAGMA application_id").fetchone()[0]
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     if application_id == APPLICATION_ID:
+        return
+    if not tables and may_be_blank:
         return
     if not tables:
         raise JournalError(f"expected a journal at {path}, was an empty file; delete it")

@@ -77,7 +77,7 @@ class Journal(JournalReader):
         path = Path(path)
         create_file(path)
         try:
-            journal = cls._open(path, codec, STEPS, new=True)
+            journal = cls._open(path, codec, STEPS, may_be_blank=True)
         except BaseException:
             path.unlink()
             raise
@@ -93,17 +93,22 @@ class Journal(JournalReader):
         """
         path = Path(path)
         expect_file(path)
-        return cls._open(path, codec, steps, new=False)
+        return cls._open(path, codec, steps)
 
     @classmethod
     def resume(cls, path: Path | str, *, now: int, codec: Codec = CODEC, steps: Sequence[Step] = STEPS) -> Self:
         """Open the journal of a continuing session, and believe nothing in it that was not checked.
 
-        The file is checked by SQLite, and so is the end of the hash chain; once a week (by `now`, nanoseconds UTC)
-        the whole chain and the projections are, which are built again when they are not what the events give. Raises
-        what `open` does, and JournalCorrupt with the first thing that is wrong.
+        Where there is none, or one whose making was cut off, it is made. The file is checked by SQLite, and so is the
+        end of the hash chain; once a week (by `now`, nanoseconds UTC) the whole chain and the projections are, which
+        are built again when they are not what the events give. Raises JournalCorrupt with the first thing that is
+        wrong, and what `open` does.
         """
-        journal = cls.open(path, codec=codec, steps=steps)
+        path = Path(path)
+        if not path.exists():
+            create_file(path)
+        expect_file(path)
+        journal = cls._open(path, codec, steps, may_be_blank=True)
         try:
             journal._check_before_use(now)
         except BaseException:
@@ -120,10 +125,10 @@ class Journal(JournalReader):
         return journal
 
     @classmethod
-    def _open(cls, path: Path, codec: Codec, steps: Sequence[Step], *, new: bool) -> Self:
+    def _open(cls, path: Path, codec: Codec, steps: Sequence[Step], *, may_be_blank: bool = False) -> Self:
         lock = WriterLock(path)
         try:
-            connection = connect_writer(path, lock, new=new)
+            connection = connect_writer(path, lock, may_be_blank=may_be_blank)
         except BaseException:
             lock.release()
             raise
@@ -144,12 +149,12 @@ class Journal(JournalReader):
         failed (see the class) and JournalError for a record that cannot be written.
         """
         self._expect_no_failure()
-        tail, self._tail = self._tail or self._read_tail(), None
-        first = tail[0] + 1
         if not records:
-            self._tail = tail
-            return range(first, first)
+            return range(self.count() + 1, self.count() + 1)
+        known, self._tail = self._tail, None
         with self._transaction():
+            tail = known or self._read_tail()
+            first = tail[0] + 1
             for start in range(0, len(records), _CHUNK):
                 chunk = records[start : start + _CHUNK]
                 events = link(self._codec.encode(chunk), *tail)

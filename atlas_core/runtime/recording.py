@@ -168,7 +168,7 @@ class _RecordedEngine(Engine):
         self.note(["event", type(event).__name__, plain_of(event, type(event))])
         return super().process(event)
 
-    def component_failed(self, component: str, error: str, policy: str, severity: Severity = Severity.WARNING) -> None:
+    def component_failed(self, component: str, error: str, policy: str, severity: Severity = Severity.CRITICAL) -> None:
         self.note(["failed", component, error, policy, severity.value])
         super().component_failed(component, error, policy, severity)
 
