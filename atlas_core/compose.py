@@ -45,6 +45,7 @@ from atlas_core.model.session import usual_session
 from atlas_core.model.timeframe import Timeframe, parse_timeframe
 from atlas_core.options import Problem
 from atlas_core.profile import Profile, Selection
+from atlas_core.profile.model import DEFAULT
 from atlas_core.runs import Mode
 
 _TRADED_KINDS = (InstrumentKind.SPOT, InstrumentKind.PERP, InstrumentKind.STOCK, InstrumentKind.OPTION)
@@ -372,9 +373,9 @@ def _base_problems(profile: Profile, maker: _Maker) -> list[Problem]:
     if not isinstance(provider, KnowsTimeframes) or provider.offers(base):
         return []
     key = "base_timeframe"
-    origin = profile.origins.get(f"universe.{key}")
+    said = profile.origins.get(f"universe.{key}", DEFAULT)
     message = f"expected bars that the provider {profile.provider.use} offers, was {base}"
-    file, line = (profile.provider.file, None) if origin is None else (origin.source, origin.line)
+    file, line = (profile.provider.file, None) if said == DEFAULT else (said.source, said.line)
     return [Problem(message=message, table="universe", key=key, file=file, line=line)]
 
 

@@ -58,9 +58,9 @@ class LimitDesk:
     _last_seen: dict[str, int] = field(factory=dict)
 
     def new_day(self) -> None:
-        """Begin a new UTC day: the daily loss counts from the equity that was just marked."""
+        """Begin a new trading day: the daily loss counts from the equity that was just marked."""
         if self.state.trading_state == DAILY_LOSS:
-            self._change("active", "max_daily_loss_pct", "a new day has begun (UTC)")
+            self._change("active", "max_daily_loss_pct", "a new trading day has begun")
 
     def seen(self, symbol: str, now: int) -> None:
         """Note that a symbol's market data are alive."""
@@ -100,7 +100,7 @@ class LimitDesk:
         if rules.max_daily_loss_pct is not None and state.trading_state == "active":
             loss = _percent(state.day_equity - equity, state.day_equity)
             if loss >= float(rules.max_daily_loss_pct):
-                reason = "daily loss limit reached, no entries until the next day (UTC)"
+                reason = "daily loss limit reached, no entries until the next trading day"
                 self._stop(DAILY_LOSS, "max_daily_loss_pct", reason, loss, float(rules.max_daily_loss_pct))
 
     def halt(self, by: str, reason: str, value: float | None = None, threshold: float | None = None) -> None:

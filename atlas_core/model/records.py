@@ -303,7 +303,7 @@ class AlertRaised(Record):
 
 @frozen(kw_only=True)
 class TradingStateChanged(Record):
-    """Entries were stopped (`halted`; `daily_loss`: until the next UTC day) or allowed again (`active`).
+    """Entries were stopped (`halted`; `daily_loss`: until the next trading day) or allowed again (`active`).
 
     `equity` is what a later drawdown is measured from, where a person allowed entries again.
     """
@@ -319,7 +319,7 @@ class TradingStateChanged(Record):
 
 @frozen(kw_only=True)
 class EquityMarked(Record):
-    """The account marked to the market, at the end of a UTC day (`is_day_end`) or of the run."""
+    """The account marked to the market, at the end of a trading day (`is_day_end`) or of the run."""
 
     kind = "equity_marked"
     cash: Decimal

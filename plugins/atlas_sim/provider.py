@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from attrs import evolve
 
-from atlas_core import Bars, DataError, FundingDue, HistoryRequest, InstrumentKind, Provider, parse_timeframe, resample
+from atlas_core import (
+    Bars,
+    DataError,
+    FundingDue,
+    HistoryRequest,
+    InstrumentKind,
+    Provider,
+    grid_of,
+    parse_timeframe,
+    resample,
+)
 from atlas_sim.listings import LISTINGS
 from atlas_sim.market import Market, Tape
 from atlas_sim.merging import merged
@@ -51,7 +61,7 @@ class SimProvider(Provider):
         return {symbol: self._instrument(symbol) for symbol in symbols}
 
     async def history(self, request: HistoryRequest) -> Mapping[str, Bars]:
-        """Return the bars of the market inside the request's span.
+        """Return the bars of the market inside the request's span, on the grid of each symbol's session.
 
         Raises DataError for symbols that are not listed and for a span that lies outside the market.
         """
@@ -81,7 +91,8 @@ class SimProvider(Provider):
         for symbol in request.symbols:
             bars = bars_of_tape(self._market.tape(symbol), self._market.start, self._market.end)
             bars = _in_contracts(bars, self._contract_sizes.get(symbol))
-            made[symbol] = _inside(resample(bars, request.timeframe), start, end)
+            grid = grid_of(request.session(symbol))
+            made[symbol] = _inside(resample(bars, request.timeframe, grid), start, end)
         return made
 
     def _instrument(self, symbol: str) -> Instrument:

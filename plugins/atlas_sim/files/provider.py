@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from attrs import fields
 
-from atlas_core import DataError, HistoryRequest, Instrument, InstrumentKind, Provider, resample
+from atlas_core import (
+    DataError,
+    HistoryRequest,
+    Instrument,
+    InstrumentKind,
+    KnowsTimeframes,
+    Provider,
+    grid_of,
+    resample,
+)
 from atlas_sim.files.building import Loaded, load
 from atlas_sim.files.finding import find_file
 from atlas_sim.merging import merged
@@ -17,12 +26,12 @@ from atlas_sim.options import InstrumentOptions
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from atlas_core import BarClosed, Bars, Context
+    from atlas_core import BarClosed, Bars, Context, Timeframe
     from atlas_sim.files.dirt import DirtReport
     from atlas_sim.options import FilesOptions
 
 
-class FilesProvider(Provider):
+class FilesProvider(Provider, KnowsTimeframes):
     """Delivers bars from files; each file is read once, when it is first asked for."""
 
     def __init__(self, options: FilesOptions, context: Context) -> None:
@@ -34,6 +43,11 @@ class FilesProvider(Provider):
     def report(self) -> Mapping[str, DirtReport]:
         """What was wrong with the file of each symbol that was read so far."""
         return {symbol: loaded.report for symbol, loaded in self._loaded.items()}
+
+    def offers(self, timeframe: Timeframe) -> bool:
+        """Tell whether the files can make bars of `timeframe`, as far as the profile says what is in them."""
+        held = self._options.timeframe
+        return held is None or timeframe.is_multiple_of(held)
 
     async def open(self) -> None:
         """Do nothing: files are read when a symbol is asked for."""
@@ -51,7 +65,7 @@ class FilesProvider(Provider):
         return {symbol: self._instrument(symbol, bars.bars.tick_size) for symbol, bars in loaded.items()}
 
     async def history(self, request: HistoryRequest) -> Mapping[str, Bars]:
-        """Return the bars of the files in the files' own timeframe, which is the one asked for or divides it.
+        """Return the bars of the files in the timeframe asked for, on the grid of each symbol's session.
 
         Raises DataError for a file that is missing, dirty or ambiguous, or too coarse for the request.
         """
@@ -66,7 +80,18 @@ class FilesProvider(Provider):
         loaded = self._load_all(request.symbols)
         for symbol, item in loaded.items():
             _require_fine_enough(symbol, item, request)
-        return {symbol: _inside(resample(item.bars, request.timeframe), request) for symbol, item in loaded.items()}
+        return {symbol: _inside(self._made(symbol, item.bars, request), request) for symbol, item in loaded.items()}
+
+    def _made(self, symbol: str, bars: Bars, request: HistoryRequest) -> Bars:
+        """Return the bars of the request, at their places in the symbol's session where these must be known here."""
+        if bars.timeframe == request.timeframe and bars.timeframe.is_within_day:
+            return bars
+        grid = grid_of(request.session(symbol))
+        fitted = grid.fitted(bars)
+        if len(fitted) < len(bars):
+            left_out = len(bars) - len(fitted)
+            self._log.info("left out {:,} bars of {} outside the session {}", left_out, symbol, request.session(symbol))
+        return resample(fitted, request.timeframe, grid)
 
     def _load_all(self, symbols: Sequence[str]) -> Mapping[str, Loaded]:
         for symbol in symbols:
