@@ -53,6 +53,8 @@ COMMANDS = {
     "resume": LazyCommand("atlas_core.cli.operate:resume", "Allow the entries of a session again."),
     "kill": LazyCommand("atlas_core.cli.operate:kill", "Stop entries until a person clears the kill switch."),
     "stop": LazyCommand("atlas_core.cli.operate:stop", "End a session in good order."),
+    "audit": LazyCommand("atlas_core.cli.audit:audit", "Check whether a journal can be believed."),
+    "replay": LazyCommand("atlas_core.cli.replay:replay", "Decide a recorded session again and compare."),
     "config": LazyCommand("atlas_core.cli.config:config", "Check, show and explain profiles."),
     "plugins": LazyCommand("atlas_core.cli.plugins:plugins", "List plugins and show what they offer."),
     "doctor": LazyCommand("atlas_core.cli.doctor:doctor", "Check this installation."),

@@ -136,6 +136,21 @@ class JournalReader:
             if projections:
                 verification.verify_projections(self._connection, self._codec)
 
+    def verify_file(self) -> None:
+        """Let SQLite check every page and index; raises JournalCorrupt."""
+        with self._snapshot():
+            verification.verify_file(self._connection, self.path, indexes=True)
+
+    def verify_chain(self) -> int:
+        """Follow the hash chain from the first event on and return their number; raises JournalCorrupt."""
+        with self._snapshot():
+            return verification.verify_chain(self._connection)
+
+    def verify_projections(self) -> None:
+        """Compare the projections with what the events give; raises JournalCorrupt."""
+        with self._snapshot():
+            verification.verify_projections(self._connection, self._codec)
+
     def projection_dump(self) -> bytes:
         """Return all projections as canonical text: equal journals give equal bytes."""
         with self._snapshot():

@@ -220,15 +220,11 @@ class Journal(JournalReader):
     def _mend_projections(self) -> None:
         """Build the projections again when they are not what the events give; twice wrong is a fault."""
         try:
-            self._expect_projections()
+            self.verify_projections()
         except JournalCorrupt as fault:
             logger.warning("{}: {}; done now", self.path, fault)
             self.rebuild()
-            self._expect_projections()
-
-    def _expect_projections(self) -> None:
-        with self._snapshot():
-            verification.verify_projections(self._connection, self._codec)
+            self.verify_projections()
 
     def _expect_no_failure(self) -> None:
         if self._failure:
