@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from atlas_core import gate, hookimpl, scanner
+from atlas_core import NoOptions, exit_rule, gate, hookimpl, scanner
 from atlas_strat.continuity_options import ContinuityOptions
+from atlas_strat.exit_options import ContinuityFlipOptions, OppositeReversalOptions
 from atlas_strat.options import StratOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from atlas_core import Component, Context, Gate, Scanner
+    from atlas_core import Component, Context, ExitRule, Gate, Scanner
 
 
 def _strat(options: StratOptions, _context: Context) -> Scanner:
@@ -28,6 +29,27 @@ def _continuity(options: ContinuityOptions, context: Context) -> Gate:
     return ContinuityGate(options, context.scanned_timeframes)
 
 
+def _invalidation(_options: NoOptions, context: Context) -> ExitRule:
+    """Close when the entry bar took both sides of the setup bar: the premise is gone."""
+    from atlas_strat.exits import InvalidationRule
+
+    return InvalidationRule(context.scanned_timeframes)
+
+
+def _opposite_reversal(options: OppositeReversalOptions, context: Context) -> ExitRule:
+    """Close when a reversal against the position is in force."""
+    from atlas_strat.exits import OppositeReversalRule
+
+    return OppositeReversalRule(options, context.scanned_timeframes)
+
+
+def _continuity_flip(options: ContinuityFlipOptions, context: Context) -> ExitRule:
+    """Close when the timeframes trade against the position."""
+    from atlas_strat.exits import ContinuityFlipRule
+
+    return ContinuityFlipRule(options, context.scanned_timeframes)
+
+
 @hookimpl
 def atlas_scanners() -> Iterable[Component[Any, Scanner]]:
     """Return the scanner `strat`."""
@@ -38,3 +60,13 @@ def atlas_scanners() -> Iterable[Component[Any, Scanner]]:
 def atlas_gates() -> Iterable[Component[Any, Gate]]:
     """Return the gate `strat.continuity`."""
     return [gate("strat.continuity", _continuity, options=ContinuityOptions)]
+
+
+@hookimpl
+def atlas_exit_rules() -> Iterable[Component[Any, ExitRule]]:
+    """Return the exits by a failed premise, by a reversal and by a turned continuity."""
+    return [
+        exit_rule("strat.invalidation", _invalidation),
+        exit_rule("strat.opposite-reversal", _opposite_reversal, options=OppositeReversalOptions),
+        exit_rule("strat.continuity-flip", _continuity_flip, options=ContinuityFlipOptions),
+    ]

@@ -13,6 +13,7 @@ from atlas_core.journal import Journal
 from atlas_core.model.decisions import Outcome
 from atlas_core.model.records import (
     FundingBooked,
+    GateAnswered,
     PositionClosed,
     PositionOpened,
     Record,
@@ -72,7 +73,7 @@ def test_no_signal_of_the_coinbase_series_is_without_a_verdict_and_none_has_two(
 
 def test_every_gate_of_the_crypto_system_refuses_signals_of_the_coinbase_series(coinbase: Ran) -> None:
     refused = Counter(v.by for v in found(coinbase.records, VerdictReached) if v.outcome is Outcome.REFUSED)
-    assert {"quality", "fees"} <= set(refused)
+    assert {"quality", "fees", "continuity"} <= set(refused)
     assert sum(row.count for row in coinbase.report.refusals) + len(coinbase.report.trades) == len(
         coinbase.report.signals
     )
@@ -86,6 +87,12 @@ def test_the_trades_of_the_coinbase_series_are_told_by_pattern_and_timeframe(coi
         assert len(groups) > 1, name
         assert sum(group.figures.count for group in groups) == len(trades)
     assert {group.name for group in groups_by(trades, ["timeframe"])[1]} >= {"1h", "4h", "1d"}
+
+
+def test_the_score_of_a_trade_is_what_the_continuity_gate_recorded_for_its_signal(coinbase: Ran) -> None:
+    answers = {a.key: a.value for a in found(coinbase.records, GateAnswered) if a.gate == "continuity"}
+    assert groups_by(coinbase.report.trades, ["score"])[0].heading == "score (continuity)"
+    assert all(trade.gate_values["continuity"] == answers[trade.signal_key] for trade in coinbase.report.trades)
 
 
 def test_positions_are_whole_contracts_and_no_leverage_outlives_its_tier(coinbase: Ran) -> None:
