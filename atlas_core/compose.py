@@ -40,13 +40,16 @@ from atlas_core.marketdata.timetable import Timetable
 from atlas_core.marketdata.windows import window_calendar
 from atlas_core.model.costs import TellsCosts, TradingCosts
 from atlas_core.model.instrument import Instrument, InstrumentKind
-from atlas_core.model.records import RunStarted
+from atlas_core.model.records import RunStarted, SessionResumed
 from atlas_core.model.session import usual_session
-from atlas_core.model.timeframe import Timeframe, parse_timeframe
+from atlas_core.model.timeframe import SECOND, Timeframe, parse_timeframe
 from atlas_core.options import Problem
 from atlas_core.profile import Profile, Selection
 from atlas_core.profile.model import DEFAULT
 from atlas_core.runs import Mode
+
+RECONCILE_WITHIN = 75 * SECOND
+"""The age of the last complete read of the account beyond which nothing is entered."""
 
 _TRADED_KINDS = (InstrumentKind.SPOT, InstrumentKind.PERP, InstrumentKind.STOCK, InstrumentKind.OPTION)
 
@@ -116,7 +119,7 @@ class OpenSystem:
 
     system: System
     instruments: Mapping[str, Instrument]
-    broker: SimulatedBroker
+    broker: Broker
     timetable: Timetable = field(factory=Timetable)
 
     def history(self, start: int | None, end: int | None) -> HistoryRequest:
@@ -130,9 +133,25 @@ class OpenSystem:
         """Return where history must begin so that everything that is looked back on at `start` is there."""
         return self.timetable.history_start(start, (need for asked in self.system.asked for need in asked.needs))
 
+    @property
+    def is_simulated(self) -> bool:
+        """Tell whether the broker lives on the bars that it is shown, and answers at once."""
+        return isinstance(self.broker, SimulatedBroker)
+
+    def simulated(self) -> SimulatedBroker:
+        """Return the simulated broker; raises ContractError when it is a real one."""
+        if not isinstance(self.broker, SimulatedBroker):
+            raise ContractError(f"broker {self.system.broker.label}: expected a simulated one, was a real one")
+        return self.broker
+
     def engine(self, market: MovingMarket, ask: Ask = directly) -> Engine:
         """Make the engine of this system on a view of the market; `ask` is how a session calls the deciders."""
         return engine_of(self.system, self.instruments, market, ask)
+
+    def resumed(self, ts: int, *, crashed: bool) -> SessionResumed:
+        """Return the first record of a session that goes on with a journal."""
+        profile = self.system.profile
+        return SessionResumed(ts=ts, crashed=crashed, profile_digest=profile.digest, components=self.system.describe())
 
     def started(self, ts: int) -> RunStarted:
         """Return the first record of a run of this system."""
@@ -162,11 +181,16 @@ def engine_of(
         profile=profile.name,
         namespace=f"{profile.name}/{system.mode}/{system.broker.label}",
         parts=system.parts,
-        rules=_rules(profile, instruments, can_sell_short=Capability.SHORT in capabilities),
+        rules=_rules(
+            profile,
+            instruments,
+            can_sell_short=Capability.SHORT in capabilities,
+            reconcile_within=None if Capability.SIMULATED in capabilities else RECONCILE_WITHIN,
+        ),
         instruments=dict(instruments),
         market=market,
         quote=profile.quote,
-        native=NativeOrders(stop=Capability.STOP in capabilities, limit=Capability.LIMIT in capabilities),
+        native=_native(capabilities),
         stops_at_failure=system.mode is Mode.BACKTEST,
         ask=ask,
     )
@@ -241,7 +265,8 @@ async def opened(system: System, *, with_alerters: bool = True) -> AsyncIterator
         broker: Broker = _made(system.broker, system.context(system.broker))
         await broker.open()
         stack.push_async_callback(broker.close)
-        if not isinstance(broker, SimulatedBroker):
+        is_simulated = Capability.SIMULATED in system.broker.component.capabilities
+        if is_simulated and not isinstance(broker, SimulatedBroker):
             raise ContractError(
                 f"broker {system.broker.label}: declares `simulated` but has no observe, place, withdraw"
             )
@@ -411,8 +436,9 @@ def _broker_problems(profile: Profile, mode: Mode) -> list[Problem]:
     selection = _broker_for(profile, mode)
     is_simulated = Capability.SIMULATED in selection.component.capabilities
     if mode is Mode.LIVE:
-        return [_problem(selection, "expected mode backtest or paper, was live: this version runs no live sessions")]
-    if not is_simulated:
+        if is_simulated:
+            return [_problem(selection, "expected a real broker for a live run, was a simulated one")]
+    elif not is_simulated:
         text = f"expected a simulated broker for a {mode} run, was {selection.use!r}"
         return [_problem(selection, text, 'add a table [paper] with use = "paper"')]
     offered = selection.component.capabilities
@@ -448,7 +474,22 @@ def _listed(capabilities: Iterable[str]) -> str:
     return ", ".join(sorted(capabilities)) or "nothing"
 
 
-def _rules(profile: Profile, instruments: Mapping[str, Instrument], *, can_sell_short: bool) -> Rules:
+def _native(capabilities: Iterable[Capability]) -> NativeOrders:
+    """Return which protective orders the broker takes.
+
+    A target works beside a stop only where the venue links the two or clips what is too much: else both could fill.
+    """
+    offered = set(capabilities)
+    return NativeOrders(
+        stop=Capability.STOP in offered,
+        limit={Capability.LIMIT, Capability.ONE_CANCELS_OTHER} <= offered,
+        holds_quantity=Capability.HOLDS_QUANTITY in offered,
+    )
+
+
+def _rules(
+    profile: Profile, instruments: Mapping[str, Instrument], *, can_sell_short: bool, reconcile_within: int | None
+) -> Rules:
     limits = profile.limits
     groups = {symbol: group for group, symbols in profile.universe.groups.items() for symbol in symbols}
     return Rules(
@@ -460,6 +501,7 @@ def _rules(profile: Profile, instruments: Mapping[str, Instrument], *, can_sell_
         max_drawdown_pct=limits.max_drawdown_pct,
         max_orders_per_minute=limits.max_orders_per_minute,
         stale_data_seconds=limits.stale_data_seconds,
+        reconcile_within=reconcile_within,
         group_of={symbol: groups.get(symbol, instrument.group) for symbol, instrument in instruments.items()},
         is_market_closed=window_calendar(profile.schedule.maintenance).contains,
         day_end=timetable_of(profile, instruments).day_end,

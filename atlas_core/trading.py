@@ -8,6 +8,7 @@ from attrs import define, field
 
 from atlas_core.clock import SimClock
 from atlas_core.compose import OpenSystem
+from atlas_core.contracts import SimulatedBroker
 from atlas_core.engine.dialogue import Answers, converse
 from atlas_core.engine.engine import Engine
 from atlas_core.engine.queue import EventQueue
@@ -48,6 +49,11 @@ class TradingDesk:
     scribe: Scribe
     tell: Callable[[Alert], None] = no_reader
     queue: EventQueue[TapeEvent] = field(factory=EventQueue)
+    broker: SimulatedBroker = field(init=False)
+
+    @broker.default
+    def _broker(self) -> SimulatedBroker:
+        return self.live.simulated()
 
     def start(self, ts: int) -> None:
         """Begin the run at `ts`."""
@@ -59,7 +65,7 @@ class TradingDesk:
         if isinstance(clock, SimClock):
             clock.advance_to(event.ts)
         if isinstance(event, (BarOpened, BarClosed, FundingDue, Quote)):
-            happened = self.live.broker.observe(event)
+            happened = self.broker.observe(event)
             if happened:
                 self._drive(happened)
         self._drive((event,))
@@ -73,7 +79,12 @@ class TradingDesk:
             self._settle(end)
         self.engine.finish(end, reason)
         self.scribe.take(self.engine.take_records())
-        return self.scribe.summary(len(self.engine.state.positions))
+        state = self.engine.state
+        return self.scribe.summary(len(state.positions), state.account().equity, reason)
+
+    def flush(self) -> None:
+        """Write what was decided."""
+        self.scribe.flush()
 
     def _settle(self, end: int) -> None:
         """Show the last prices second by second until everything is closed: latency and volume may take some."""
@@ -97,9 +108,9 @@ class TradingDesk:
         now = self.engine.recorder.now
         match command:
             case Submit(order):
-                return self.live.broker.place(order, now)
+                return self.broker.place(order, now)
             case Cancel(client_order_id):
-                return self.live.broker.withdraw(client_order_id, now)
+                return self.broker.withdraw(client_order_id, now)
             case CallAt(ts, key):
                 self.queue.push(ts, Phase.TIMER, TimerFired(ts, key))
             case Raise(alert):

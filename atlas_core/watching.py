@@ -11,7 +11,7 @@ from attrs import define, field
 
 from atlas_core.journal import Journal
 from atlas_core.model.instrument import ZERO
-from atlas_core.model.records import PositionClosed, Record, RunFinished, SignalDetected
+from atlas_core.model.records import PositionClosed, Record, SignalDetected
 from atlas_core.runs import RunSummary
 
 FLUSH_AT = 5_000
@@ -52,7 +52,6 @@ class Scribe:
     trades: int = 0
     net: Decimal = ZERO
     _waiting: list[Record] = field(factory=list)
-    _last: Record | None = None
 
     def take(self, records: list[Record]) -> None:
         """Keep records; they are written when enough have come together or when `flush` is called."""
@@ -63,31 +62,29 @@ class Scribe:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits, in one transaction."""
-        records, self._waiting = self._waiting, []
+        """Write what waits, in one transaction; it goes on waiting when the journal refuses it."""
+        records = self._waiting
         if not records:
             return
         self.journal.append(records)
+        self._waiting = []
         for record in records:
             if isinstance(record, SignalDetected):
                 self.signals += 1
             elif isinstance(record, PositionClosed):
                 self.trades += 1
                 self.net += record.net
-        self._last = records[-1]
         self.watch.records(records)
 
-    def summary(self, open_positions: int) -> RunSummary:
-        """Return how the run ended; call it after the engine has finished."""
+    def summary(self, open_positions: int, equity: Decimal, reason: str) -> RunSummary:
+        """Return how the run ended, after writing what waits."""
         self.flush()
-        last = self._last
-        assert isinstance(last, RunFinished)
         return RunSummary(
             signals=self.signals,
             trades=self.trades,
             open_positions=open_positions,
             net=self.net,
-            equity=last.equity,
+            equity=equity,
             digest=self.journal.digest(),
-            reason=last.reason,
+            reason=reason,
         )

@@ -183,10 +183,10 @@ def _execute(
                 summary = run_backtest(system, journal, screen)
             else:
                 from atlas_core.runtime.recording import TapeRecorder
-                from atlas_core.runtime.session import run_session
+                from atlas_core.runtime.session import SessionPlan, run_session
 
                 recorder = TapeRecorder.beside(journal.path, journal.count() + 1, overrides)
-                summary = asyncio.run(run_session(system, journal, screen, recorder=recorder))
+                summary = asyncio.run(run_session(system, journal, SessionPlan(watch=screen, recorder=recorder)))
         records = screen.kept or list(journal.records())
     registry.run_finished(run, summary)
     return summary, records

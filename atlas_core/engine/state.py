@@ -34,6 +34,8 @@ from atlas_core.model.records import (
     ProtectionChanged,
     Record,
     RunStarted,
+    SessionPaused,
+    SessionResumed,
     SignalArmed,
     SignalDetected,
     SignalSized,
@@ -206,6 +208,8 @@ class State:
     last_closed: dict[str, ClosedTrade] = Factory(dict)
     attempts: dict[tuple[str, str], int] = Factory(dict)
     trades_opened: int = 0
+    is_begun: bool = False
+    is_paused: bool = False
     trading_state: str = "active"
     day_equity: Decimal = ZERO
     peak_equity: Decimal = ZERO
@@ -256,6 +260,13 @@ class State:
 
     def _run_started(self, record: RunStarted) -> None:
         self.cash = self.day_equity = self.peak_equity = record.starting_cash
+        self.is_begun = True
+
+    def _session_resumed(self, _: SessionResumed) -> None:
+        self.is_paused = False
+
+    def _session_paused(self, _: SessionPaused) -> None:
+        self.is_paused = True
 
     def _equity_marked(self, record: EquityMarked) -> None:
         if record.is_day_end:
@@ -419,6 +430,8 @@ class State:
 
 _CHANGES: dict[type[Record], Callable[[State, Any], None]] = {
     RunStarted: State._run_started,
+    SessionResumed: State._session_resumed,
+    SessionPaused: State._session_paused,
     EquityMarked: State._equity_marked,
     SignalDetected: State._signal_detected,
     SignalArmed: State._signal_armed,

@@ -1,20 +1,19 @@
-"""The asyncio pump: one task reads the provider's stream, one takes its bars through the engine.
+"""A session: one loop that takes what the market, the venue and people say through a desk, in the order of its inbox.
 
-What a back-test knows beforehand the session learns bar by bar: higher timeframes grow, and each time one of them
-closes a bar, the scanners look at the trailing window. The decisions are the same, and so is the journal.
+With a simulated broker nothing waits: the session ends with its stream. With a real one tasks stand beside the loop:
+they read the venue's events and the whole account, tick, and send orders; the loop goes on until somebody asks for its
+end, and the journal is continued by the next session.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
-from contextlib import aclosing, closing
-from math import isfinite
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AsyncExitStack
 
 from attrs import define, field
 from loguru import logger
 
-from atlas_core.clock import to_datetime
 from atlas_core.compose import OpenSystem, System, opened
 from atlas_core.contracts import HistoryRequest
 from atlas_core.engine.guard import directly
@@ -25,170 +24,282 @@ from atlas_core.marketdata.feed import BarFeed
 from atlas_core.marketdata.history import PastMarket
 from atlas_core.marketdata.live import LiveMarket
 from atlas_core.marketdata.timetable import Intake
-from atlas_core.model.events import BarClosed, FundingDue, Phase
+from atlas_core.model.decisions import Alert
+from atlas_core.model.events import AccountRead, BarClosed, OperatorCommand, Quote, Tick
 from atlas_core.model.timeframe import HOUR, MINUTE
 from atlas_core.runs import RunSummary
 from atlas_core.runtime.alerts import AlertDesk
 from atlas_core.runtime.bounded_calls import BoundedCalls
+from atlas_core.runtime.gateway import OrderGateway, Permit, anything
+from atlas_core.runtime.inbox import EndOfStream, Inbox, MarketItem, StopAsked, UrgentItem
+from atlas_core.runtime.intake import MarketIntake
+from atlas_core.runtime.live_desk import LiveDesk
+from atlas_core.runtime.reconciler import Reconciler
 from atlas_core.runtime.recording import Recorder, Unrecorded
 from atlas_core.runtime.scanning import ScanDesk
-from atlas_core.tape import ScanDue, bar_pair
+from atlas_core.runtime.supervisor import Restart, Supervisor, TaskFailure
 from atlas_core.trading import TradingDesk
 from atlas_core.watching import Scribe, Unwatched, Watch
 
-INBOX_LENGTH = 1_000
+TICK_SECONDS = 5.0
+GRACE_TICKS = 1
+SETTLE_SECONDS = 8.0
+
+Stream = Callable[[AsyncIterator[BarClosed]], AsyncIterator[BarClosed]]
 
 
-async def run_session(
-    system: System,
-    journal: Journal,
-    watch: Watch | None = None,
-    calls: BoundedCalls | None = None,
-    recorder: Recorder | None = None,
-) -> RunSummary:
-    """Run a composed system on its provider's stream until the stream ends; return how it ended.
+def as_it_comes(bars: AsyncIterator[BarClosed]) -> AsyncIterator[BarClosed]:
+    """Return a stream unchanged."""
+    return bars
 
+
+@define(kw_only=True)
+class SessionPlan:
+    """How a session is run besides its profile.
+
+    `pace` may hold back the provider's stream, `permit` may hold back entries, `account_id` is the account that the
+    keys must belong to (empty: any), `random` spreads the waits between tries, `begun` is told when the session is up.
     With `calls` the deciders are called in a thread, with a deadline; without, at once. What the session is given is
     recorded with `recorder`, for a replay.
-    Raises DataError when the stream brings no bar, or one that cannot be: of another symbol, without finite prices,
-    a second time, or after a later one.
     """
-    recorder = recorder or Unrecorded()
-    with closing(recorder):
-        async with opened(system) as live, AlertDesk(system.alerters) as alerts:
-            session = await Session.on(live, Scribe(journal, watch or Unwatched()), alerts, recorder, calls)
-            return await session.run()
+
+    watch: Watch = field(factory=Unwatched)
+    pace: Stream = as_it_comes
+    permit: Permit = anything
+    account_id: str = ""
+    calls: BoundedCalls | None = None
+    recorder: Recorder = field(factory=Unrecorded)
+    random: Callable[[], float] = lambda: 0.5
+    begun: Callable[[Session], None] = lambda _session: None
+
+
+async def run_session(system: System, journal: Journal, plan: SessionPlan | None = None) -> RunSummary:
+    """Run a composed system on its provider's stream; return how it ended.
+
+    Raises DataError when a finite stream brings no bar, or one that cannot be: of another symbol, without finite
+    prices, a second time, or after a later one.
+    """
+    plan = plan or SessionPlan()
+    async with AsyncExitStack() as stack:
+        stack.callback(plan.recorder.close)
+        live = await stack.enter_async_context(opened(system))
+        alerts = await stack.enter_async_context(AlertDesk(system.alerters))
+        inbox = Inbox()
+        told: list[Session] = []
+        tasks = await stack.enter_async_context(
+            Supervisor(plan.random, lambda failure: told[0].task_failed(failure) if told else None)
+        )
+        session = await _prepare(live, Scribe(journal, plan.watch), alerts.post, inbox, tasks, plan)
+        told.append(session)
+        plan.begun(session)
+        return await session.run()
 
 
 @define
 class Session:
-    """Takes a stream of closed bars through a trading desk, all bars of one instant together."""
+    """The loop, and what stands beside it."""
 
     live: OpenSystem
-    desk: TradingDesk
-    feeds: dict[str, BarFeed]
-    scans: ScanDesk
+    desk: TradingDesk | LiveDesk
+    intake: MarketIntake
+    inbox: Inbox
+    tasks: Supervisor
     request: HistoryRequest
-    funding: list[FundingDue]
-    recorder: Recorder
-    intake: Intake
-    now: int | None = None
-    told_at: int = 0
-    _group: dict[str, BarClosed] = field(factory=dict)
+    plan: SessionPlan
+    reconciler: Reconciler | None = None
+    progress: dict[str, int] = field(factory=dict)
+    _told_at: int = 0
+    _ticks_waited: int = 0
 
-    @classmethod
-    async def on(
-        cls,
-        live: OpenSystem,
-        scribe: Scribe,
-        alerts: AlertDesk,
-        recorder: Recorder,
-        calls: BoundedCalls | None = None,
-    ) -> Session:
-        """Prepare a session: read the warm-up history and make the growing market."""
-        system, universe = live.system, live.system.profile.universe
-        base = system.base_timeframe
-        recorder.begin(live)
-        feeds = {
-            symbol: recorder.feed(symbol, base, live.instruments[symbol].tick_size, live.timetable.grid(symbol))
-            for symbol in universe.symbols
-        }
-        request, intake = live.history(universe.start, universe.end), Intake(live.timetable, base)
-        if universe.start is not None:
-            await _warm_up(live, feeds, universe.start)
-        everything = LiveMarket(feeds, live.instruments)
-        engine = live.engine(PastMarket(calls.lease(everything) if calls else everything), calls or directly)
-        desk = TradingDesk(live, recorder.engine(engine), scribe, alerts.post)
-        window = LiveMarket(feeds, live.instruments, system.window_bars())
-        scans = ScanDesk(system.scanners, feeds, window, _scanner_failed(desk), live.timetable)
-        funding = list(await funding_of(live, request, universe.start or 0))
-        return cls(live, desk, feeds, recorder.scans(scans), request, funding, recorder, intake)
+    @property
+    def is_live(self) -> bool:
+        """Tell whether a real broker answers."""
+        return isinstance(self.desk, LiveDesk)
+
+    def request_stop(self, reason: str) -> None:
+        """Ask for the end of the session in good order."""
+        self.inbox.tell(StopAsked(reason))
+
+    def command(self, command: OperatorCommand) -> None:
+        """Let a person's command be carried out."""
+        self.inbox.tell(command)
 
     async def run(self) -> RunSummary:
-        """Run until the stream ends."""
-        async with aclosing(_buffered(self.live.system.provider.stream(self.request))) as bars:
-            async for delivered in bars:
-                bar = self._accept(delivered)
-                if bar is not None:
-                    self._take(bar)
-        if self._group:
-            self._take_group()
-        if self.now is None:
-            outside = [self.intake.nothing_left(symbol) for symbol in self.intake.left_out]
-            raise next(iter(outside), DataError("expected bars from the provider's stream, it brought none"))
-        if self.intake.left_out:
-            logger.info("{}", self.intake.told())
-        return self.desk.finish(self.now, "end of data")
+        """Run until the stream ends (with a simulated broker) or until somebody asks for the end."""
+        self._start_tasks()
+        if self.is_live:
+            self.intake.begin(self.live.system.clock.now())
+        reason = ""
+        while not reason:
+            reason = self._take(await self.inbox.get())
+        return await self._finish(reason)
 
-    def _accept(self, bar: BarClosed) -> BarClosed | None:
-        """Return a bar at its place in its session, None when it lies outside."""
-        _require_bar(bar, self.feeds)
-        return self.intake.bar(bar)
+    def task_failed(self, failure: TaskFailure) -> None:
+        """Record that a task of the session failed."""
+        self.desk.engine.component_failed(f"task {failure.task}", failure.reason, failure.policy)
 
-    def _take(self, bar: BarClosed) -> None:
-        """Add a bar to the group of its instant; the group before it is complete then."""
-        if self._group and bar.ts != next(iter(self._group.values())).ts:
-            self._take_group()
-        if bar.symbol in self._group or (self.now is not None and bar.ts <= self.now):
-            raise _out_of_order(bar)
-        self._group[bar.symbol] = bar
+    def _start_tasks(self) -> None:
+        self.tasks.own("provider stream", self._read_stream, critical=not self.is_live, restart=self._stream_restart())
+        if isinstance(self.desk, LiveDesk):
+            assert self.reconciler is not None
+            label = self.live.system.broker.label
+            self.tasks.own("account", self.reconciler.run, plugin=label, critical=True, restart=Restart.ALWAYS)
+            self.tasks.own("broker events", self._read_events, plugin=label, critical=True, restart=Restart.ALWAYS)
+            self.tasks.own("ticks", self._tick, critical=True, restart=Restart.ALWAYS)
 
-    def _take_group(self) -> None:
-        """Process the bars of one instant and everything that was due until then."""
-        group = [self._group[symbol] for symbol in self.feeds if symbol in self._group]
-        self._group = {}
-        ts, opened_at = group[0].ts, min(bar.opened_at for bar in group)
-        if self.now is None:
-            self.now = self.request.start if self.request.start is not None else opened_at
-            if ts <= self.now:
-                raise _out_of_order(group[0])
-            self.desk.start(self.now)
-            self.funding = [due for due in self.funding if due.ts > self.now]
-        self._lay_out(group, self.now, opened_at, ts)
-        self._play_until(ts - 1, opened_at)
-        for bar in group:  # all of them before the first is acted on: what is known at an instant has no order
-            _append(self.feeds[bar.symbol], bar)
-        self._play_until(ts, ts)
-        self.now = ts
-        self._tell_progress(ts)
-        self.desk.scribe.flush()
-        self.recorder.flush()
+    def _stream_restart(self) -> Restart:
+        return Restart.ALWAYS if self.is_live else Restart.NEVER
 
-    def _tell_progress(self, ts: int) -> None:
-        start, end = self.request.start, self.request.end
+    async def _read_stream(self) -> None:
+        """Read the provider's stream to its end; with a real broker its end is a failure that is tried again."""
+        stream = self.plan.pace(self.live.system.provider.stream(self.request))
+        try:
+            async for item in stream:
+                await self.inbox.put(item)
+        except Exception as error:
+            if self.is_live:
+                raise
+            await self.inbox.put(EndOfStream(error))
+        else:
+            if not self.is_live:
+                await self.inbox.put(EndOfStream())
+        finally:
+            if isinstance(stream, AsyncGenerator):
+                await stream.aclose()
+
+    async def _read_events(self) -> None:
+        """Pass on what the venue tells; what was missed before is in the account that is read now."""
+        assert self.reconciler is not None
+        self.reconciler.want()
+        async for event in self.live.broker.events():
+            self.inbox.tell(event)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            self.inbox.tell(Tick(self.live.system.clock.now()))
+
+    def _take(self, item: UrgentItem | MarketItem) -> str:
+        """Take one item through the desk; return why the session ends, or nothing."""
+        self.progress[type(item).__name__] = self.progress.get(type(item).__name__, 0) + 1
+        match item:
+            case StopAsked(reason):
+                return reason
+            case EndOfStream(error):
+                return self._end_of_stream(error)
+            case BarClosed():
+                self._take_bar(item)
+            case _:
+                self._take_event(item)
+        return ""
+
+    def _take_event(self, event: UrgentItem | Quote) -> None:
+        if self.intake.now is None:  # nothing has begun
+            return
+        assert not isinstance(event, StopAsked)
+        if isinstance(event, Tick):
+            self._grant_grace()
+            self.intake.pass_time(event.ts)
+        self.desk.feed(event)
+        self.desk.flush()
+        self.plan.recorder.flush()
+        if isinstance(event, AccountRead) and self.reconciler and self.desk.engine.reconciling.is_in_doubt:
+            self.reconciler.doubt()
+
+    def _take_bar(self, bar: BarClosed) -> None:
+        try:
+            is_complete = self.intake.take(bar)
+        except DataError as error:
+            if not self.is_live:
+                raise
+            self.desk.engine.component_failed("provider", str(error), "left the bar out")
+            self.desk.flush()
+            return
+        if is_complete:
+            self._ticks_waited = 0
+            self._tell_progress()
+
+    def _grant_grace(self) -> None:
+        """Go on without the bars that did not come, after a tick or two."""
+        if not self.intake.is_waiting:
+            self._ticks_waited = 0
+            return
+        self._ticks_waited += 1
+        if self._ticks_waited > GRACE_TICKS:
+            self._ticks_waited = 0
+            self.intake.take_group()
+            self._tell_progress()
+
+    def _end_of_stream(self, error: Exception | None) -> str:
+        if error is not None:
+            raise error
+        if self.intake.is_waiting:
+            self.intake.take_group()
+            self._tell_progress()
+        if self.intake.now is None:
+            raise self.intake.nothing_came()
+        if self.intake.door.left_out:
+            logger.info("{}", self.intake.door.told())
+        return "end of data"
+
+    async def _finish(self, reason: str) -> RunSummary:
+        """Stop in good order: nothing new is entered, what is on its way may arrive, and the journal is whole."""
+        if self.intake.now is None:
+            raise DataError(f"the session ended ({reason}) before its first bar: there is nothing to keep")
+        if not isinstance(self.desk, LiveDesk):
+            return self.desk.finish(self.intake.now, reason)
+        summary = self.desk.finish(self.live.system.clock.now(), reason)
+        await self.desk.gateway.settle(SETTLE_SECONDS)
+        return summary
+
+    def _tell_progress(self) -> None:
+        self.plan.recorder.flush()
+        start, end, now = self.request.start, self.request.end, self.intake.now or 0
         if start is None or end is None:
-            self.desk.scribe.watch.progress(0, 0, ts)
-        elif (ts - start) // HOUR != (self.told_at - start) // HOUR:
-            self.desk.scribe.watch.progress((ts - start) // MINUTE, (end - start) // MINUTE, ts)
-            self.told_at = ts
+            self.plan.watch.progress(0, 0, now)
+        elif (now - start) // HOUR != (self._told_at - start) // HOUR:
+            self.plan.watch.progress((now - start) // MINUTE, (end - start) // MINUTE, now)
+            self._told_at = now
 
-    def _lay_out(self, group: list[BarClosed], after: int, opened_at: int, ts: int) -> None:
-        """Queue the group's bars, then the funding, then the scans that are due: the order within one instant."""
-        queue = self.desk.queue
-        for bar in group:
-            for event in bar_pair(bar):
-                queue.push(*event)
-        while self.funding and self.funding[0].ts <= ts:
-            due = self.funding.pop(0)
-            queue.push(due.ts, Phase.MARKET, due)
-        for end in self.scans.due(after, opened_at, ts):
-            queue.push(end, Phase.MARKET, ScanDue(end))
 
-    def _play_until(self, ts: int, complete_until: int) -> None:
-        """Play what is due; no bar that opens before `complete_until` is still to come."""
-        queue = self.desk.queue
-        closed_until = 0
-        while queue and queue.next_time() <= ts:
-            now, event = queue.pop()
-            if closed_until < min(now, complete_until):
-                closed_until = min(now, complete_until)
-                for feed in self.feeds.values():
-                    feed.close_until(closed_until)
-            if not isinstance(event, ScanDue):
-                self.desk.feed(event)
-                continue
-            for found in self.scans.scan(event.ts):
-                self.desk.feed(found)
+async def _prepare(
+    live: OpenSystem,
+    scribe: Scribe,
+    tell: Callable[[Alert], None],
+    inbox: Inbox,
+    tasks: Supervisor,
+    plan: SessionPlan,
+) -> Session:
+    """Make the session: read the warm-up history and make the growing market."""
+    system, universe = live.system, live.system.profile.universe
+    start = universe.start if live.is_simulated else system.clock.now()
+    plan.recorder.begin(live)
+    feeds = {
+        symbol: plan.recorder.feed(
+            symbol, system.base_timeframe, live.instruments[symbol].tick_size, live.timetable.grid(symbol)
+        )
+        for symbol in universe.symbols
+    }
+    request = live.history(start, universe.end)
+    if start is not None:
+        await _warm_up(live, feeds, start)
+    everything, calls = LiveMarket(feeds, live.instruments), plan.calls
+    engine = live.engine(PastMarket(calls.lease(everything) if calls else everything), calls or directly)
+    engine = plan.recorder.engine(engine)
+    desk: TradingDesk | LiveDesk
+    if live.is_simulated:
+        desk = TradingDesk(live, engine, scribe, tell)
+        reconciler = None
+    else:
+        gateway = OrderGateway(live.broker, system.broker.label, system.clock, tasks, inbox.tell, plan.permit)
+        desk = LiveDesk(live, engine, scribe, gateway, tell)
+        reconciler = Reconciler(live.broker, system.clock, inbox.tell, plan.account_id)
+    window = LiveMarket(feeds, live.instruments, system.window_bars())
+    scans = plan.recorder.scans(ScanDesk(system.scanners, feeds, window, _scanner_failed(desk), live.timetable))
+    funding = list(await funding_of(live, request, start or 0)) if live.is_simulated else []
+    door = Intake(live.timetable, system.base_timeframe)
+    intake = MarketIntake(desk, feeds, scans, funding, door, start, replays=live.is_simulated)
+    return Session(live, desk, intake, inbox, tasks, request, plan, reconciler)
 
 
 async def _warm_up(live: OpenSystem, feeds: dict[str, BarFeed], start: int) -> None:
@@ -202,56 +313,7 @@ async def _warm_up(live: OpenSystem, feeds: dict[str, BarFeed], start: int) -> N
             feeds[symbol].append(*row)
 
 
-async def _buffered(stream: AsyncIterator[BarClosed]) -> AsyncGenerator[BarClosed, None]:
-    """Read a stream in a task of its own, so that the provider is never held up by the engine's work.
-
-    Task and stream are over when this generator is closed.
-    """
-    inbox: asyncio.Queue[BarClosed | Exception | None] = asyncio.Queue(INBOX_LENGTH)
-
-    async def read() -> None:
-        try:
-            async for bar in stream:
-                await inbox.put(bar)
-        except Exception as error:
-            await inbox.put(error)
-        else:
-            await inbox.put(None)
-
-    reader = asyncio.create_task(read(), name="provider stream")
-    try:
-        while (item := await inbox.get()) is not None:
-            if isinstance(item, Exception):
-                raise item
-            yield item
-    finally:
-        reader.cancel()
-        await asyncio.gather(reader, return_exceptions=True)
-        if isinstance(stream, AsyncGenerator):
-            await stream.aclose()
-
-
-def _require_bar(bar: BarClosed, symbols: Iterable[str]) -> None:
-    """Raise DataError for a bar that nobody can trade on."""
-    if bar.symbol not in symbols:
-        raise DataError(f"provider's stream: expected bars of {', '.join(symbols)}, was {bar.symbol}")
-    if not all(map(isfinite, (bar.open, bar.high, bar.low, bar.close))):
-        raise DataError(f"provider's stream: expected finite prices, {_named(bar)} has others")
-
-
-def _out_of_order(bar: BarClosed) -> DataError:
-    return DataError(f"provider's stream: expected bars once and in the order of time, {_named(bar)} came too late")
-
-
-def _named(bar: BarClosed) -> str:
-    return f"the bar of {bar.symbol} that ends at {to_datetime(bar.ts):%Y-%m-%d %H:%M}Z"
-
-
-def _append(feed: BarFeed, bar: BarClosed) -> None:
-    feed.append(bar.opened_at, bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume)
-
-
-def _scanner_failed(desk: TradingDesk) -> Callable[[str, str], None]:
+def _scanner_failed(desk: TradingDesk | LiveDesk) -> Callable[[str, str], None]:
     def tell(label: str, reason: str) -> None:
         desk.engine.component_failed(f"scanner {label}", reason, "no signals from it this time")
 

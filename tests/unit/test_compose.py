@@ -108,9 +108,9 @@ def test_a_simulated_broker_needs_no_paper_table_and_is_not_replaced_by_one() ->
     assert system.broker is system.profile.broker
 
 
-def test_this_version_refuses_live_sessions() -> None:
+def test_a_live_run_needs_a_real_broker() -> None:
     [problem] = problems(provider(), script(), mode=Mode.LIVE)
-    assert "this version runs no live sessions" in problem
+    assert "expected a real broker for a live run, was a simulated one" in problem
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from atlas_core.model.events import BarClosed, FundingDue
 from atlas_core.model.portfolio import Portfolio
 from atlas_core.model.records import FundingBooked, GateAnswered, PositionOpened, RunFinished, RunStarted
 from atlas_core.model.signals import Signal
-from atlas_core.runtime.session import run_session
+from atlas_core.runtime.session import SessionPlan, run_session
 from tests.memory import (
     MemoryProvider,
     Notes,
@@ -139,7 +139,7 @@ def test_progress_is_told_in_minutes_of_the_market_at_the_first_bar_and_each_hou
     universe = with_start(0) + '\nend = "2026-04-05T03:00:00Z"'
     system = system_of(memory(MemoryProvider(flat(range(180)))), script(), universe=universe)
     with Journal.in_memory() as journal:
-        asyncio.run(run_session(system, journal, notes))
+        asyncio.run(run_session(system, journal, SessionPlan(watch=notes)))
     assert notes.steps == [(1, 180, at(1)), (60, 180, at(60)), (120, 180, at(120)), (180, 180, at(180))]
 
 

@@ -89,7 +89,7 @@ def test_the_summary_counts_signals_and_trades_and_their_net(journal: Journal) -
     run.insert(run.index(closed), evolve(closed, trade_id=2, net=Decimal("-8.33")))
     for record in run:
         scribe.take([record])
-    assert scribe.summary(open_positions=3) == RunSummary(
+    assert scribe.summary(3, Decimal("10058.33"), "end of data") == RunSummary(
         signals=2, trades=2, open_positions=3, net=Decimal("50.00"), equity=Decimal("10058.33"),
         digest=journal.digest(), reason="end of data",
     )  # fmt: skip

@@ -1,0 +1,199 @@
+"""Carries orders to a broker and says what became of each request: taken, refused, not sent, or unknown.
+
+An order is sent once. Only when it is certain that nothing was sent may the same order be sent again; after anything
+unclear the engine asks the venue. Entries are held back where they are not permitted or come too late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from attrs import define, field
+from loguru import logger
+
+from atlas_core.clock import Clock
+from atlas_core.contracts import Broker
+from atlas_core.errors import AuthFailed, NotSent, OrderRefused, Throttled
+from atlas_core.model.events import (
+    Cancel,
+    OrderNotFound,
+    OrderRejected,
+    OrderReported,
+    OrderUnknown,
+    Query,
+    Submit,
+)
+from atlas_core.model.orders import Order, OrderRole
+from atlas_core.model.timeframe import SECOND
+from atlas_core.runtime.inbox import UrgentItem
+from atlas_core.runtime.supervisor import Restart, Supervisor
+
+CALL_SECONDS = 8.0
+"""The deadline of one call of a broker; the engine's proofs count from a little later."""
+
+ENTRY_LIVES = 30 * SECOND
+REDUCING_ORDER_LIVES = 60 * SECOND
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 10.0
+LONGEST_QUIET = 60.0
+ENTRIES_AT_ONCE = 4
+QUESTIONS_AT_ONCE = 4
+
+Permit = Callable[[Order], str]
+
+
+def anything(_: Order) -> str:
+    """Hold back nothing."""
+    return ""
+
+
+@define
+class OrderGateway:
+    """Runs each request as a task of its own: what reduces risk never waits behind what does not.
+
+    `permit` says why an entry must not be sent now, or nothing; it is asked right before each try.
+    """
+
+    broker: Broker
+    plugin: str
+    clock: Clock
+    tasks: Supervisor
+    tell: Callable[[UrgentItem], None]
+    permit: Permit = anything
+    _entries: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(ENTRIES_AT_ONCE))
+    _questions: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(QUESTIONS_AT_ONCE))
+    _sending: dict[str, asyncio.Event] = field(factory=dict)
+    _asking: set[str] = field(factory=set)
+    _quiet_until: float = 0.0
+
+    def dispatch(self, command: Submit | Cancel | Query) -> None:
+        """Start a request; its outcome arrives as an event."""
+        match command:
+            case Submit(order):
+                sent = self._sending[order.client_order_id] = asyncio.Event()
+                self._own(f"submit {order.client_order_id}", lambda: self._submit(order, sent))
+            case Cancel(name):
+                self._own(f"cancel {name}", lambda: self._cancel(name))
+            case Query(name) if name not in self._asking:
+                self._asking.add(name)
+                self._own(f"find {name}", lambda: self._find(name))
+
+    @property
+    def in_flight(self) -> int:
+        """Return how many orders are on their way to the venue."""
+        return len(self._sending)
+
+    async def settle(self, seconds: float) -> None:
+        """Wait for the orders on their way, but not for long; what is not answered by then stays unknown."""
+        waiting = [sent.wait() for sent in self._sending.values()]
+        if waiting:
+            try:
+                async with asyncio.timeout(seconds):
+                    await asyncio.gather(*waiting)
+            except TimeoutError:
+                logger.warning("{} orders were still on their way", self.in_flight)
+
+    def _own(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self.tasks.own(name, run, plugin=self.plugin, restart=Restart.NEVER)
+
+    async def _submit(self, order: Order, sent: asyncio.Event) -> None:
+        try:
+            if order.role is OrderRole.ENTRY:
+                async with self._entries:
+                    await self._send(order)
+            else:
+                await self._send(order)
+        finally:
+            sent.set()
+            self._sending.pop(order.client_order_id, None)
+
+    async def _send(self, order: Order) -> None:
+        """Send until something is known: a pause follows only where it is certain that nothing was sent."""
+        pause = FIRST_PAUSE
+        while True:
+            await self._keep_quiet()
+            reason = self._denial(order)
+            if reason:
+                self._rejected(order, f"not sent: {reason}")
+                return
+            try:
+                async with asyncio.timeout(CALL_SECONDS):
+                    await self.broker.submit(order)
+                return
+            except (OrderRefused, AuthFailed) as error:
+                self._rejected(order, f"{type(error).__name__}: {error}")
+                return
+            except (NotSent, Throttled) as error:
+                pause = min(LONGEST_PAUSE, pause * 2)
+                self._throttled(error)
+                logger.warning("order {} was not sent, tried again: {}", order.client_order_id, error)
+            except Exception as error:  # whatever a broker raises: nobody knows what became of the order
+                self.tell(
+                    OrderUnknown(
+                        ts=self.clock.now(),
+                        client_order_id=order.client_order_id,
+                        reason=f"{type(error).__name__}: {error}",
+                    )
+                )
+                return
+            await asyncio.sleep(pause)
+
+    def _throttled(self, error: Exception) -> None:
+        """Keep quiet as long as the venue asks; an absurd figure counts as a minute."""
+        asked = error.retry_after if isinstance(error, Throttled) else 0.0
+        seconds = asked if 0 <= asked <= LONGEST_QUIET else LONGEST_QUIET
+        self._quiet_until = max(self._quiet_until, asyncio.get_running_loop().time() + seconds)
+
+    async def _keep_quiet(self) -> None:
+        wait = self._quiet_until - asyncio.get_running_loop().time()
+        if wait > 0:
+            await asyncio.sleep(wait)
+
+    def _denial(self, order: Order) -> str:
+        age = self.clock.now() - order.created_at
+        if order.role is not OrderRole.ENTRY:
+            return f"it could not be sent for {age // SECOND} s" if age > REDUCING_ORDER_LIVES else ""
+        return f"it is {age // SECOND} s old" if age > ENTRY_LIVES else self.permit(order)
+
+    def _rejected(self, order: Order, reason: str) -> None:
+        self.tell(OrderRejected(ts=self.clock.now(), client_order_id=order.client_order_id, reason=reason))
+
+    async def _cancel(self, name: str) -> None:
+        await self._sent(name)
+        await self._keep_quiet()
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                await self.broker.cancel(name)
+        except Throttled as error:
+            self._throttled(error)
+        except Exception as error:  # the engine asks what became of it, and cancels again
+            logger.warning("cancelling {} is unclear: {}: {}", name, type(error).__name__, error)
+
+    async def _find(self, name: str) -> None:
+        try:
+            await self._sent(name)
+            await self._keep_quiet()
+            async with self._questions, asyncio.timeout(CALL_SECONDS):
+                report = await self.broker.find(name)
+        except Exception as error:  # no answer is no evidence
+            if isinstance(error, Throttled):
+                self._throttled(error)
+            logger.warning("asking about {} failed: {}: {}", name, type(error).__name__, error)
+            return
+        finally:
+            self._asking.discard(name)
+        now = self.clock.now()
+        if report is None:
+            self.tell(OrderNotFound(ts=now, client_order_id=name))
+        elif report.client_order_id != name:
+            logger.error("asked about {}, the broker answered about {!r}", name, report.client_order_id)
+        else:
+            self.tell(OrderReported(ts=now, report=report))
+
+    async def _sent(self, name: str) -> None:
+        """Let nothing about an order overtake the order itself."""
+        sent = self._sending.get(name)
+        if sent is not None:
+            await sent.wait()

@@ -1,0 +1,69 @@
+"""What waits to be taken through the engine: the venue and people first, then the market."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from attrs import define, field
+
+from atlas_core.model.events import BarClosed, BrokerEvent, OperatorCommand, Quote, Tick, VenueAnswer
+
+MARKET_ROOM = 1_000
+
+
+@define(frozen=True)
+class EndOfStream:
+    """The provider's stream is over; `error` is what it raised."""
+
+    error: Exception | None = None
+
+
+@define(frozen=True)
+class StopAsked:
+    """Somebody asked for the end of the session."""
+
+    reason: str
+
+
+MarketItem = BarClosed | Quote | EndOfStream
+UrgentItem = BrokerEvent | VenueAnswer | Tick | OperatorCommand | StopAsked
+
+
+@define
+class Inbox:
+    """Two queues with one reader. The market waits outside when there is no room; what is urgent never waits.
+
+    Urgent items are answers to what we asked and a few ticks, so their number is bounded by our own requests.
+    """
+
+    _urgent: deque[UrgentItem] = field(factory=deque)
+    _market: deque[MarketItem] = field(factory=deque)
+    _has_something: asyncio.Event = field(factory=asyncio.Event)
+    _has_room: asyncio.Event = field(factory=asyncio.Event)
+
+    def __len__(self) -> int:
+        return len(self._urgent) + len(self._market)
+
+    def tell(self, item: UrgentItem) -> None:
+        """Put something that must not wait."""
+        self._urgent.append(item)
+        self._has_something.set()
+
+    async def put(self, item: MarketItem) -> None:
+        """Put something of the market as soon as there is room."""
+        while len(self._market) >= MARKET_ROOM:
+            self._has_room.clear()
+            await self._has_room.wait()
+        self._market.append(item)
+        self._has_something.set()
+
+    async def get(self) -> UrgentItem | MarketItem:
+        """Return the next item: what is urgent before the market, each in the order in which it came."""
+        while not self._urgent and not self._market:
+            self._has_something.clear()
+            await self._has_something.wait()
+        if self._urgent:
+            return self._urgent.popleft()
+        self._has_room.set()
+        return self._market.popleft()

@@ -1,0 +1,79 @@
+"""Where the engine meets a broker that answers later: first the journal, then the venue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import define, field
+
+from atlas_core.compose import OpenSystem
+from atlas_core.engine.engine import Engine
+from atlas_core.engine.queue import EventQueue
+from atlas_core.model.decisions import Alert
+from atlas_core.model.events import CallAt, Cancel, Event, Phase, Query, Raise, Submit, TimerFired
+from atlas_core.runs import RunSummary
+from atlas_core.runtime.gateway import OrderGateway
+from atlas_core.tape import TapeEvent
+from atlas_core.watching import Scribe
+
+
+@define
+class LiveDesk:
+    """Takes events through the engine; what it asks for leaves only after its records are on the disk."""
+
+    live: OpenSystem
+    engine: Engine
+    scribe: Scribe
+    gateway: OrderGateway
+    tell: Callable[[Alert], None]
+    queue: EventQueue[TapeEvent] = field(factory=EventQueue)
+    _requests: list[Submit | Cancel | Query] = field(factory=list)
+    _alerts: list[Alert] = field(factory=list)
+
+    def start(self, ts: int) -> None:
+        """Begin a journal at `ts`, or go on with the one that there is."""
+        self.engine.restore(self.scribe.journal.records())
+        if self.engine.state.is_begun:
+            self.engine.resume(self.live.resumed(ts, crashed=not self.engine.state.is_paused))
+        else:
+            self.engine.start(self.live.started(ts))
+        self._collect()
+        self.flush()
+
+    def feed(self, event: Event) -> None:
+        """Let the engine decide on an event."""
+        for command in self.engine.process(event):
+            self._keep(command)
+        self.scribe.take(self.engine.take_records())
+
+    def flush(self) -> None:
+        """Write what was decided in one transaction, then ask for it."""
+        self.scribe.flush()
+        requests, self._requests = self._requests, []
+        for request in requests:
+            self.gateway.dispatch(request)
+        alerts, self._alerts = self._alerts, []
+        for alert in alerts:
+            self.tell(alert)
+
+    def finish(self, end: int, reason: str) -> RunSummary:
+        """Stop in good order: open positions and their protection stay for the next session."""
+        self.engine.pause(end, reason)
+        self._collect()
+        self.flush()
+        state = self.engine.state
+        return self.scribe.summary(len(state.positions), state.account().equity, reason)
+
+    def _collect(self) -> None:
+        for command in self.engine.recorder.take_commands():
+            self._keep(command)
+        self.scribe.take(self.engine.take_records())
+
+    def _keep(self, command: Submit | Cancel | Query | Raise | CallAt) -> None:
+        match command:
+            case CallAt(ts, key):
+                self.queue.push(ts, Phase.TIMER, TimerFired(ts, key))
+            case Raise(alert):
+                self._alerts.append(alert)
+            case _:
+                self._requests.append(command)

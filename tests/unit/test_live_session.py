@@ -1,0 +1,85 @@
+"""Sessions on a venue that answers later: what is sent, what is asked, and what is never sent twice."""
+
+from __future__ import annotations
+
+from atlas_core.model.orders import OrderStatus
+from atlas_core.model.records import (
+    AccountReconciled,
+    OrderIntended,
+    OrderMoved,
+    PositionClosed,
+    PositionOpened,
+    SessionPaused,
+    SessionResumed,
+    VerdictReached,
+)
+from tests.live_scene import Scene, lost
+from tests.memory import found
+
+FALLS = {6: (100.0, 90.0), 7: (90.0, 90.0)}
+
+
+def test_a_signal_becomes_a_position_with_a_working_stop() -> None:
+    scene = Scene()
+    summary = scene.run(6)
+    assert scene.venue.names() == ["entry", "stop"]
+    assert [order.status for order in scene.venue.venue.snapshot().orders] == [OrderStatus.ACKNOWLEDGED]
+    assert summary.open_positions == 1
+    assert isinstance(scene.records[-1], SessionPaused)
+
+
+def test_nothing_is_entered_before_the_account_was_read_whole() -> None:
+    scene = Scene()
+    scene.venue.before["snapshot"] = lost
+    scene.run(6)
+    [verdict] = found(scene.records, VerdictReached)
+    assert verdict.by == "limit reconcile_age_seconds"
+    assert scene.venue.names() == []
+
+
+def test_a_stop_at_the_venue_closes_the_position() -> None:
+    scene = Scene(prices=FALLS)
+    scene.run(10)
+    [closed] = found(scene.records, PositionClosed)
+    assert closed.rule == "stop"
+    assert not scene.venue.venue.snapshot().positions
+
+
+def test_an_order_whose_answer_was_lost_is_asked_about_and_not_sent_again() -> None:
+    scene = Scene()
+    scene.venue.after["submit"] = lambda order: lost(order) if order.role == "entry" else None
+    scene.run(6)
+    assert scene.venue.names() == ["entry", "stop"]
+    assert found(scene.records, PositionOpened)
+
+
+def test_an_order_that_never_arrived_is_given_up_only_after_a_proof() -> None:
+    scene = Scene()
+    scene.venue.before["submit"] = lost
+    scene.run(8)
+    [verdict] = found(scene.records, VerdictReached)
+    assert verdict.outcome == "rejected"
+    assert "does not know it" in verdict.reason
+    moves = [move.status for move in found(scene.records, OrderMoved)]
+    assert moves == ["submitted", "unknown", "rejected"]
+    assert scene.venue.names() == ["entry"]
+
+
+def test_fills_that_were_never_told_are_found_by_reading_the_account() -> None:
+    scene = Scene()
+    scene.venue.is_deaf = True
+    scene.run(6)
+    assert found(scene.records, PositionOpened)
+    assert scene.venue.names() == ["entry", "stop"]
+
+
+def test_the_next_session_goes_on_where_the_last_one_stopped() -> None:
+    scene = Scene(prices=FALLS)
+    scene.run(5)
+    scene.run(5, start=6)
+    [resumed] = found(scene.records, SessionResumed)
+    assert not resumed.crashed
+    assert len(found(scene.records, OrderIntended)) == 2
+    [closed] = found(scene.records, PositionClosed)
+    assert closed.rule == "stop"
+    assert len(found(scene.records, AccountReconciled)) >= 2
