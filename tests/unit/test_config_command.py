@@ -28,6 +28,9 @@ class Anything:
         if name in ("offers", "highest_leverage"): raise AttributeError(name)  # what only some parts can do
         return lambda *arguments: ()
 
+class Size:
+    def size(self, signal, account, market): return ()
+
 make = lambda options, context: Anything()
 CAN = [C.HISTORY, C.STREAM, C.SYNTHETIC]
 
@@ -36,7 +39,7 @@ def atlas_data_providers(): return [a.provider("cli-feed", make, options=Feed, c
 @hookimpl
 def atlas_scanners(): return [a.scanner("cli-scan", make)]
 @hookimpl
-def atlas_sizers(): return [a.sizer("cli-size", make)]
+def atlas_sizers(): return [a.sizer("cli-size", lambda options, context: Size())]
 @hookimpl
 def atlas_brokers(): return [a.broker("cli-paper", make, capabilities=[C.SIMULATED, C.MARKET, C.STOP])]
 @hookimpl

@@ -523,13 +523,13 @@ def ended(bench: Bench, minutes: int = 1, mode: str = "backtest") -> Bench:
         def take(self, records):
             bench.records += records
 
-        def summary(self, open_positions):
+        def summary(self, open_positions, equity, reason):
             return open_positions
 
     system = SimpleNamespace(
         clock=SimClock(), mode=Mode(mode), base_timeframe=SimpleNamespace(duration=minutes * MINUTE)
     )
-    desk = TradingDesk(SimpleNamespace(system=system, broker=bench.venue), bench.engine, Taking())
+    desk = TradingDesk(SimpleNamespace(system=system, simulated=lambda: bench.venue), bench.engine, Taking())
     desk.finish(bench.now, "end of data")
     return bench
 
