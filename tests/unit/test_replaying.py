@@ -15,7 +15,7 @@ from atlas_core.runs import Mode
 from atlas_core.runtime import recording
 from atlas_core.runtime.recording import Tape, TapeRecorder, make_room, read_head, read_tape, tape_path, tapes_in
 from atlas_core.runtime.replaying import replay
-from atlas_core.runtime.session import run_session
+from atlas_core.runtime.session import SessionPlan, run_session
 from tests.systems import CONFIGS, system_of
 
 SHORT = (("universe.symbols", '["BTC-PERP", "SPY"]'), ("universe.end", "2026-04-07"))
@@ -32,7 +32,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("recorded")
     path = directory / "journal.db"
     with Journal.create(path) as journal:
-        asyncio.run(run_session(demo(), journal, recorder=TapeRecorder.beside(path, 1, SHORT)))
+        asyncio.run(run_session(demo(), journal, SessionPlan(recorder=TapeRecorder.beside(path, 1, SHORT))))
     return directory
 
 
