@@ -29,27 +29,22 @@ from atlas_core.contracts import (
     Scanner,
     SimulatedBroker,
 )
-from atlas_core.engine.engine import Engine, make_engine
+from atlas_core.engine.engine import Engine
 from atlas_core.engine.guard import Ask, directly
-from atlas_core.engine.ports import EngineParts, MovingMarket, Rules
-from atlas_core.engine.protection import NativeOrders
+from atlas_core.engine.ports import EngineParts, MovingMarket
 from atlas_core.errors import ContractError, ProfileError
 from atlas_core.margins import limit_problems, margin_problems
 from atlas_core.marketdata.grid import UTC_GRID, BucketGrid
 from atlas_core.marketdata.timetable import Timetable
-from atlas_core.marketdata.windows import window_calendar
 from atlas_core.model.costs import TellsCosts, TradingCosts
 from atlas_core.model.instrument import Instrument, InstrumentKind
 from atlas_core.model.records import RunStarted, SessionResumed
-from atlas_core.model.session import usual_session
-from atlas_core.model.timeframe import SECOND, Timeframe, parse_timeframe
+from atlas_core.model.timeframe import Timeframe, parse_timeframe
 from atlas_core.options import Problem
 from atlas_core.profile import Profile, Selection
 from atlas_core.profile.model import DEFAULT
 from atlas_core.runs import Mode
-
-RECONCILE_WITHIN = 75 * SECOND
-"""The age of the last complete read of the account beyond which nothing is entered."""
+from atlas_core.wiring import engine_of, timetable_of
 
 _TRADED_KINDS = (InstrumentKind.SPOT, InstrumentKind.PERP, InstrumentKind.STOCK, InstrumentKind.OPTION)
 
@@ -169,31 +164,6 @@ class OpenSystem:
             profile_digest=profile.digest,
             components=system.describe(),
         )
-
-
-def engine_of(
-    system: System, instruments: Mapping[str, Instrument], market: MovingMarket, ask: Ask = directly
-) -> Engine:
-    """Make the engine of a system that trades these instruments, on a view of the market; nothing needs to be open."""
-    profile = system.profile
-    capabilities = system.broker.component.capabilities
-    return make_engine(
-        profile=profile.name,
-        namespace=f"{profile.name}/{system.mode}/{system.broker.label}",
-        parts=system.parts,
-        rules=_rules(
-            profile,
-            instruments,
-            can_sell_short=Capability.SHORT in capabilities,
-            reconcile_within=None if Capability.SIMULATED in capabilities else RECONCILE_WITHIN,
-        ),
-        instruments=dict(instruments),
-        market=market,
-        quote=profile.quote,
-        native=_native(capabilities),
-        stops_at_failure=system.mode is Mode.BACKTEST,
-        ask=ask,
-    )
 
 
 def check_system(profile: Profile, mode: Mode) -> list[Problem]:
@@ -380,14 +350,6 @@ def _untold(selection: Selection, error: Exception) -> Problem:
     return _problem(selection, f"did not tell its needs: {type(error).__name__}: {error}")
 
 
-def timetable_of(profile: Profile, instruments: Mapping[str, Instrument]) -> Timetable:
-    """Return the sessions that the profile names, and the usual ones of the instruments that are known."""
-    universe = profile.universe
-    said = {symbol: universe.sessions.get(symbol, universe.session) for symbol in universe.symbols}
-    usual = {symbol: usual_session(instrument) for symbol, instrument in instruments.items()}
-    return Timetable({symbol: session for symbol in said if (session := said[symbol] or usual.get(symbol))})
-
-
 def _base_problems(profile: Profile, maker: _Maker) -> list[Problem]:
     """Return whether the provider can deliver the base bars, as far as it can tell before it is opened."""
     base = profile.universe.base_timeframe
@@ -472,43 +434,6 @@ def _protection_problems(profile: Profile, maker: _Maker) -> list[Problem]:
 
 def _listed(capabilities: Iterable[str]) -> str:
     return ", ".join(sorted(capabilities)) or "nothing"
-
-
-def _native(capabilities: Iterable[Capability]) -> NativeOrders:
-    """Return which protective orders the broker takes.
-
-    A target works beside a stop only where the venue links the two or clips what is too much: else both could fill.
-    """
-    offered = set(capabilities)
-    return NativeOrders(
-        stop=Capability.STOP in offered,
-        limit={Capability.LIMIT, Capability.ONE_CANCELS_OTHER} <= offered,
-        holds_quantity=Capability.HOLDS_QUANTITY in offered,
-    )
-
-
-def _rules(
-    profile: Profile, instruments: Mapping[str, Instrument], *, can_sell_short: bool, reconcile_within: int | None
-) -> Rules:
-    limits = profile.limits
-    groups = {symbol: group for group, symbols in profile.universe.groups.items() for symbol in symbols}
-    return Rules(
-        max_positions=limits.max_positions,
-        max_positions_per_group=limits.max_positions_per_group,
-        max_exposure_pct=limits.max_exposure_pct,
-        max_leverage=limits.max_leverage,
-        max_daily_loss_pct=limits.max_daily_loss_pct,
-        max_drawdown_pct=limits.max_drawdown_pct,
-        max_orders_per_minute=limits.max_orders_per_minute,
-        stale_data_seconds=limits.stale_data_seconds,
-        reconcile_within=reconcile_within,
-        group_of={symbol: groups.get(symbol, instrument.group) for symbol, instrument in instruments.items()},
-        is_market_closed=window_calendar(profile.schedule.maintenance).contains,
-        day_end=timetable_of(profile, instruments).day_end,
-        can_sell_short=can_sell_short,
-        waiver=profile.protection.waiver,
-        flattens_without_a_rule=profile.protection.without_exit_rule == "flatten",
-    )
 
 
 def _problem(selection: Selection, message: str, suggestion: str = "") -> Problem:

@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import asdict, define, field, frozen
 
-from atlas_core.compose import System, engine_of, timetable_of
+from atlas_core.compose import System
 from atlas_core.engine.engine import Engine
 from atlas_core.errors import DataError
 from atlas_core.journal import JournalReader
@@ -22,6 +22,7 @@ from atlas_core.model.records import Record, RunStarted, SessionResumed
 from atlas_core.runtime.recording import Entry, read_head, read_tape
 from atlas_core.runtime.scanning import ScanDesk
 from atlas_core.runtime.tape_codec import event_of, plain_of, value_of
+from atlas_core.wiring import engine_of, timetable_of
 
 _DECIDERS = ("gate", "by", "sizer", "limit", "rule", "stop_rule", "component")
 """Fields of records that name who decided."""
