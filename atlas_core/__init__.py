@@ -10,6 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from atlas_core.cli.formats import print_json as print_json
+    from atlas_core.cli.tables import Column as Column
+    from atlas_core.cli.tables import print_table as print_table
+    from atlas_core.cli.tables import say as say
     from atlas_core.clock import Clock as Clock
     from atlas_core.clock import LiveClock as LiveClock
     from atlas_core.clock import SimClock as SimClock
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from atlas_core.contracts import ExitRule as ExitRule
     from atlas_core.contracts import FundingProvider as FundingProvider
     from atlas_core.contracts import Gate as Gate
+    from atlas_core.contracts import HasOwnTimeframe as HasOwnTimeframe
     from atlas_core.contracts import HistoryRequest as HistoryRequest
     from atlas_core.contracts import Kind as Kind
     from atlas_core.contracts import KnowsTimeframes as KnowsTimeframes
@@ -58,6 +63,7 @@ if TYPE_CHECKING:
     from atlas_core.errors import VenueError as VenueError
     from atlas_core.hookspecs import HOOK_API as HOOK_API
     from atlas_core.hookspecs import hookimpl as hookimpl
+    from atlas_core.loading import read_bars as read_bars
     from atlas_core.marketdata.grid import BucketGrid as BucketGrid
     from atlas_core.marketdata.resample import resample as resample
     from atlas_core.marketdata.sessions import grid_of as grid_of
@@ -141,14 +147,17 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "atlas_core.cli.formats": "print_json",
+    "atlas_core.cli.tables": "Column print_table say",
     "atlas_core.clock": "Clock LiveClock SimClock from_datetime to_datetime",
     "atlas_core.components": "Component NoOptions alerter broker exit_rule gate provider scanner sizer",
-    "atlas_core.contracts": "Alerter Broker Capability Context ExitRule FundingProvider Gate HistoryRequest Kind "
-    "KnowsTimeframes LevelRule LeveragedSizer MarketHistory MarketNow MaskingGate Need NeedsBars Provider Scanner "
-    "SimulatedBroker Sizer",
+    "atlas_core.contracts": "Alerter Broker Capability Context ExitRule FundingProvider Gate HasOwnTimeframe "
+    "HistoryRequest Kind KnowsTimeframes LevelRule LeveragedSizer MarketHistory MarketNow MaskingGate Need NeedsBars "
+    "Provider Scanner SimulatedBroker Sizer",
     "atlas_core.errors": "AtlasError AuthFailed ContractError DataError MissingExtra NotReady NotSent OrderRefused "
     "Throttled Unsupported VenueError",
     "atlas_core.hookspecs": "HOOK_API hookimpl",
+    "atlas_core.loading": "read_bars",
     "atlas_core.marketdata.grid": "BucketGrid",
     "atlas_core.marketdata.resample": "resample",
     "atlas_core.marketdata.sessions": "grid_of",

@@ -326,6 +326,15 @@ class FundingProvider(Protocol):
         """Return the funding times and rates of the request's span, ordered by time."""
 
 
+@runtime_checkable
+class HasOwnTimeframe(Protocol):
+    """A provider whose bars of a symbol have one timeframe of their own, such as the bars of a file."""
+
+    @abstractmethod
+    async def own_timeframe(self, symbol: str) -> Timeframe:
+        """Return the timeframe in which the bars of a symbol are kept; raises DataError when there are none."""
+
+
 class Broker(Protocol):
     """Sends orders. `submit` is idempotent on `client_order_id`; results arrive as events.
 

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from attrs import frozen
 from loguru import logger
 
-from atlas_core.clock import to_datetime
+from atlas_core.clock import LiveClock, to_datetime
 from atlas_core.compose import OpenSystem
-from atlas_core.contracts import Capability, FundingProvider, HistoryRequest, MarketHistory, Scanner
-from atlas_core.errors import ContractError, DataError
+from atlas_core.contracts import (
+    Capability,
+    Context,
+    FundingProvider,
+    HasOwnTimeframe,
+    HistoryRequest,
+    Kind,
+    MarketHistory,
+    Provider,
+    Scanner,
+)
+from atlas_core.errors import ContractError, DataError, ProfileError, Unsupported
 from atlas_core.marketdata.history import MarketData
 from atlas_core.marketdata.timetable import Intake
 from atlas_core.model.bars import Bars
 from atlas_core.model.events import FundingDue
 from atlas_core.model.signals import SignalTable
+from atlas_core.model.timeframe import Timeframe
+from atlas_core.options import Address, structure
+from atlas_core.plugins import discover
 
 
 @frozen(kw_only=True)
@@ -123,3 +137,41 @@ async def funding_of(system: OpenSystem, request: HistoryRequest, start: int) ->
         return ()
     due: Sequence[FundingDue] = await provider.funding(request)
     return tuple(event for event in due if event.ts > start)
+
+
+def read_bars(
+    provider: str, table: Mapping[str, object], symbols: Sequence[str], timeframe: Timeframe | None = None
+) -> Mapping[str, Bars]:
+    """Read the whole history of some symbols without a profile, for commands that look at data.
+
+    `provider` and `table` are what a profile would say as `use` and as the rest of its table [provider]. Without
+    `timeframe` the bars come in the provider's own one. Raises PluginError for an unknown provider, ProfileError for
+    wrong options, DataError for data that cannot be delivered, Unsupported where there is no own timeframe.
+    """
+    component = discover().find(Kind.PROVIDER, provider)
+    options, problems = structure(component.options, table, Address(table="provider"))
+    if problems:
+        raise ProfileError(problems)
+    log = logger.bind(component=provider)
+    context = Context(label=provider, clock=LiveClock(), log=log, random=_unseeded, share=lambda _key, make: make())
+    return asyncio.run(_read(component.factory(options, context), symbols, timeframe))
+
+
+async def _read(provider: Provider, symbols: Sequence[str], timeframe: Timeframe | None) -> Mapping[str, Bars]:
+    await provider.open()
+    try:
+        if timeframe is not None:
+            return await provider.history(HistoryRequest(symbols=tuple(symbols), timeframe=timeframe))
+        if not isinstance(provider, HasOwnTimeframe):
+            raise Unsupported("expected a timeframe to ask for: this provider's bars have none of their own")
+        bars: dict[str, Bars] = {}
+        for symbol in symbols:
+            own = HistoryRequest(symbols=(symbol,), timeframe=await provider.own_timeframe(symbol))
+            bars |= await provider.history(own)
+        return bars
+    finally:
+        await provider.close()
+
+
+def _unseeded(name: str) -> np.random.Generator:
+    raise Unsupported(f"expected data that are read, not made: {name!r} needs the seed of a profile")

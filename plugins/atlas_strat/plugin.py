@@ -12,6 +12,8 @@ from atlas_strat.options import StratOptions
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import click
+
     from atlas_core import Component, Context, ExitRule, Gate, Scanner
 
 
@@ -70,3 +72,11 @@ def atlas_exit_rules() -> Iterable[Component[Any, ExitRule]]:
         exit_rule("strat.opposite-reversal", _opposite_reversal, options=OppositeReversalOptions),
         exit_rule("strat.continuity-flip", _continuity_flip, options=ContinuityFlipOptions),
     ]
+
+
+@hookimpl
+def atlas_commands(group: click.Group) -> None:
+    """Add `atlas strat`."""
+    from atlas_strat.commands import strat
+
+    group.add_command(strat)

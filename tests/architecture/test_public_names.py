@@ -23,6 +23,7 @@ PINNED = (
     "no_signals not_empty one_of option parse_timeframe provider read_moment resample scanner signal_table sizer "
     "time_of_day time_zone to_datetime BucketGrid FormingBar FormingColumns KnowsTimeframes NeedsBars TradingSession "
     "grid_of "
+    "Column HasOwnTimeframe print_json print_table read_bars say "
 )
 PUBLIC = tuple(PINNED.split())
 

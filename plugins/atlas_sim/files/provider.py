@@ -10,6 +10,7 @@ from attrs import fields
 
 from atlas_core import (
     DataError,
+    HasOwnTimeframe,
     HistoryRequest,
     Instrument,
     InstrumentKind,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from atlas_sim.options import FilesOptions
 
 
-class FilesProvider(Provider, KnowsTimeframes):
+class FilesProvider(Provider, KnowsTimeframes, HasOwnTimeframe):
     """Delivers bars from files; each file is read once, when it is first asked for."""
 
     def __init__(self, options: FilesOptions, context: Context) -> None:
@@ -63,6 +64,10 @@ class FilesProvider(Provider, KnowsTimeframes):
         """
         loaded = self._load_all(symbols)
         return {symbol: self._instrument(symbol, bars.bars.tick_size) for symbol, bars in loaded.items()}
+
+    async def own_timeframe(self, symbol: str) -> Timeframe:
+        """Return the timeframe of the bars in a symbol's file; raises DataError for a symbol without a usable file."""
+        return self._load_all([symbol])[symbol].bars.timeframe
 
     async def history(self, request: HistoryRequest) -> Mapping[str, Bars]:
         """Return the bars of the files in the timeframe asked for, on the grid of each symbol's session.

@@ -59,7 +59,7 @@ def test_a_wrong_option_is_one_problem_that_says_what_was_expected(table: dict[s
 
 
 def test_the_page_of_the_scanner_names_each_of_its_options() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "strat-first-slice.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "strat.md").read_text()
     assert [option.name for option in describe(StratOptions) if f"`{option.name}`" not in page] == []
 
 
