@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from atlas_strat.describing import SetupDescriber
 from atlas_strat.labels import classify, label_bars
 from atlas_strat.paths import FormingBar
 from atlas_strat.setups import complete
 from atlas_strat.shapes import SHAPE_TEXT, shapes
-from tests.plugins.strat.series import bars_of, bars_of_csv, described
+from tests.plugins.strat.series import bars_of, bars_of_csv
 from tests.plugins.strat.vectors import SIDE_TEXT, armed_facts, label_facts, pattern_facts, tick_of, vectors
 from tests.shared import shared_file
 
@@ -90,7 +91,9 @@ def test_patterns_of_real_series_are_those_of_other_implementations() -> None:
     names = ("pattern", "family", "kind", "direction", "trigger", "stop", "magnitude")
     for dataset, labelled in real_series("09_cross_patterns.json"):
         setups = complete(labelled)
-        found = [(setups.row[row], *(described(setups, row)[name] for name in names)) for row in range(len(setups))]
+        describer = SetupDescriber(setups, 0.01, 2)
+        facts = [describer.describe(index) for index in range(len(setups))]
+        found = [(row, *(fact[name] for name in names)) for row, fact in zip(setups.row, facts, strict=True)]
         wanted = [(row[0], *row[2:9]) for row in dataset["rows"]]
         assert len(found) == len(wanted) == dataset["n"]
         for mine, theirs in zip(found, wanted, strict=True):
