@@ -52,6 +52,13 @@ def _continuity_flip(options: ContinuityFlipOptions, context: Context) -> ExitRu
     return ContinuityFlipRule(options, context.scanned_timeframes)
 
 
+def _entry_bar_stop(_options: NoOptions, context: Context) -> ExitRule:
+    """Close beyond the far extreme of the entry bar, once that has closed."""
+    from atlas_strat.entry_stop import EntryBarStopRule
+
+    return EntryBarStopRule(context.scanned_timeframes)
+
+
 @hookimpl
 def atlas_scanners() -> Iterable[Component[Any, Scanner]]:
     """Return the scanner `strat`."""
@@ -66,10 +73,11 @@ def atlas_gates() -> Iterable[Component[Any, Gate]]:
 
 @hookimpl
 def atlas_exit_rules() -> Iterable[Component[Any, ExitRule]]:
-    """Return the exits by a failed premise, by a reversal and by a turned continuity."""
+    """Return the exits by a failed premise, a reversal, the entry bar and a turned continuity."""
     return [
         exit_rule("strat.invalidation", _invalidation),
         exit_rule("strat.opposite-reversal", _opposite_reversal, options=OppositeReversalOptions),
+        exit_rule("strat.entry-bar-stop", _entry_bar_stop),
         exit_rule("strat.continuity-flip", _continuity_flip, options=ContinuityFlipOptions),
     ]
 
