@@ -16,18 +16,22 @@ from atlas_core.compose import System
 from atlas_core.journal import Journal
 from atlas_core.model.decisions import Approve
 from atlas_core.model.events import BarClosed
-from atlas_core.model.records import GateAnswered, OperatorActed, PositionOpened, Record
+from atlas_core.model.records import GateAnswered, OperatorActed, PositionClosed, PositionOpened, Record
 from atlas_core.runs import Mode, RunSummary
 from tests.memory import MemoryProvider, at, bar, found, made, memory, records_of, system_of
 from tests.systems import by_loop, by_pump
 
 MINUTES = 150
 PEEK = 'use = "peek"'
+CONTINUITY = 'use = "strat.continuity"\ntimeframes = ["15m", "5m", "1m"]\nminimum_score = 1'
+EXITS = ("stop", "target", "strat.invalidation", "strat.opposite-reversal", "strat.continuity-flip")
 TABLES: dict[str, Any] = {
     "symbols": ["X", "Y"],
-    "scanners": ['use = "strat"\ntimeframes = ["1m", "5m", "15m"]\ninclude_continuations = true'],
-    "gates": [PEEK],
-    "exits": ['use = "stop"', 'use = "target"', 'use = "trailing"\npct = 2', 'use = "time"\nmax_bars = 30'],
+    "scanners": [
+        'use = "strat"\ntimeframes = ["1m", "5m", "15m"]\ninclude_continuations = true\nstop_mode = "first_bar"'
+    ],
+    "gates": [PEEK, CONTINUITY],
+    "exits": [*(f'use = "{name}"' for name in EXITS), 'use = "trailing"\npct = 2', 'use = "time"\nmax_bars = 30'],
     "broker": 'use = "paper"\ntaker_fee_bps = 5\nslippage_bps = 1\nlimit_fill = "touch"',
 }
 RUNS = pytest.mark.parametrize("run", [by_loop, by_pump])
@@ -111,4 +115,6 @@ def told_until(records: list[Record], entry: PositionOpened) -> list[Record]:
 
 
 def test_the_random_markets_are_lively_enough_to_prove_something() -> None:
-    assert sum(len(found(decided(by_loop, random_bars(seed)), PositionOpened)) for seed in range(5)) > 20
+    runs = [decided(by_loop, random_bars(seed)) for seed in (0, 27)]
+    assert sum(len(found(records, PositionOpened)) for records in runs) > 30
+    assert {record.rule for records in runs for record in found(records, PositionClosed)} >= set(EXITS)

@@ -32,6 +32,14 @@ def test_a_plain_loop_and_an_asyncio_pump_write_the_same_journal(mode: Mode) -> 
     assert loop == pump
 
 
+def test_loop_and_pump_agree_on_gates_and_exits_that_read_the_bars_that_form() -> None:
+    overrides = ("universe.end", '"2026-03-05"')
+    loop = digest_of(by_loop, CONFIGS / "crypto-strat.toml", Mode.PAPER, overrides)
+    pump = digest_of(by_pump, CONFIGS / "crypto-strat.toml", Mode.PAPER, overrides)
+    assert loop.trades > 5
+    assert loop == pump
+
+
 def test_loop_and_pump_agree_on_real_bars() -> None:
     overrides = (
         ("provider.path", f'"{shared_file(BARS)}"'),
