@@ -1,4 +1,7 @@
-"""Where runs are kept: `home/runs/<profile>/<mode>/<run-id>/`, so that paper never touches live."""
+"""Where runs are kept: `home/runs/<profile>/<mode>/<run-id>/`, so that paper never touches live.
+
+A session that continues from process to process is one run, kept in its state directory.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from loguru import logger
 
 from atlas_core.errors import AtlasError, NotFound
 from atlas_core.runs import Mode, RunInfo, directory_name
+from atlas_core.statedir import StateDirectory, known_states, write_json
 
 JOURNAL_NAME = "journal.db"
 MANIFEST_NAME = "manifest.json"
@@ -59,6 +63,19 @@ class RunStore:
             raise AtlasError(f"expected to write below {self.home}, was refused: {fault}; {remedy}") from fault
         return _info(directory, facts)
 
+    def continue_in(self, state: StateDirectory, synthetic: bool) -> RunInfo:
+        """Return the one run of a session that continues in its state directory, named `<profile>-<mode>`.
+
+        Raises AtlasError when the directory cannot be written.
+        """
+        facts = {"profile": state.profile, "mode": state.mode.value, "synthetic": synthetic}
+        state.make()
+        try:
+            write_json(state.path / FACTS_NAME, facts)
+        except OSError as fault:
+            raise AtlasError(f"expected to write in {state.path}, was refused: {fault}") from fault
+        return _info(state.path, facts)
+
     def _claim(self, name: str, mode: Mode) -> Path:
         folder = self._runs / name / mode.value
         folder.mkdir(parents=True, exist_ok=True)
@@ -76,8 +93,13 @@ class RunStore:
         return [path for path in self._runs.glob("*/*/*") if path.is_dir() and _number(path)]
 
     def all(self) -> tuple[RunInfo, ...]:
-        """Return every run, oldest first; a directory that is not a run is left out, a damaged one with a warning."""
-        found = (_read(path) for path in sorted(self._directories(), key=lambda path: (_number(path), path.name)))
+        """Return every run: the sessions that continue, then the numbered ones, oldest first.
+
+        A directory that is not a run is left out, a damaged one with a warning.
+        """
+        numbered = sorted(self._directories(), key=lambda path: (_number(path), path.name))
+        continuing = [state.path for state in known_states(self.home) if state.journal.is_file()]
+        found = (_read(path) for path in (*continuing, *numbered))
         return tuple(run for run in found if run is not None)
 
     def discard(self, run: RunInfo) -> None:
@@ -85,7 +107,10 @@ class RunStore:
         rmtree(run.directory, ignore_errors=True)
 
     def find(self, run_id: str | None = None) -> RunInfo:
-        """Return the run with this id or number, or the latest one for None; raises NotFound."""
+        """Return the run with this id or number, or the latest one for None; raises NotFound.
+
+        The latest is the last numbered one: a session that continues is asked for by its name.
+        """
         runs = self.all()
         if not runs:
             raise NotFound(f"there is no run below {self._runs}; start one: atlas run demo")
@@ -110,13 +135,19 @@ def _read(directory: Path) -> RunInfo | None:
 
 
 def _info(directory: Path, facts: dict[str, Any]) -> RunInfo:
+    is_numbered = _number(directory) > 0
     return RunInfo(
-        run_id=directory.name,
+        run_id=directory.name if is_numbered else f"{directory.parent.name}-{directory.name}",
         profile=str(facts["profile"]),
         mode=Mode(facts["mode"]),
         synthetic=bool(facts["synthetic"]),
         directory=directory,
     )
+
+
+def is_continuing(run: RunInfo) -> bool:
+    """Tell whether a run is a session that goes on from process to process."""
+    return not _number(run.directory)
 
 
 def _number(directory: Path) -> int:

@@ -12,7 +12,7 @@ from atlas_core.cli.formats import NOTHING
 from atlas_core.cli.kept import store_of
 from atlas_core.cli.tables import Column, print_json, print_table, say, signed
 from atlas_core.runs import RunInfo
-from atlas_core.runstore import MANIFEST_NAME
+from atlas_core.runstore import MANIFEST_NAME, is_continuing
 
 Manifest = dict[str, Any]
 COLUMNS = (
@@ -69,6 +69,8 @@ def _facts(run: RunInfo, manifest: Manifest | None) -> dict[str, Any]:
 def _cells(run: RunInfo, manifest: Manifest | None) -> list[str]:
     market = "synthetic" if run.synthetic else "real"
     first = [run.run_id, run.profile, run.mode.word, market]
+    if not manifest and is_continuing(run):
+        return [*first, NOTHING, NOTHING, NOTHING, NOTHING, f"continues: atlas status {run.profile}"]
     if not manifest:
         return [*first, NOTHING, NOTHING, NOTHING, NOTHING, "not finished" if manifest is None else "manifest damaged"]
     figures = [f"{manifest[name]:,}" for name in ("signals", "trades", "open_positions")]

@@ -49,13 +49,13 @@ class Heart:
     notifier: Notifier
     clock: Clock
     wall: Clock
-    vitals: Callable[[], Vitals]
     run_id: str = ""
     journal: str = ""
     synthetic: bool = False
     speed: str = ""
     pace: float = 1.0
     state: str = "starting"
+    vitals: Callable[[], Vitals] = Vitals
     _sequence: int = 0
     _began_at: int = 0
     _lag: float = 0.0

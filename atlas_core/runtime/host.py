@@ -7,11 +7,12 @@ positions: the stops stay where they are, and the next start recovers.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Coroutine
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
-from attrs import define, field
+from attrs import define
 
 from atlas_core.clock import NANOSECONDS_PER_SECOND, Clock
 from atlas_core.control.beat import BEAT_SECONDS
@@ -20,39 +21,50 @@ from atlas_core.control.inbox import DONE, REFUSED, Inbox
 from atlas_core.control.kill_switch import EntryPermit
 from atlas_core.errors import AtlasError, SessionFailed
 from atlas_core.model.decisions import Alert, Severity
-from atlas_core.model.events import OperatorCommand
 from atlas_core.runs import RunSummary
 from atlas_core.runtime.ending import Ending
-from atlas_core.runtime.heart import Heart
-from atlas_core.runtime.operator import Operator
-from atlas_core.runtime.progress import ProgressBoard
+from atlas_core.runtime.heart import Heart, Vitals
+from atlas_core.runtime.operator import HALT, Operator
 from atlas_core.runtime.supervisor import Restart, Supervisor
 
 INBOX_SECONDS = 0.5
 STOP_SECONDS = 30.0
 HEART_DEADLINE_SECONDS = 30.0
 INBOX_DEADLINE_SECONDS = 30.0
+SESSION_DEADLINE_SECONDS = 60.0
 
 
 class HostedSession(Protocol):
     """What the host needs of a session."""
 
-    board: ProgressBoard
+    @property
+    @abstractmethod
+    def tasks(self) -> Supervisor:
+        """The owner of every task."""
 
-    async def run(self) -> RunSummary:
-        """Run until the market ends or the session is asked to stop."""
-
+    @abstractmethod
     def request_stop(self, reason: str) -> None:
         """End in good order soon; asking twice does nothing."""
 
-    def command(self, command: OperatorCommand) -> None:
-        """Take an operator's command at its turn."""
+    @abstractmethod
+    def command(self, name: str, actor: str, arguments: dict[str, Any]) -> None:
+        """Take an operator's command at the session's next turn."""
 
+    @abstractmethod
+    def alert(self, alert: Alert) -> None:
+        """Journal an alert and tell people, at the session's next turn."""
+
+    @abstractmethod
+    def pulse(self, done: Callable[[], None]) -> None:
+        """Call back at the session's next turn, which proves that it makes turns."""
+
+    @abstractmethod
     def open_symbols(self) -> Collection[str]:
         """Return the symbols in which there is a position now."""
 
-    def alert(self, alert: Alert) -> None:
-        """Journal an alert and tell people."""
+    @abstractmethod
+    def vitals(self) -> Vitals:
+        """Return how it stands."""
 
 
 Catcher = Callable[[Callable[[str], None]], AbstractContextManager[None]]
@@ -61,10 +73,11 @@ Catcher = Callable[[Callable[[str], None]], AbstractContextManager[None]]
 
 @define(eq=False)
 class Host:
-    """Runs one session among the host's tasks; `wall` is the machine's clock, `clock` the session's own."""
+    """Runs one session among the host's tasks; `wall` is the machine's clock, `clock` the session's own.
 
-    session: HostedSession
-    supervisor: Supervisor
+    `news` are alerts that the session delivers when it has begun, such as the last words of the process before it.
+    """
+
     heart: Heart
     control: ControlFile
     permit: EntryPermit
@@ -72,37 +85,49 @@ class Host:
     wall: Clock
     ending: Ending
     catch_signals: Catcher
+    news: Callable[[], Collection[Alert]] = tuple
+    told: Callable[[], None] = lambda: None
+    _session: HostedSession | None = None
+    _operator: Operator | None = None
+    _body: asyncio.Task[object] | None = None
     _stopping: str = ""
     _aborted: str = ""
-    _body: asyncio.Task[object] | None = None
-    _operator: Operator = field(init=False)
 
-    def __attrs_post_init__(self) -> None:
-        session = self.session
-        self._operator = Operator(
-            self.permit, self.clock, self.wall, session.open_symbols, send=session.command, end=self.stop
-        )
+    @property
+    def stop_reason(self) -> str:
+        """Why the session was asked to stop, empty while nobody has asked."""
+        return self._stopping
 
-    async def run(self) -> RunSummary:
-        """Run the session to its end.
+    async def run(self, session: Coroutine[Any, Any, RunSummary]) -> RunSummary:
+        """Run a session, which calls `attach` when it is made, to its end.
 
-        Raises KeyboardInterrupt when a second signal aborted it, SessionFailed when it did not stop in time, and what
-        the session raises.
+        Raises KeyboardInterrupt when it was aborted by a second signal or stopped before it had begun, SessionFailed
+        when it did not stop in time, and what the session raises.
         """
         self._body = asyncio.current_task()
-        board = self.session.board
-        board.expect("heart", HEART_DEADLINE_SECONDS)
-        board.expect("inbox", INBOX_DEADLINE_SECONDS)
-        self.supervisor.own("heart", self._beat, restart=Restart.ALWAYS)
-        self.supervisor.own("inbox", self._listen, restart=Restart.ALWAYS)
-        self.supervisor.own("ending", self._end_in_time)
         with self.catch_signals(self.signal):
             try:
-                return await self.session.run()
+                return await session
             except asyncio.CancelledError:
                 if self._aborted and self._body is not None and self._body.uncancel() == 0:
                     raise self._abortion() from None
                 raise
+
+    def attach(self, session: HostedSession) -> None:
+        """Stand beside a session that is about to run: start the host's own tasks among its tasks."""
+        self._session = session
+        self._operator = Operator(self.permit, self.wall, session.open_symbols, send=session.command, end=self.stop)
+        board = self.heart.board
+        board.expect("heart", HEART_DEADLINE_SECONDS)
+        board.expect("inbox", INBOX_DEADLINE_SECONDS)
+        board.expect("session", SESSION_DEADLINE_SECONDS)
+        self.heart.vitals = session.vitals
+        self.heart.state = "running"
+        self._hold_entries(session)
+        self._deliver_news(session)
+        session.tasks.own("heart", self._beat, restart=Restart.ALWAYS)
+        session.tasks.own("inbox", self._listen, restart=Restart.ALWAYS)
+        session.tasks.own("ending", self._end_in_time)
 
     def stop(self, reason: str) -> None:
         """Stop in good order: no entries from now on, then the session's own steps, within thirty seconds."""
@@ -112,8 +137,11 @@ class Host:
         self.heart.state = "stopping"
         self.heart.notifier.stopping(reason)
         self.permit.freeze("stopping", reason)
-        self.session.request_stop(reason)
-        self.supervisor.own("stop limit", self._limit_the_stop)
+        if self._session is None:
+            self.abort(reason)
+            return
+        self._session.request_stop(reason)
+        self._session.tasks.own("stop limit", self._limit_the_stop)
 
     def signal(self, name: str) -> None:
         """Take a signal: the first stops in good order, the second at once."""
@@ -129,7 +157,7 @@ class Host:
             self._body.cancel()
 
     def _abortion(self) -> BaseException:
-        if self._aborted.startswith("a second"):
+        if self._session is None or self._aborted.startswith("a second"):
             return KeyboardInterrupt(self._aborted)
         return SessionFailed(f"{self._aborted}; the next start recovers from the journal")
 
@@ -137,35 +165,67 @@ class Host:
         await asyncio.sleep(STOP_SECONDS)
         self.abort(f"the session did not stop within {STOP_SECONDS:g} s ({self._stopping})")
 
+    def _hold_entries(self, session: HostedSession) -> None:
+        """Take into the journal, before anything else, what keeps this session from entering."""
+        if self._operator is not None:
+            self._operator.notice_kill()
+        if self.permit.safe_mode:
+            session.command(HALT, "safe mode", {"reason": self.permit.safe_mode})
+
+    def _deliver_news(self, session: HostedSession) -> None:
+        news = self.news()
+        for alert in news:
+            session.alert(alert)
+        if news:
+            session.pulse(self.told)
+
     async def _beat(self) -> None:
+        board, session = self.heart.board, self._session
+        assert session is not None
+        waits_for_turn = False
+
+        def turned() -> None:
+            nonlocal waits_for_turn
+            waits_for_turn = False
+            board.beat("session")
+
         while True:
+            if not waits_for_turn:
+                waits_for_turn = True
+                session.pulse(turned)
             step = self.heart.beat()
             if step:
-                text = f"by {step:+.1f} s; durations run on the monotonic clock, times of records are the new ones"
-                self._tell(Severity.WARNING, "The machine's clock was set", text, "clock-step")
-            self.session.board.beat("heart")
+                self._tell_step(session, step)
+            board.beat("heart")
             await self.heart.rest(BEAT_SECONDS)
 
+    def _tell_step(self, session: HostedSession, step: float) -> None:
+        text = f"by {step:+.1f} s; durations run on the monotonic clock, times of records are the new ones"
+        session.alert(
+            Alert(
+                ts=self.clock.now(),
+                severity=Severity.WARNING,
+                title="The machine's clock was set",
+                text=text,
+                key="clock-step",
+            )
+        )
+
     async def _listen(self) -> None:
-        inbox = Inbox(self.control)
+        """Look for a file KILL and for commands; entries are refused from the moment the file is there."""
+        inbox, operator = Inbox(self.control), self._operator
+        assert operator is not None
         while True:
-            self._watch_kill_file()
-            self._answer(inbox)
-            self.session.board.beat("inbox")
+            operator.notice_kill()
+            self._answer(inbox, operator)
+            self.heart.board.beat("inbox")
             await asyncio.sleep(INBOX_SECONDS)
 
-    def _watch_kill_file(self) -> None:
-        """Take a file KILL that appeared into the journal; entries are refused from the moment it is there."""
-        command = self._operator.noticed_kill(self.clock.now())
-        if command is not None:
-            self.session.command(command)
-
-    def _answer(self, inbox: Inbox) -> None:
+    def _answer(self, inbox: Inbox, operator: Operator) -> None:
         try:
-            requests = inbox.take(self.wall.now())
-            for request in requests:
+            for request in inbox.take(self.wall.now()):
                 try:
-                    status, answer = DONE, self._operator.obey(request)
+                    status, answer = DONE, operator.obey(request)
                 except AtlasError as fault:
                     status, answer = REFUSED, str(fault)
                 inbox.answer(request.id, status, answer, self.wall.now())
@@ -183,9 +243,6 @@ class Host:
                 await asyncio.sleep(min(max(left / self.heart.pace, 0.0), 1.0))
             self.stop("the time to end has come")
         elif self.ending.once:
-            while not self.session.board.as_of.get("scan"):
+            while not self.heart.board.as_of.get("scan"):
                 await asyncio.sleep(min(INBOX_SECONDS, 0.05))
             self.stop("once")
-
-    def _tell(self, severity: Severity, title: str, text: str, key: str) -> None:
-        self.session.alert(Alert(ts=self.clock.now(), severity=severity, title=title, text=text, key=key))

@@ -12,7 +12,6 @@ from atlas_core.control.commands import checked
 from atlas_core.control.inbox import Request
 from atlas_core.control.kill_switch import EntryPermit
 from atlas_core.errors import UsageError
-from atlas_core.model.events import OperatorCommand
 
 HALT, RESUME, CLOSE, WIND_DOWN = "halt", "resume", "close", "wind-down"
 
@@ -26,10 +25,9 @@ class Operator:
     """
 
     permit: EntryPermit
-    clock: Clock
     wall: Clock
     positions: Callable[[], Collection[str]]
-    send: Callable[[OperatorCommand], None]
+    send: Callable[[str, str, dict[str, Any]], None]
     end: Callable[[str], None]
     _kill_told: bool = False
 
@@ -39,16 +37,12 @@ class Operator:
         act = _ACTS[request.name]
         return act(self, request.actor, arguments)
 
-    def noticed_kill(self, now: int) -> OperatorCommand | None:
-        """Return the command that takes a newly engaged kill switch into the journal, once for each engagement."""
+    def notice_kill(self) -> None:
+        """Take a newly engaged kill switch into the journal, once for each engagement."""
         note = self.permit.switch.note()
-        if note is None:
-            self._kill_told = False
-            return None
-        if self._kill_told:
-            return None
-        self._kill_told = True
-        return OperatorCommand(now, HALT, note.actor, {"reason": f"kill switch: {note.reason}"})
+        if note is not None and not self._kill_told:
+            self.send(HALT, note.actor, {"reason": f"kill switch: {note.reason}"})
+        self._kill_told = note is not None
 
     def _close(self, actor: str, arguments: Mapping[str, Any]) -> str:
         held = sorted(self.positions())
@@ -60,11 +54,11 @@ class Operator:
         wanted = held if symbol is None else [symbol]
         reason = arguments.get("reason", "closed by a person")
         for each in wanted:
-            self._pass_on(CLOSE, actor, {"symbol": each, "reason": reason})
+            self.send(CLOSE, actor, {"symbol": each, "reason": reason})
         return f"closing {', '.join(wanted)} at the market" if wanted else "no position is open"
 
     def _pause(self, actor: str, arguments: Mapping[str, Any]) -> str:
-        self._pass_on(HALT, actor, {"reason": arguments.get("reason", "paused by a person")})
+        self.send(HALT, actor, {"reason": arguments.get("reason", "paused by a person")})
         return "entries are stopped, exits go on; allow them again: atlas resume"
 
     def _resume(self, actor: str, arguments: Mapping[str, Any]) -> str:
@@ -76,29 +70,24 @@ class Operator:
             switch.clear()
         was_safe = self.permit.safe_mode
         self.permit.safe_mode = ""
-        self._pass_on(RESUME, actor, {"reason": arguments.get("reason", "resumed by a person")})
+        self.send(RESUME, actor, {"reason": arguments.get("reason", "resumed by a person")})
         cleared = [f"cleared: {note}"] if note else []
         left = [f"left safe mode ({was_safe})"] if was_safe else []
         return "; ".join(["entries are allowed again", *cleared, *left])
 
     def _kill(self, actor: str, arguments: Mapping[str, Any]) -> str:
         self.permit.switch.engage(actor, arguments["reason"], self.wall.now())
-        command = self.noticed_kill(self.clock.now())
-        if command is not None:
-            self.send(command)
+        self.notice_kill()
         if not arguments.get("flatten"):
             return "killed: no entry until atlas resume --after-kill; positions stay, with their stops"
         closing = {"reason": arguments["reason"], "close_positions": True}
-        self._pass_on(WIND_DOWN, actor, closing)
+        self.send(WIND_DOWN, actor, closing)
         return "killed: no entry until atlas resume --after-kill; every position is being closed at the market"
 
     def _stop(self, actor: str, arguments: Mapping[str, Any]) -> str:
         reason = arguments.get("reason", "")
         self.end(f"stopped by {actor}" + (f": {reason}" if reason else ""))
         return "stopping in good order"
-
-    def _pass_on(self, name: str, actor: str, arguments: Mapping[str, Any]) -> None:
-        self.send(OperatorCommand(self.clock.now(), name, actor, dict(arguments)))
 
 
 _ACTS: Mapping[str, Callable[[Operator, str, Mapping[str, Any]], str]] = {

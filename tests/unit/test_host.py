@@ -17,7 +17,6 @@ from atlas_core.control.inbox import DONE, REFUSED, Inbox, Request
 from atlas_core.control.kill_switch import EntryPermit, KillSwitch
 from atlas_core.errors import SessionFailed
 from atlas_core.model.decisions import Alert
-from atlas_core.model.events import OperatorCommand
 from atlas_core.model.timeframe import MINUTE, SECOND
 from atlas_core.runs import Mode, RunSummary
 from atlas_core.runtime.ending import Ending
@@ -37,11 +36,12 @@ SUMMARY: Any = "the summary of the session"
 class FakeSession:
     """A session of 15 minutes that does what it is told; one that `hangs` does not stop when it is asked to."""
 
-    board: ProgressBoard
+    tasks: Supervisor
     hangs: bool = False
     commands: list[tuple[str, dict[str, Any]]] = field(factory=list)
     alerts: list[Alert] = field(factory=list)
     reasons: list[str] = field(factory=list)
+    stuck: bool = False
     stopped: asyncio.Event = field(factory=asyncio.Event)
 
     async def run(self) -> RunSummary:
@@ -57,8 +57,15 @@ class FakeSession:
         self.reasons.append(reason)
         self.stopped.set()
 
-    def command(self, command: OperatorCommand) -> None:
-        self.commands.append((f"{command.actor} {command.name}", dict(command.arguments)))
+    def command(self, name: str, actor: str, arguments: dict[str, Any]) -> None:
+        self.commands.append((f"{actor} {name}", arguments))
+
+    def pulse(self, done: Callable[[], None]) -> None:
+        if not self.stuck:
+            done()
+
+    def vitals(self) -> Vitals:
+        return Vitals(open_positions=2)
 
     def open_symbols(self) -> list[str]:
         return ["X", "Y"]
@@ -111,21 +118,28 @@ def play(
         state = StateDirectory.of(home, "demo", Mode.PAPER)
         state.make()
         wall = VirtualClock(loop, START)
-        board = ProgressBoard(loop.time)
-        session = FakeSession(board, hangs)
         permit = EntryPermit(KillSwitch(state.kill_file), safe_mode)
-        heart = Heart(state, board, permit, Notifier(), wall, wall, lambda: Vitals(open_positions=2), state="running")
+        heart = Heart(state, ProgressBoard(loop.time), permit, Notifier(), wall, wall)
+        made: list[FakeSession] = []
+
+        async def run(host: Host) -> RunSummary:
+            async with Supervisor(random=lambda: 0.0, on_failure=failures.append) as own:
+                session = FakeSession(own, hangs)
+                made.append(session)
+                host.attach(session)
+                bench = Bench(host, session, state, wall, Inbox(control), caught)
+                if script is not None:
+                    own.own("script", lambda: script(bench))
+                return await session.run()
+
         outcome: object
         with ControlFile(state.control) as control:
+            host = Host(heart, control, permit, wall, wall, ending or Ending(), catch)
             try:
-                async with Supervisor(random=lambda: 0.0, on_failure=failures.append) as own:
-                    host = Host(session, own, heart, control, permit, wall, wall, ending or Ending(), catch)
-                    bench = Bench(host, session, state, wall, Inbox(control), caught)
-                    if script is not None:
-                        own.own("script", lambda: script(bench))
-                    outcome = await host.run()
+                outcome = await host.run(run(host))
             except (KeyboardInterrupt, SessionFailed) as fault:
                 outcome = fault
+        [session] = made
         return outcome, session, loop.time()
 
     result = run_virtual(main())
@@ -140,7 +154,7 @@ def test_a_session_that_nobody_touches_runs_to_its_end_and_beats(tmp_path: Path)
     beat = read_heartbeat(StateDirectory.of(tmp_path, "demo", Mode.PAPER).heartbeat)
     assert beat is not None
     assert (beat.sequence, beat.open_positions, beat.written_at) == (451, 2, START + 900 * SECOND)
-    assert beat.progress.keys() == {"heart", "inbox"}
+    assert beat.progress.keys() == {"heart", "inbox", "session"}
 
 
 @pytest.mark.parametrize(
@@ -158,7 +172,7 @@ def test_a_timed_session_stops_by_itself(tmp_path: Path, ending: Ending, seconds
 def test_once_stops_after_the_first_scan(tmp_path: Path) -> None:
     async def script(bench: Bench) -> None:
         await asyncio.sleep(90)
-        bench.session.board.note("scan", bench.wall.now())
+        bench.host.heart.board.note("scan", bench.wall.now())
 
     _outcome, session, seconds = play(tmp_path, script, ending=Ending(once=True))
     assert session.reasons == ["began", "once"]

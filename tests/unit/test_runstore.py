@@ -7,7 +7,8 @@ import pytest
 
 from atlas_core.errors import AtlasError, NotFound
 from atlas_core.runs import Mode
-from atlas_core.runstore import RunStore
+from atlas_core.runstore import RunStore, is_continuing
+from atlas_core.statedir import StateDirectory
 
 
 def test_a_run_is_kept_below_its_profile_and_mode(tmp_path: Path) -> None:
@@ -82,3 +83,35 @@ def test_a_home_that_is_a_file_is_an_error_with_the_remedy(tmp_path: Path) -> No
 
 def test_the_environment_names_the_home(own_home: Path) -> None:
     assert RunStore.at().home == own_home
+
+
+def continuing(home: Path, profile: str = "crypto") -> StateDirectory:
+    state = StateDirectory.of(home, profile, Mode.LIVE)
+    RunStore(home).continue_in(state, False)
+    state.journal.touch()
+    return state
+
+
+def test_a_session_that_continues_is_one_run_in_its_state_directory_however_often_it_starts(tmp_path: Path) -> None:
+    store, state = RunStore(tmp_path), continuing(tmp_path)
+    again = store.continue_in(state, False)
+    assert (again.run_id, again.directory) == ("crypto-live", state.path)
+    assert store.all() == (again,)
+    assert store.find("crypto-live") == again
+    assert is_continuing(again)
+
+
+def test_the_latest_run_is_a_numbered_one_where_there_is_any(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    continuing(tmp_path)
+    assert store.find().run_id == "crypto-live"
+    backtest = store.create("demo", Mode.BACKTEST, True)
+    assert store.find() == backtest
+    assert [run.run_id for run in store.all()] == ["crypto-live", "demo-backtest-0001"]
+    assert not is_continuing(backtest)
+
+
+def test_a_session_whose_runs_are_numbered_is_not_listed_twice(tmp_path: Path) -> None:
+    StateDirectory.of(tmp_path, "demo", Mode.PAPER).make()
+    run = RunStore(tmp_path).create("demo", Mode.PAPER, True)
+    assert RunStore(tmp_path).all() == (run,)
