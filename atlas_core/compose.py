@@ -400,6 +400,8 @@ def _broker_problems(profile: Profile, mode: Mode) -> list[Problem]:
     if mode is Mode.LIVE:
         if is_simulated:
             return [_problem(selection, "expected a real broker for a live run, was a simulated one")]
+        if not profile.live.account:
+            return [_unnamed_account(profile)]
     elif not is_simulated:
         text = f"expected a simulated broker for a {mode} run, was {selection.use!r}"
         return [_problem(selection, text, 'add a table [paper] with use = "paper"')]
@@ -407,6 +409,16 @@ def _broker_problems(profile: Profile, mode: Mode) -> list[Problem]:
     if Capability.MARKET not in offered:
         return [_problem(selection, f"entries and exits need market orders; {selection.use} offers {_listed(offered)}")]
     return []
+
+
+def _unnamed_account(profile: Profile) -> Problem:
+    return Problem(
+        message="expected the account that a live session may trade on, was missing",
+        table="live",
+        key="account",
+        file=str(profile.source),
+        suggestion='write [live] account = "..." as the venue names it',
+    )
 
 
 def _provider_problems(profile: Profile, mode: Mode) -> list[Problem]:

@@ -144,7 +144,7 @@ class Scene:
         provider = memory(Tape((), venue=self.venue, prices=self.prices))
         broker = made(offer.broker, "real", self.venue, *self.abilities)
         parts = registry(provider, broker, script(*self.signals))
-        tables = {"broker": 'use = "real"', "mode": "live", **self.tables}
+        tables = {"broker": 'use = "real"', "mode": "live", "more": '[live]\naccount = "A-1"', **self.tables}
         return compose(profile_of(parts, **tables), Mode.LIVE, VirtualClock(loop, START))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from attrs import frozen
 
 from atlas_core import __version__
 from atlas_core.cli.completion import complete_profile
@@ -17,11 +18,14 @@ from atlas_core.runs import Mode, RunInfo, RunSummary
 
 if TYPE_CHECKING:
     from atlas_core.cli.live_screen import LiveScreen
+    from atlas_core.cli.run_session import SessionFlags
     from atlas_core.compose import System
+    from atlas_core.journal import Journal
     from atlas_core.model.records import Record
     from atlas_core.plugins import Registry
     from atlas_core.profile import Profile
     from atlas_core.report.summary import Report
+    from atlas_core.runstore import RunStore
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Override = tuple[str, str]
@@ -55,11 +59,28 @@ def result_options(command: Command) -> Command:
     return command
 
 
+def session_options(command: Command) -> Command:
+    """Add the options that say how long and how fast a session runs."""
+    for option in reversed(
+        (
+            click.option("--speed", metavar="SPEED", help="Pace of a market of the past: 1x, 60x or max (default)."),
+            click.option("--for", "lasting", metavar="DURATION", help="End after 10m, 1h30m or 2d."),
+            click.option("--until", metavar="TIME", help="End at 16:00 (in [schedule] zone) or an ISO time (UTC)."),
+            click.option("--once", is_flag=True, help="End after one scan."),
+            click.option("--arm", is_flag=True, help="Really trade: the last switch of a live session."),
+            click.option("--take-account", is_flag=True, help="Take over an account that another session traded last."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
 @click.command()
 @click.argument("profile", required=False, shell_complete=complete_profile)
 @click.option(
     "--mode", type=click.Choice([mode.value for mode in Mode]), help="A mode of lower risk than the profile's."
 )
+@session_options
 @profile_options
 @result_options
 @click.pass_context
@@ -71,7 +92,10 @@ def run(ctx: click.Context, /, profile: str | None, mode: str | None, **options:
     if profile is None:
         _list_profiles(as_json=options["as_json"])
         ctx.exit(USAGE)
-    _run(ctx, profile, Mode(mode) if mode else None, **options)
+    from atlas_core.cli.run_session import SessionFlags
+
+    flags = SessionFlags(**{name: options.pop(name) for name in SessionFlags.names()})
+    _run(ctx, profile, Mode(mode) if mode else None, flags, **options)
 
 
 @click.command()
@@ -86,7 +110,7 @@ def backtest(ctx: click.Context, /, profile: str, timerange: str | None, **optio
         if options["start"] or options["end"]:
             raise click.UsageError("--timerange contradicts --from and --to")
         options["start"], options["end"] = read_timerange(timerange)
-    _run(ctx, profile, Mode.BACKTEST, **options)
+    _run(ctx, profile, Mode.BACKTEST, None, **options)
 
 
 def read_timerange(text: str) -> tuple[str | None, str | None]:
@@ -131,65 +155,101 @@ def prepare(profile: str, mode: Mode | None, overrides: Sequence[Override]) -> t
 
 
 def _run(
-    ctx: click.Context, profile: str, mode: Mode | None, *, quiet: bool, all_rows: bool, as_json: bool, **options: Any
+    ctx: click.Context,
+    profile: str,
+    mode: Mode | None,
+    flags: SessionFlags | None,
+    *,
+    quiet: bool,
+    all_rows: bool,
+    as_json: bool,
+    **options: Any,
 ) -> None:
-    from atlas_core.cli.live_screen import LiveScreen
-    from atlas_core.cli.results import header, say_header
+    from atlas_core.profile import lowered_mode, open_profile
     from atlas_core.runstore import RunStore
 
     overrides = profile_overrides(**options)
-    loaded, registry, system = prepare(profile, mode, overrides)
+    loaded, registry = open_profile(profile, overrides=overrides, resolve_secrets=True)
     settings = ctx.find_object(Settings) or Settings()
-    is_silent = quiet or as_json or settings.quiet
-    store = RunStore.at(settings.home)
-    store_run = store.create(loaded.name, system.mode, system.synthetic)
-    if not as_json:
-        say_header(header(loaded.name, system.mode, system.synthetic, loaded.seed, store_run.run_id))
-    with_events = not is_silent and system.mode is not Mode.BACKTEST
-    screen = LiveScreen(store_run.run_id, with_events=with_events, with_bar=not is_silent)
-    try:
-        summary, records = _execute(system, registry, store_run, screen, overrides)
-    except BaseException:
-        if not screen.kept:  # nothing was decided: there is no run to keep
-            store.discard(store_run)
+    showing = Showing(quiet=quiet or as_json or settings.quiet, all_rows=all_rows, as_json=as_json)
+    launch = Launch(loaded, registry, lowered_mode(loaded, mode), RunStore.at(settings.home), overrides, showing)
+    if launch.mode is Mode.BACKTEST:
+        if flags is not None:
+            flags.forbid(launch.mode)
+        _backtest(launch)
+        return
+    from atlas_core.cli.run_session import SessionFlags, run_in_process
+
+    run_in_process(launch, flags or SessionFlags())
+
+
+@frozen(kw_only=True)
+class Showing:
+    """What is shown of a run."""
+
+    quiet: bool
+    all_rows: bool
+    as_json: bool
+
+
+@frozen
+class Launch:
+    """What is about to run, where it is kept, and what is shown of it."""
+
+    profile: Profile
+    registry: Registry
+    mode: Mode
+    store: RunStore
+    overrides: Sequence[Override]
+    showing: Showing
+
+    def begin(self, system: System, run: RunInfo) -> LiveScreen:
+        """Say what begins; return what shows it."""
+        from atlas_core.cli.live_screen import LiveScreen
+        from atlas_core.cli.results import header, say_header
+
+        if not self.showing.as_json:
+            say_header(header(self.profile.name, system.mode, system.synthetic, self.profile.seed, run.run_id))
+        with_events = not self.showing.quiet and system.mode is not Mode.BACKTEST
+        return LiveScreen(run.run_id, with_events=with_events, with_bar=not self.showing.quiet)
+
+    def keep(self, run: RunInfo, screen: LiveScreen, execute: Callable[[Journal], RunSummary]) -> None:
+        """Make a run of a market that ends in a journal of its own; show its results and keep them beside it."""
+        from atlas_core.journal import Journal
+        from atlas_core.runstore import JOURNAL_NAME
+
+        try:
+            with Journal.create(run.directory / JOURNAL_NAME) as journal:
+                self.registry.run_started(run)
+                with screen:
+                    summary = execute(journal)
+                records = screen.kept or list(journal.records())
+            self.registry.run_finished(run, summary)
+        except BaseException:
+            if not screen.kept:  # nothing was decided: there is no run to keep
+                self.store.discard(run)
+            else:
+                click.echo(_kept_so_far(run), err=True)
+            raise
+        report = _keep(records, run, summary.digest)
+        if self.showing.as_json:
+            _print_json(report, run, summary)
         else:
-            click.echo(_kept_so_far(store_run), err=True)
-        raise
-    report = _keep(records, store_run, summary.digest)
-    if as_json:
-        _print_json(report, store_run, summary)
-    else:
-        _print_screens(report, store_run, all_rows)
+            _print_screens(report, run, self.showing.all_rows)
+
+
+def _backtest(launch: Launch) -> None:
+    from atlas_core.backtest.driver import run_backtest
+    from atlas_core.compose import compose
+
+    system = compose(launch.profile, launch.mode)
+    run = launch.store.create(launch.profile.name, system.mode, system.synthetic)
+    screen = launch.begin(system, run)
+    launch.keep(run, screen, lambda journal: run_backtest(system, journal, screen))
 
 
 def _kept_so_far(run: RunInfo) -> str:
     return f"run {run.run_id} is kept as far as it went: atlas report {run.run_id}"
-
-
-def _execute(
-    system: System, registry: Registry, run: RunInfo, screen: LiveScreen, overrides: Sequence[Override]
-) -> tuple[RunSummary, Sequence[Record]]:
-    import asyncio
-
-    from atlas_core.journal import Journal
-    from atlas_core.runstore import JOURNAL_NAME
-
-    with Journal.create(run.directory / JOURNAL_NAME) as journal:
-        registry.run_started(run)
-        with screen:
-            if system.mode is Mode.BACKTEST:
-                from atlas_core.backtest.driver import run_backtest
-
-                summary = run_backtest(system, journal, screen)
-            else:
-                from atlas_core.runtime.recording import TapeRecorder
-                from atlas_core.runtime.session import SessionPlan, run_session
-
-                recorder = TapeRecorder.beside(journal.path, journal.count() + 1, overrides)
-                summary = asyncio.run(run_session(system, journal, SessionPlan(watch=screen, recorder=recorder)))
-        records = screen.kept or list(journal.records())
-    registry.run_finished(run, summary)
-    return summary, records
 
 
 def _keep(records: Sequence[Record], run: RunInfo, digest: str) -> Report:

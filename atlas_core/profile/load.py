@@ -16,7 +16,7 @@ from atlas_core.profile.find import find_profile
 from atlas_core.profile.model import DEFAULT, ComponentSource, Origin, Profile, Selection
 from atlas_core.profile.overrides import Override, apply_overrides
 from atlas_core.profile.reader import COMPONENT_TABLES, Reader, Section
-from atlas_core.profile.sections import Alerts, Limits, PluginFilter, ProfileHead, Protection, Schedule, Universe
+from atlas_core.profile.sections import Alerts, Limits, Live, PluginFilter, ProfileHead, Protection, Schedule, Universe
 from atlas_core.runs import Mode
 
 if TYPE_CHECKING:
@@ -29,11 +29,12 @@ SECTIONS: Mapping[str, type[Any]] = {
     "schedule": Schedule,
     "protection": Protection,
     "alerts": Alerts,
+    "live": Live,
     "plugins": PluginFilter,
 }
 TABLES = (
     "profile", "universe", *(table.name for table in COMPONENT_TABLES), "limits", "schedule", "protection", "alerts",
-    "plugins",
+    "live", "plugins",
 )  # fmt: skip
 _REQUIRED = ("profile", "universe")
 
@@ -168,7 +169,7 @@ def _assemble(
         name=head.name, mode=head.mode, description=head.description, seed=head.seed,
         starting_cash=head.starting_cash, quote=head.quote, digest=profile_digest(path, values, chosen), source=path,
         universe=values["universe"], limits=values["limits"], schedule=values["schedule"],
-        protection=values["protection"], alerts=values["alerts"], plugins=values["plugins"],
+        protection=values["protection"], alerts=values["alerts"], live=values["live"], plugins=values["plugins"],
         provider=chosen["provider"][0], sizer=chosen["sizer"][0], broker=chosen["broker"][0],
         paper=next(iter(chosen["paper"]), None), scanners=chosen["scanner"], gates=chosen["gate"],
         exits=chosen["exit"], alerters=chosen["alerter"], origins=_origins(document, chosen),

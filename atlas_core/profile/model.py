@@ -12,7 +12,7 @@ from attrs import frozen
 if TYPE_CHECKING:
     from atlas_core.components import Component
     from atlas_core.contracts import Kind
-    from atlas_core.profile.sections import Alerts, Limits, PluginFilter, Schedule, Universe
+    from atlas_core.profile.sections import Alerts, Limits, Live, PluginFilter, Schedule, Universe
     from atlas_core.profile.sections import Protection as ProtectionTable
     from atlas_core.runs import Mode
 
@@ -83,6 +83,7 @@ class Profile:
     schedule: Schedule
     protection: ProtectionTable
     alerts: Alerts
+    live: Live
     plugins: PluginFilter
     origins: Mapping[str, Origin]
 

@@ -26,6 +26,7 @@ READERS: Mapping[str, str] = {
     "schedule": "the engine and the runtime",
     "protection": "the engine, for every open position",
     "alerts": "the outbox of a session",
+    "live": "the command line and the reconciler, in a live session",
     "plugins": "the discovery of plugins",
 }
 _USE = OptionInfo(name="use", type="text", default="required", constraint="", help="the component, as plugins name it")
@@ -75,7 +76,7 @@ def _entries(profile: Profile) -> Iterator[_Entry]:
             summary = f" ({selection.component.summary})" if selection.component.summary else ""
             read_by = f"{selection.kind} {selection.use}{summary}"
             yield _Entry(prefix, selection.options, selection.component.options, read_by, selection)
-    for name in ("limits", "schedule", "protection", "alerts", "plugins"):
+    for name in ("limits", "schedule", "protection", "alerts", "live", "plugins"):
         yield _Entry(name, getattr(profile, name), SECTIONS[name], READERS[name])
 
 

@@ -105,6 +105,7 @@ class Window:
 class Schedule:
     """The table `[schedule]`."""
 
+    zone: str = option("UTC", check=time_zone(), help="the time zone of the times of day that a session is given")
     maintenance: tuple[Window, ...] = option((), help="windows in which nothing is entered")
 
 
@@ -151,6 +152,15 @@ class Alerts:
     )
     fallback: tuple[str, ...] = option(
         (), check=[each(_NAME), _UNIQUE], help="labels of alerters that are told only what the others could not deliver"
+    )
+
+
+@frozen(kw_only=True)
+class Live:
+    """The table `[live]`: the second switch of a live session, beside `mode`."""
+
+    account: str = option(
+        "", help="the account that a live session may trade on, as the venue names it; keys of another one are refused"
     )
 
 

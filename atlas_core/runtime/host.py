@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Coroutine
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from attrs import define
+from attrs import define, evolve, frozen
 
 from atlas_core.clock import NANOSECONDS_PER_SECOND, Clock
 from atlas_core.control.beat import BEAT_SECONDS
@@ -20,7 +20,7 @@ from atlas_core.control.file import Busy, ControlFile
 from atlas_core.control.inbox import DONE, REFUSED, Inbox
 from atlas_core.control.kill_switch import EntryPermit
 from atlas_core.errors import AtlasError, SessionFailed
-from atlas_core.model.decisions import Alert, Severity
+from atlas_core.model.decisions import Severity
 from atlas_core.runs import RunSummary
 from atlas_core.runtime.ending import Ending
 from atlas_core.runtime.heart import Heart, Vitals
@@ -51,8 +51,8 @@ class HostedSession(Protocol):
         """Take an operator's command at the session's next turn."""
 
     @abstractmethod
-    def alert(self, alert: Alert) -> None:
-        """Journal an alert and tell people, at the session's next turn."""
+    def report(self, news: News) -> None:
+        """Journal something and tell people, at the session's next turn."""
 
     @abstractmethod
     def pulse(self, done: Callable[[], None]) -> None:
@@ -67,6 +67,16 @@ class HostedSession(Protocol):
         """Return how it stands."""
 
 
+@frozen(kw_only=True)
+class News:
+    """Something that happened to the process and that people must learn: to what, what, and what is done about it."""
+
+    subject: str
+    text: str
+    policy: str
+    severity: Severity = Severity.CRITICAL
+
+
 Catcher = Callable[[Callable[[str], None]], AbstractContextManager[None]]
 """Makes what catches signals while it is entered, and tells their names."""
 
@@ -75,7 +85,8 @@ Catcher = Callable[[Callable[[str], None]], AbstractContextManager[None]]
 class Host:
     """Runs one session among the host's tasks; `wall` is the machine's clock, `clock` the session's own.
 
-    `news` are alerts that the session delivers when it has begun, such as the last words of the process before it.
+    `news` are told by the session when it begins, such as the last words of the process before it; `told` is called
+    when they are in its journal.
     """
 
     heart: Heart
@@ -85,7 +96,7 @@ class Host:
     wall: Clock
     ending: Ending
     catch_signals: Catcher
-    news: Callable[[], Collection[Alert]] = tuple
+    news: Collection[News] = ()
     told: Callable[[], None] = lambda: None
     _session: HostedSession | None = None
     _operator: Operator | None = None
@@ -173,10 +184,9 @@ class Host:
             session.command(HALT, "safe mode", {"reason": self.permit.safe_mode})
 
     def _deliver_news(self, session: HostedSession) -> None:
-        news = self.news()
-        for alert in news:
-            session.alert(alert)
-        if news:
+        for each in self.news:
+            session.report(each)
+        if self.news:
             session.pulse(self.told)
 
     async def _beat(self) -> None:
@@ -195,21 +205,11 @@ class Host:
                 session.pulse(turned)
             step = self.heart.beat()
             if step:
-                self._tell_step(session, step)
+                policy = "durations run on the monotonic clock, records have the new times"
+                clock = News(subject="the machine's clock", text=f"was set by {step:+.1f} s", policy=policy)
+                session.report(evolve(clock, severity=Severity.WARNING))
             board.beat("heart")
             await self.heart.rest(BEAT_SECONDS)
-
-    def _tell_step(self, session: HostedSession, step: float) -> None:
-        text = f"by {step:+.1f} s; durations run on the monotonic clock, times of records are the new ones"
-        session.alert(
-            Alert(
-                ts=self.clock.now(),
-                severity=Severity.WARNING,
-                title="The machine's clock was set",
-                text=text,
-                key="clock-step",
-            )
-        )
 
     async def _listen(self) -> None:
         """Look for a file KILL and for commands; entries are refused from the moment the file is there."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 from attrs import define, field
 
@@ -26,8 +27,15 @@ class StopAsked:
     reason: str
 
 
+@define(frozen=True)
+class Turn:
+    """Something that stands beside the session and is called at its next turn."""
+
+    act: Callable[[], None]
+
+
 MarketItem = BarClosed | Quote | EndOfStream
-UrgentItem = BrokerEvent | VenueAnswer | Tick | OperatorCommand | StopAsked
+UrgentItem = BrokerEvent | VenueAnswer | Tick | OperatorCommand | StopAsked | Turn
 
 
 @define

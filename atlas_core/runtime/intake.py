@@ -11,14 +11,14 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import Protocol
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from atlas_core.clock import to_datetime
 from atlas_core.engine.queue import EventQueue
 from atlas_core.errors import DataError
 from atlas_core.marketdata.feed import BarFeed
 from atlas_core.marketdata.timetable import Intake
-from atlas_core.model.events import BarClosed, Event, FundingDue, Phase
+from atlas_core.model.events import BarClosed, Event, FundingDue, OperatorCommand, Phase
 from atlas_core.runtime.scanning import ScanDesk
 from atlas_core.tape import ScanDue, TapeEvent, bar_pair
 
@@ -50,7 +50,8 @@ class MarketIntake:
 
     `door` puts each bar at its place in the session of its market and leaves out what lies outside. `replays` tells
     that a bar is played from its first print on, as a market that lies in the past is; otherwise its opening is over
-    when the bar arrives, and only the closed bar is shown.
+    when the bar arrives, and only the closed bar is shown. What people ask before the session begins is `waiting` for
+    its first moment.
     """
 
     desk: Desk
@@ -61,6 +62,8 @@ class MarketIntake:
     start: int | None = None
     replays: bool = True
     now: int | None = None
+    scanned_at: int = 0
+    waiting: list[OperatorCommand] = field(factory=list)
     _group: dict[str, BarClosed] = field(factory=dict)
 
     @property
@@ -118,6 +121,9 @@ class MarketIntake:
         """Begin the session at `ts`; bars that end by then are history."""
         self.now = ts
         self.desk.start(ts)
+        for command in self.waiting:
+            self.desk.feed(evolve(command, ts=ts))
+        self.waiting = []
         self.funding = [due for due in self.funding if due.ts > ts]
 
     def pass_time(self, now: int) -> None:
@@ -149,6 +155,7 @@ class MarketIntake:
             if not isinstance(event, ScanDue):
                 self.desk.feed(event)
                 continue
+            self.scanned_at = event.ts
             for found in self.scans.scan(event.ts):
                 self.desk.feed(found)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from attrs import frozen
 from loguru import logger
 
-from atlas_core.model.decisions import Alert, Severity
+from atlas_core.clock import to_datetime
 from atlas_core.statedir import read_json, remove_durably, write_json
 
-TITLE = "The session went down"
 MOST_KEPT = 20
 
 
@@ -28,18 +28,9 @@ class LastWords:
         except OSError as fault:
             logger.critical("{}; it could not be kept for the next start: {}", text, fault)
 
-    def alerts(self, now: int) -> tuple[Alert, ...]:
-        """Return them as alerts; they stay until `delivered`, so that a second crash loses none."""
-        return tuple(
-            Alert(
-                ts=now,
-                severity=Severity.CRITICAL,
-                title=TITLE,
-                text=str(word.get("text", "")),
-                key=f"last-words-{word.get('ts', 0)}",
-            )
-            for word in self._kept()
-        )
+    def words(self) -> tuple[str, ...]:
+        """Return them, oldest first; they stay until `delivered`, so that a second crash loses none."""
+        return tuple(f"{to_datetime(_ts(word)):%Y-%m-%d %H:%M:%S}Z: {word.get('text', '')}" for word in self._kept())
 
     def delivered(self) -> None:
         """Forget them: they are in the journal now. Raises OSError."""
@@ -48,3 +39,8 @@ class LastWords:
     def _kept(self) -> list[dict[str, object]]:
         words = read_json(self.path).get("words", [])
         return [word for word in words if isinstance(word, dict)] if isinstance(words, list) else []
+
+
+def _ts(word: Mapping[str, object]) -> int:
+    ts = word.get("ts", 0)
+    return ts if isinstance(ts, int) and 0 <= ts < 2**63 else 0

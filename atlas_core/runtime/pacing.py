@@ -83,3 +83,15 @@ async def paced(
     finally:
         if isinstance(stream, AsyncGenerator):
             await stream.aclose()
+
+
+async def until(stream: AsyncIterator[BarClosed], end: int) -> AsyncGenerator[BarClosed, None]:
+    """Yield the bars of a stream that are known by `end`. Closing this closes the stream."""
+    try:
+        async for bar in stream:
+            if bar.ts > end:
+                return
+            yield bar
+    finally:
+        if isinstance(stream, AsyncGenerator):
+            await stream.aclose()

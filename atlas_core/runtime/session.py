@@ -31,7 +31,7 @@ from atlas_core.runs import RunSummary
 from atlas_core.runtime.alerts import AlertDesk
 from atlas_core.runtime.bounded_calls import BoundedCalls
 from atlas_core.runtime.gateway import OrderGateway, Permit, anything
-from atlas_core.runtime.inbox import EndOfStream, Inbox, MarketItem, StopAsked, UrgentItem
+from atlas_core.runtime.inbox import EndOfStream, Inbox, MarketItem, StopAsked, Turn, UrgentItem
 from atlas_core.runtime.intake import MarketIntake
 from atlas_core.runtime.live_desk import LiveDesk
 from atlas_core.runtime.reconciler import Reconciler
@@ -185,6 +185,8 @@ class Session:
         match item:
             case StopAsked(reason):
                 return reason
+            case Turn(act):
+                act()
             case EndOfStream(error):
                 return self._end_of_stream(error)
             case BarClosed():
@@ -195,8 +197,10 @@ class Session:
 
     def _take_event(self, event: UrgentItem | Quote) -> None:
         if self.intake.now is None:  # nothing has begun
+            if isinstance(event, OperatorCommand):
+                self.intake.waiting.append(event)
             return
-        assert not isinstance(event, StopAsked)
+        assert not isinstance(event, StopAsked | Turn)
         if isinstance(event, Tick):
             self._grant_grace()
             self.intake.pass_time(event.ts)
@@ -245,7 +249,8 @@ class Session:
     async def _finish(self, reason: str) -> RunSummary:
         """Stop in good order: nothing new is entered, what is on its way may arrive, and the journal is whole."""
         if self.intake.now is None:
-            raise DataError(f"the session ended ({reason}) before its first bar: there is nothing to keep")
+            self.intake.begin(self.intake.start or self.live.system.clock.now())
+        assert self.intake.now is not None
         if not isinstance(self.desk, LiveDesk):
             return self.desk.finish(self.intake.now, reason)
         summary = self.desk.finish(self.live.system.clock.now(), reason)

@@ -15,10 +15,12 @@ from attrs import define, field
 
 from atlas_core.backtest.driver import PROGRESS_EVERY, run_backtest
 from atlas_core.cli.main import run_command_line
+from atlas_core.control.beat import read_heartbeat
 from atlas_core.journal import Journal, JournalReader
 from atlas_core.model.records import Record, RunFinished
 from atlas_core.runs import Mode
 from atlas_core.runstore import RunStore
+from atlas_core.statedir import StateDirectory
 from atlas_core.watching import Watch
 from tests.systems import CONFIGS, system_of
 
@@ -50,23 +52,36 @@ def test_ctrl_c_ends_a_back_test_where_it_is_and_not_at_its_end() -> None:
     assert not any(isinstance(record, RunFinished) for record in watch.kept)
 
 
-def test_an_interrupted_run_is_kept_whole_as_far_as_it_went_and_says_so(own_home: Path, capsys: Output) -> None:
-    call = [sys.executable, "-m", "atlas_core", "run", "demo"]
+def interrupted(own_home: Path, *signals: signal.Signals) -> tuple[int, str, str]:
+    """Run the demonstration, send it signals after its first entry; return its exit code, output and logs."""
+    call = [sys.executable, "-m", "atlas_core", "run", "demo", "--speed", "6000x"]
     path = os.pathsep.join(entry for entry in sys.path if entry)
     with subprocess.Popen(
         call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
     ) as process:
         assert process.stdout is not None
         assert any("ENTRY" in line for line in process.stdout)  # reads up to the first entry
-        process.send_signal(signal.SIGINT)
-        _, logs = process.communicate(timeout=60)
-    assert process.returncode == 130
+        for number in signals:
+            process.send_signal(number)
+        out, logs = process.communicate(timeout=60)
     assert "Traceback" not in logs
-    assert "run demo-paper-0001 is kept as far as it went: atlas report demo-paper-0001" in logs
     with JournalReader.open(RunStore(own_home).find().directory / "journal.db") as journal:
         journal.verify(projections=True)
-    assert run_command_line(["report"]) == 0
-    assert "the run did not finish: this is what it wrote until it stopped" in capsys.readouterr().out
+    return process.returncode, out, logs
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_session_that_is_interrupted_ends_in_good_order_with_its_report(
+    own_home: Path, number: signal.Signals
+) -> None:
+    code, out, _logs = interrupted(own_home, number)
+    assert code == 0
+    assert "Key figures" in out
+    with JournalReader.open(RunStore(own_home).find().directory / "journal.db") as journal:
+        assert journal.run().finish_reason == number.name
+    beat = read_heartbeat(StateDirectory.of(own_home, "demo", Mode.PAPER).heartbeat)
+    assert beat is not None
+    assert beat.ended == number.name
 
 
 def test_a_run_whose_facts_are_damaged_is_left_out_with_a_warning(own_home: Path, capsys: Output) -> None:

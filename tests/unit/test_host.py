@@ -16,12 +16,11 @@ from atlas_core.control.file import ControlFile
 from atlas_core.control.inbox import DONE, REFUSED, Inbox, Request
 from atlas_core.control.kill_switch import EntryPermit, KillSwitch
 from atlas_core.errors import SessionFailed
-from atlas_core.model.decisions import Alert
 from atlas_core.model.timeframe import MINUTE, SECOND
 from atlas_core.runs import Mode, RunSummary
 from atlas_core.runtime.ending import Ending
 from atlas_core.runtime.heart import Heart, Vitals
-from atlas_core.runtime.host import STOP_SECONDS, Host
+from atlas_core.runtime.host import STOP_SECONDS, Host, News
 from atlas_core.runtime.notify import Notifier
 from atlas_core.runtime.progress import ProgressBoard
 from atlas_core.runtime.supervisor import Supervisor, TaskFailure
@@ -39,7 +38,7 @@ class FakeSession:
     tasks: Supervisor
     hangs: bool = False
     commands: list[tuple[str, dict[str, Any]]] = field(factory=list)
-    alerts: list[Alert] = field(factory=list)
+    news: list[News] = field(factory=list)
     reasons: list[str] = field(factory=list)
     stuck: bool = False
     stopped: asyncio.Event = field(factory=asyncio.Event)
@@ -70,8 +69,8 @@ class FakeSession:
     def open_symbols(self) -> list[str]:
         return ["X", "Y"]
 
-    def alert(self, alert: Alert) -> None:
-        self.alerts.append(alert)
+    def report(self, news: News) -> None:
+        self.news.append(news)
 
 
 @define(eq=False)
@@ -321,5 +320,5 @@ def test_a_clock_that_is_set_is_an_alert(tmp_path: Path) -> None:
         bench.host.stop("enough")
 
     _outcome, session, _seconds = play(tmp_path, script)
-    [alert] = session.alerts
-    assert (alert.title, alert.text[:13]) == ("The machine's clock was set", "by -3600.0 s;")
+    [news] = session.news
+    assert (news.subject, news.text) == ("the machine's clock", "was set by -3600.0 s")

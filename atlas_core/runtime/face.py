@@ -1,0 +1,100 @@
+"""The face of a running session that its host sees: commands at the right time, vitals, and news in the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from attrs import define
+
+from atlas_core.journal import Journal
+from atlas_core.model.events import OperatorCommand
+from atlas_core.model.records import AccountReconciled, Record
+from atlas_core.runtime.heart import Vitals
+from atlas_core.runtime.host import HostedSession, News
+from atlas_core.runtime.inbox import Turn
+from atlas_core.runtime.progress import ProgressBoard
+from atlas_core.runtime.session import Session
+from atlas_core.runtime.supervisor import Supervisor
+from atlas_core.watching import Watch
+
+ACTIVE = "active"
+
+
+@define(eq=False)
+class SessionFace(HostedSession):
+    """Speaks to one session; what changes it waits in its inbox for its turn."""
+
+    session: Session
+    journal: Journal
+    board: ProgressBoard
+
+    @property
+    def tasks(self) -> Supervisor:
+        """The owner of every task of the session."""
+        return self.session.tasks
+
+    def request_stop(self, reason: str) -> None:
+        """Ask for the end in good order."""
+        self.session.request_stop(reason)
+
+    def command(self, name: str, actor: str, arguments: dict[str, Any]) -> None:
+        """Give a command, at the time up to which the session has come: its market may be behind the clock."""
+        session = self.session
+        ts = session.live.system.clock.now() if session.is_live else session.intake.now or 0
+        session.command(OperatorCommand(ts, name, actor, arguments))
+
+    def report(self, news: News) -> None:
+        """Record what happened to the process, as the failure of a part that is no plugin."""
+
+        def record() -> None:
+            self.session.desk.engine.component_failed(news.subject, news.text, news.policy, news.severity)
+            self.session.desk.flush()
+
+        self.pulse(record)
+
+    def pulse(self, done: Callable[[], None]) -> None:
+        """Call back at the session's next turn."""
+        self.session.inbox.tell(Turn(done))
+
+    def open_symbols(self) -> Collection[str]:
+        """Return the symbols in which there is a position."""
+        return tuple(self.session.desk.engine.state.positions)
+
+    def vitals(self) -> Vitals:
+        """Return how the session stands, and note as of when."""
+        intake, engine = self.session.intake, self.session.desk.engine
+        if intake.now is None:
+            return Vitals()
+        self.board.note("bar", intake.now)
+        self.board.note("scan", intake.scanned_at)
+        state = engine.state
+        prices = ((symbol, engine.market.last_price(symbol)) for symbol in state.positions)
+        return Vitals(
+            open_positions=len(state.positions),
+            open_orders=sum(track.is_working for track in state.orders.values()),
+            equity=str(state.account().equity),
+            marks={symbol: str(price) for symbol, price in prices if price is not None},
+            state_hash=self.journal.digest(),
+            stopped="" if state.trading_state == ACTIVE else state.trading_state,
+        )
+
+
+@define
+class BoardWatch(Watch):
+    """Passes a run on to another watch, and notes as of when it is committed and reconciled."""
+
+    watch: Watch
+    board: ProgressBoard
+
+    def progress(self, done: int, total: int, now: int) -> None:
+        """Pass the progress on."""
+        self.watch.progress(done, total, now)
+
+    def records(self, records: Sequence[Record]) -> None:
+        """Note the records and pass them on."""
+        self.board.note("commit", records[-1].ts)
+        for record in records:
+            if isinstance(record, AccountReconciled):
+                self.board.note("reconcile", record.ts)
+        self.watch.records(records)
