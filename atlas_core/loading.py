@@ -31,6 +31,7 @@ from atlas_core.model.signals import SignalTable
 from atlas_core.model.timeframe import Timeframe
 from atlas_core.options import Address, structure
 from atlas_core.plugins import discover
+from atlas_core.runtime.scan_times import ScanTimes, scan_job
 
 
 @frozen(kw_only=True)
@@ -102,16 +103,19 @@ def _finite(bars: Bars) -> Bars:
 def find_signals(system: OpenSystem, market: LoadedMarket) -> list[tuple[str, SignalTable]]:
     """Run every scanner over the whole history; return its signals of the run, ordered by time.
 
-    A signal belongs to the run when it became available in it. Raises ContractError naming a scanner that fails.
+    A signal belongs to the run when it became available in it, at a time at which scanners look. Raises ContractError
+    naming a scanner that fails.
     """
     found = []
+    times = ScanTimes(scan_job(system.system.profile))
     for scanner in system.system.scanners:
         try:
             table = scan(scanner.scanner, market.data)
         except Exception as error:
             raise ContractError(f"scanner {scanner.label} failed: {type(error).__name__}: {error}") from error
         in_run = (table.available_at > market.start) & (table.available_at <= market.end)
-        found.append((scanner.label, table.take(in_run).sorted()))
+        seen = table.take(in_run)
+        found.append((scanner.label, seen.take(times.mask(seen.available_at)).sorted()))
     return found
 
 

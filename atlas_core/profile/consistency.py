@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from atlas_core.model.session import TradingSession
 from atlas_core.options import Problem, written
 from atlas_core.profile.document import COMMAND_LINE
 from atlas_core.profile.reader import Section
-from atlas_core.profile.sections import Alerts, Limits, Universe
+from atlas_core.profile.sections import RELATIVE_TIME, Alerts, Limits, Schedule, Universe
 
 # The first must not be above the second, or it would never be reached.
 _ORDERED = (
@@ -26,6 +27,17 @@ def contradictions(limits: Section[Limits], universe: Section[Universe]) -> Iter
         yield from _strangers_in_sessions(universe, universe.partial)
         yield from _members_of_two_groups(universe, universe.partial)
         yield from _time_backwards(universe, universe.partial)
+
+
+def times_without_market(schedule: Section[Schedule], universe: Section[Universe]) -> Iterator[Problem]:
+    """Yield the times that are relative to a market's hours where the universe has none."""
+    if schedule.partial is None or not schedule.good("scan_at"):
+        return
+    has_hours = universe.partial is not None and universe.partial.session is TradingSession.US_EQUITIES
+    for index, text in enumerate(schedule.partial.scan_at):
+        if RELATIVE_TIME.fullmatch(text) and not has_hours and universe.good("session"):
+            message = f'expected session = "us-equities" under [universe] for {written(text)}, was another'
+            yield schedule.where.problem(("scan_at", index), message)
 
 
 def strangers_in_alerts(section: Section[Alerts], alerters: Collection[str]) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from atlas_core.errors import ProfileError, UsageError
 from atlas_core.options import Problem, structure
 from atlas_core.options.typenames import option_fields
-from atlas_core.profile.consistency import contradictions, strangers_in_alerts
+from atlas_core.profile.consistency import contradictions, strangers_in_alerts, times_without_market
 from atlas_core.profile.digest import profile_digest
 from atlas_core.profile.document import COMMAND_LINE, Document, read_document
 from atlas_core.profile.find import find_profile
@@ -152,6 +152,7 @@ def _read(reader: Reader, path: Path) -> Profile | None:
     }
     chosen = {table.name: reader.selections(table) for table in COMPONENT_TABLES}
     reader.problems.extend(contradictions(sections["limits"], sections["universe"]))
+    reader.problems.extend(times_without_market(sections["schedule"], sections["universe"]))
     reader.problems.extend(strangers_in_alerts(sections["alerts"], [each.label for each in chosen["alerter"]]))
     reader.unknown_tables(TABLES)
     values = {name: section.value for name, section in sections.items()}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from attrs import Factory, frozen
@@ -101,11 +103,35 @@ class Window:
             raise ValueError(f"expected a window that ends after it starts, was {self.start} to {self.end}")
 
 
+RELATIVE_TIME = re.compile(r"(open|close)([+-]\d{1,3}m)?")
+
+
+def _is_scan_time(text: str) -> bool:
+    from cronsim import CronSim, CronSimError
+
+    if RELATIVE_TIME.fullmatch(text):
+        return True
+    try:
+        CronSim(text, datetime(2024, 1, 1, tzinfo=UTC))
+    except CronSimError:
+        return False
+    return len(text.split()) == 5
+
+
+_SCAN_TIME = Check('a cron line such as "35 9 * * 1-5", or a time such as open+5m or close-10m', _is_scan_time)
+
+
 @frozen(kw_only=True)
 class Schedule:
     """The table `[schedule]`."""
 
-    zone: str = option("UTC", check=time_zone(), help="the time zone of the times of day that a session is given")
+    zone: str = option("UTC", check=time_zone(), help="the time zone of `scan_at` and of the times given to a session")
+    scan_every: Timeframe | None = option(
+        None, help="scanners look only when a bar of this timeframe (UTC) closes; none: when any bar they need closes"
+    )
+    scan_at: tuple[str, ...] = option(
+        (), check=each(_SCAN_TIME), help="scanners look only at these times: cron lines in `zone`, open+5m, close-10m"
+    )
     maintenance: tuple[Window, ...] = option((), help="windows in which nothing is entered")
 
 

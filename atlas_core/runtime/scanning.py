@@ -27,6 +27,7 @@ from atlas_core.model.events import SignalsFound
 from atlas_core.model.signals import SignalTable
 from atlas_core.model.timeframe import Timeframe, parse_timeframe
 from atlas_core.runtime.bounded_calls import BackgroundCalls
+from atlas_core.runtime.scan_times import ScanTimes
 
 PATIENCE_SECONDS = 2.0
 FEWEST_SIGNALS_ALLOWED = 1_000
@@ -37,7 +38,8 @@ SIGNALS_PER_NEED = 4
 class ScanDesk:
     """Finds the signals of each instant; a scanner that fails gives none, and is benched after five failures in a row.
 
-    `failed` is told the scanner's label and what it raised.
+    `failed` is told the scanner's label and what it raised; `times` may allow only some of the times at which bars
+    close.
     """
 
     scanners: tuple[LabelledScanner, ...]
@@ -45,6 +47,7 @@ class ScanDesk:
     window: LiveMarket
     failed: Callable[[str, str], None]
     timetable: Timetable = field(factory=Timetable)
+    times: ScanTimes = field(factory=ScanTimes)
     _breakers: dict[str, Breaker] = field(factory=dict)
 
     def due(self, after: int, opened_at: int, until: int) -> list[int]:
@@ -55,7 +58,7 @@ class ScanDesk:
         """
         ends = self.timetable.ends
         found = {end for t in self._timeframes() for end in ends(t, after) | ends(t, opened_at)}
-        return sorted(end for end in found if after < end <= until)
+        return sorted(end for end in found if after < end <= until and self.times.allows(end))
 
     def scan(self, now: int) -> Iterator[SignalsFound]:
         """Yield the signals that became available at `now`, scanner by scanner in the profile's order."""

@@ -36,6 +36,7 @@ from atlas_core.runtime.intake import MarketIntake
 from atlas_core.runtime.live_desk import LiveDesk
 from atlas_core.runtime.reconciler import Reconciler
 from atlas_core.runtime.recording import Recorder, Unrecorded
+from atlas_core.runtime.scan_times import ScanTimes, scan_job
 from atlas_core.runtime.scanning import ScanDesk
 from atlas_core.runtime.supervisor import Restart, Supervisor, TaskFailure
 from atlas_core.trading import TradingDesk
@@ -300,7 +301,9 @@ async def _prepare(
         desk = LiveDesk(live, engine, scribe, gateway, tell)
         reconciler = Reconciler(live.broker, system.clock, inbox.tell, plan.account_id)
     window = LiveMarket(feeds, live.instruments, system.window_bars())
-    scans = plan.recorder.scans(ScanDesk(system.scanners, feeds, window, _scanner_failed(desk), live.timetable))
+    times = ScanTimes(scan_job(system.profile))
+    desk_of_scans = ScanDesk(system.scanners, feeds, window, _scanner_failed(desk), live.timetable, times)
+    scans = plan.recorder.scans(desk_of_scans)
     funding = list(await funding_of(live, request, start or 0)) if live.is_simulated else []
     door = Intake(live.timetable, system.base_timeframe)
     intake = MarketIntake(desk, feeds, scans, funding, door, start, replays=live.is_simulated)
