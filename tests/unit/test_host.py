@@ -102,8 +102,14 @@ def play(
     ending: Ending | None = None,
     hangs: bool = False,
     safe_mode: str = "",
+    news: tuple[News, ...] = (),
+    told: Callable[[], None] = lambda: None,
+    opening: float = 0.0,
 ) -> tuple[object, FakeSession, float]:
-    """Run a host beside a script; return how it ended, its session, and after how many seconds."""
+    """Run a host beside a script; return how it ended, its session, and after how many seconds.
+
+    The session takes `opening` seconds until it is made; a signal then comes after half of them.
+    """
     caught: list[Callable[[str], None]] = []
     failures: list[TaskFailure] = []
 
@@ -122,6 +128,9 @@ def play(
         made: list[FakeSession] = []
 
         async def run(host: Host) -> RunSummary:
+            if opening:
+                loop.call_later(opening / 2, lambda: caught[0]("SIGTERM"))
+                await asyncio.sleep(opening)
             async with Supervisor(random=lambda: 0.0, on_failure=failures.append) as own:
                 session = FakeSession(own, hangs)
                 made.append(session)
@@ -133,12 +142,12 @@ def play(
 
         outcome: object
         with ControlFile(state.control) as control:
-            host = Host(heart, control, permit, wall, wall, ending or Ending(), catch)
+            host = Host(heart, control, permit, wall, wall, ending or Ending(), catch, news, told)
             try:
                 outcome = await host.run(run(host))
             except (KeyboardInterrupt, SessionFailed) as fault:
                 outcome = fault
-        [session] = made
+        session = made[0] if made else FakeSession(Supervisor(lambda: 0.0, failures.append))
         return outcome, session, loop.time()
 
     result = run_virtual(main())
@@ -322,3 +331,38 @@ def test_a_clock_that_is_set_is_an_alert(tmp_path: Path) -> None:
     _outcome, session, _seconds = play(tmp_path, script)
     [news] = session.news
     assert (news.subject, news.text) == ("the machine's clock", "was set by -3600.0 s")
+
+
+def test_safe_mode_is_in_the_journal_before_anything_else(tmp_path: Path) -> None:
+    _outcome, session, _seconds = play(tmp_path, safe_mode="5 crashes", ending=Ending(seconds=5))
+    assert session.commands == [("safe mode halt", {"reason": "5 crashes"})]
+
+
+def test_news_are_told_when_the_session_begins_and_forgotten_when_they_are_in_its_journal(tmp_path: Path) -> None:
+    news = News(subject="the process before", text="went down", policy="recovered")
+    forgotten: list[int] = []
+    _outcome, session, _seconds = play(
+        tmp_path, news=(news,), told=lambda: forgotten.append(1), ending=Ending(seconds=5)
+    )
+    assert (session.news, forgotten) == ([news], [1])
+
+
+def test_a_signal_before_the_session_is_made_ends_it_at_once(tmp_path: Path) -> None:
+    outcome, session, seconds = play(tmp_path, opening=10)
+    assert isinstance(outcome, KeyboardInterrupt)
+    assert (session.reasons, seconds) == ([], 5)
+
+
+def test_a_session_that_makes_no_turns_is_late_although_the_heart_beats(tmp_path: Path) -> None:
+    async def script(bench: Bench) -> None:
+        await asyncio.sleep(5)
+        bench.session.stuck = True
+        await asyncio.sleep(62)
+        late = bench.host.heart.board.late()
+        assert list(late) == ["session"]
+        beat = read_heartbeat(bench.state.heartbeat)
+        assert beat is not None
+        assert list(beat.late) == ["session"]
+        bench.host.stop("enough")
+
+    play(tmp_path, script)
