@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from atlas_core.contracts import Need as Need
     from atlas_core.contracts import NeedsBars as NeedsBars
     from atlas_core.contracts import Provider as Provider
+    from atlas_core.contracts import QuoteProvider as QuoteProvider
     from atlas_core.contracts import Scanner as Scanner
     from atlas_core.contracts import SimulatedBroker as SimulatedBroker
     from atlas_core.contracts import Sizer as Sizer
@@ -153,7 +154,7 @@ _HOME = {
     "atlas_core.components": "Component NoOptions alerter broker exit_rule gate provider scanner sizer",
     "atlas_core.contracts": "Alerter Broker Capability Context ExitRule FundingProvider Gate HasOwnTimeframe "
     "HistoryRequest Kind KnowsTimeframes LevelRule LeveragedSizer MarketHistory MarketNow MaskingGate Need NeedsBars "
-    "Provider Scanner SimulatedBroker Sizer",
+    "Provider QuoteProvider Scanner SimulatedBroker Sizer",
     "atlas_core.errors": "AtlasError AuthFailed ContractError DataError MissingExtra NotReady NotSent OrderRefused "
     "Throttled Unsupported VenueError",
     "atlas_core.hookspecs": "HOOK_API hookimpl",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from atlas_core.clock import Clock
     from atlas_core.model.bars import Bars, FormingBar, FormingColumns, Times
     from atlas_core.model.decisions import Alert, Exit, GateAnswer, GateMask, Levels, OrderPlan
-    from atlas_core.model.events import BarClosed, BrokerEvent, FundingDue, MarketEvent
+    from atlas_core.model.events import BarClosed, BrokerEvent, FundingDue, MarketEvent, Quote
     from atlas_core.model.instrument import Instrument
     from atlas_core.model.orders import Order
     from atlas_core.model.portfolio import Account, Portfolio, Position
@@ -54,6 +54,7 @@ class Capability(StrEnum):
     HISTORY = "history"
     STREAM = "stream"
     FUNDING = "funding"
+    QUOTES = "quotes"
     SYNTHETIC = "synthetic"
     REAL_TIME = "real-time"
     MARKET = "market"
@@ -333,6 +334,15 @@ class HasOwnTimeframe(Protocol):
     @abstractmethod
     async def own_timeframe(self, symbol: str) -> Timeframe:
         """Return the timeframe in which the bars of a symbol are kept; raises DataError when there are none."""
+
+
+@runtime_checkable
+class QuoteProvider(Protocol):
+    """A provider that can be asked for prices between two bars (capability `quotes`)."""
+
+    @abstractmethod
+    async def quotes(self, symbols: Sequence[str]) -> Sequence[Quote]:
+        """Return the latest quote of each symbol that has one, with its own time; raises VenueError."""
 
 
 class Broker(Protocol):

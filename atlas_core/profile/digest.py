@@ -15,7 +15,7 @@ from atlas_core.options.reference import plain
 from atlas_core.profile.model import Selection
 
 # How and with which words a profile runs is no part of what it decides, nor is whom it tells.
-_LEFT_OUT = {"profile": ("mode", "description", "extends"), "schedule": ("zone",)}
+_LEFT_OUT = {"profile": ("mode", "description", "extends")}
 _TABLES_LEFT_OUT = ("plugins", "alerts", "live")
 
 

@@ -132,6 +132,12 @@ class Schedule:
     scan_at: tuple[str, ...] = option(
         (), check=each(_SCAN_TIME), help="scanners look only at these times: cron lines in `zone`, open+5m, close-10m"
     )
+    entry_poll_seconds: int = option(
+        60, check=between(1, 3600), unit="seconds", help="between two prices of signals that wait, in a live session"
+    )
+    position_poll_seconds: int = option(
+        60, check=between(1, 3600), unit="seconds", help="between two prices of open positions, in a live session"
+    )
     maintenance: tuple[Window, ...] = option((), help="windows in which nothing is entered")
 
 

@@ -15,8 +15,9 @@ from attrs import define, field
 from loguru import logger
 
 from atlas_core.compose import OpenSystem, System, opened
-from atlas_core.contracts import HistoryRequest
+from atlas_core.contracts import Capability, HistoryRequest, QuoteProvider
 from atlas_core.engine.guard import directly
+from atlas_core.engine.state import SignalState
 from atlas_core.errors import DataError
 from atlas_core.journal import Journal
 from atlas_core.loading import funding_of
@@ -34,6 +35,7 @@ from atlas_core.runtime.gateway import OrderGateway, Permit, anything
 from atlas_core.runtime.inbox import EndOfStream, Inbox, MarketItem, StopAsked, Turn, UrgentItem
 from atlas_core.runtime.intake import MarketIntake
 from atlas_core.runtime.live_desk import LiveDesk
+from atlas_core.runtime.price_poll import PricePoll
 from atlas_core.runtime.reconciler import Reconciler
 from atlas_core.runtime.recording import Recorder, Unrecorded
 from atlas_core.runtime.scan_times import ScanTimes, scan_job
@@ -108,6 +110,7 @@ class Session:
     request: HistoryRequest
     plan: SessionPlan
     reconciler: Reconciler | None = None
+    prices: PricePoll | None = None
     progress: dict[str, int] = field(factory=dict)
     _told_at: int = 0
     _ticks_waited: int = 0
@@ -147,6 +150,9 @@ class Session:
             self.tasks.own("account", self.reconciler.run, plugin=label, critical=True, restart=Restart.ALWAYS)
             self.tasks.own("broker events", self._read_events, plugin=label, critical=True, restart=Restart.ALWAYS)
             self.tasks.own("ticks", self._tick, critical=True, restart=Restart.ALWAYS)
+            if self.prices is not None:
+                label = self.live.system.profile.provider.label
+                self.tasks.own("prices", self.prices.run, plugin=label, restart=Restart.ALWAYS)
 
     def _stream_restart(self) -> Restart:
         return Restart.ALWAYS if self.is_live else Restart.NEVER
@@ -307,7 +313,25 @@ async def _prepare(
     funding = list(await funding_of(live, request, start or 0)) if live.is_simulated else []
     door = Intake(live.timetable, system.base_timeframe)
     intake = MarketIntake(desk, feeds, scans, funding, door, start, replays=live.is_simulated)
-    return Session(live, desk, intake, inbox, tasks, request, plan, reconciler)
+    prices = None if live.is_simulated else _price_poll(live, desk, inbox)
+    return Session(live, desk, intake, inbox, tasks, request, plan, reconciler, prices)
+
+
+def _price_poll(live: OpenSystem, desk: TradingDesk | LiveDesk, inbox: Inbox) -> PricePoll | None:
+    """Return what asks for prices between the bars, where the provider tells any."""
+    system = live.system
+    provider, schedule, state = system.provider, system.profile.schedule, desk.engine.state
+    offers = Capability.QUOTES in system.profile.provider.component.capabilities
+    if not offers or not isinstance(provider, QuoteProvider):
+        return None
+
+    def armed() -> set[str]:
+        return {track.signal.symbol for track in state.signals.values() if track.state is SignalState.ARMED}
+
+    return PricePoll(
+        provider, system.clock, armed, lambda: tuple(state.positions), inbox.put,
+        schedule.entry_poll_seconds, schedule.position_poll_seconds,
+    )  # fmt: skip
 
 
 async def _warm_up(live: OpenSystem, feeds: dict[str, BarFeed], start: int) -> None:

@@ -21,9 +21,9 @@ PINNED = (
     "Timeframe Touch TradingCosts Unsupported VenueError VenuePosition VenueSnapshot __version__ above alerter "
     "at_least at_most bars_of_rows between broker concat_signals each exit_rule from_datetime gate hookimpl "
     "matches no_signals not_empty one_of option parse_timeframe provider read_moment resample scanner signal_table "
-    "sizer time_of_day time_zone to_datetime BucketGrid FormingBar FormingColumns KnowsTimeframes NeedsBars TradingSession "
-    "grid_of "
-    "Column HasOwnTimeframe print_json print_table read_bars say "
+    "sizer time_of_day time_zone to_datetime BucketGrid FormingBar FormingColumns KnowsTimeframes NeedsBars "
+    "TradingSession grid_of "
+    "Column HasOwnTimeframe QuoteProvider print_json print_table read_bars say "
 )
 PUBLIC = tuple(PINNED.split())
 
