@@ -32,11 +32,11 @@ class SetupDescriber:
     setups: Setups
     tick_size: float
     decimals: int
-    _ladders: TargetLadders = field(init=False)
+    ladders: TargetLadders = field(init=False)
     _shapes: NDArray[Any] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._ladders = TargetLadders(self.setups.bars)
+        self.ladders = TargetLadders(self.setups.bars)
         self._shapes = shapes(self.setups.bars)
 
     def price(self, ticks: int) -> float:
@@ -69,7 +69,7 @@ class SetupDescriber:
             "trigger": self.price(trigger),
             "stop": self.price(int(levels.stop[index])),
             "magnitude": self.price(int(levels.magnitude[index])) if levels.has_magnitude[index] else None,
-            "ladder": [self.price(level) for level in self._ladders.ladder(setup, side, trigger)],
+            "ladder": [self.price(level) for level in self.ladders.ladder(setup, side, trigger)],
             "measured_move": self._measured_move(index),
         }
 

@@ -22,12 +22,20 @@ if TYPE_CHECKING:
 
 @frozen
 class Outcome:
-    """The state of a setup, the price in ticks at which it was entered, and whether the order inside a bar decided."""
+    """How a setup ended, or where it stands.
+
+    `fill` is the price in ticks at which it was entered, `reached` the farthest price of its bar in its direction (None
+    before the bar's first price); `ambiguous` says that the order inside a bar decided. Its bar begins at `begins` and
+    ends at `valid_until`, and the data end at `now` (nanoseconds UTC).
+    """
 
     state: LifeState
     fill: int | None
+    reached: int | None
     ambiguous: bool
+    begins: int
     valid_until: int
+    now: int
 
 
 def outcomes(setups: Setups, source: FileBars, places: Sequence[int]) -> list[Outcome]:
@@ -54,13 +62,22 @@ class _Outcomes:
         setup = int(self._setups.setup[place])
         ends, valid_until = int(self._setup_ends[setup]), int(self._valid_until[setup])
         entry = self._entry(setup, valid_until)
+        parts = as_ticks(self._source.inside(ends, valid_until)) if entry is None else [entry]
         if entry is None:
-            life = self._so_far(place, ends, valid_until)
+            life = self._so_far(place, parts, valid_until)
         else:
             life = live_through(self._terms.at(place), entry, self._finer(ends, valid_until))
             if life.ambiguous:
                 life = self._as_leg(place, entry) or life
-        return Outcome(life.state, life.fill, life.ambiguous, valid_until)
+        return Outcome(
+            life.state,
+            life.fill,
+            _farthest(int(self._setups.side[place]), parts),
+            life.ambiguous,
+            self._source.grid.start(self._source.bars.timeframe, ends),
+            valid_until,
+            int(self._source.base.available_at[-1]),
+        )
 
     def _entry(self, setup: int, valid_until: int) -> Ohlc | None:
         """Return the bar after a setup bar, None where it has not closed or does not exist."""
@@ -75,10 +92,10 @@ class _Outcomes:
     def _finer(self, start: int, end: int) -> list[Ohlc]:
         return as_ticks(self._source.inside(start, end)) if self._source.has_finer else []
 
-    def _so_far(self, place: int, start: int, end: int) -> SetupLife:
+    def _so_far(self, place: int, parts: Sequence[Ohlc], end: int) -> SetupLife:
         """Return the life over the bars that the file has of an entry bar that is no bar yet."""
         life = SetupLife(self._terms.at(place))
-        for bar in as_ticks(self._source.inside(start, end)):
+        for bar in parts:
             life.see_bar(bar)
         if int(self._source.base.available_at[-1]) >= end:
             life.close()
@@ -99,6 +116,12 @@ class _Outcomes:
         legs.see_bar(entry)
         legs.close()
         return lives[int(setups.side[place])]
+
+
+def _farthest(side: int, parts: Sequence[Ohlc]) -> int | None:
+    if not parts:
+        return None
+    return max(bar.high for bar in parts) if side > 0 else min(bar.low for bar in parts)
 
 
 def as_ticks(bars: Bars) -> list[Ohlc]:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 @define
-class FormingBar:
-    """A bar while it forms, against the predecessor's `previous_high` and `previous_low` (ticks).
+class FormingLabel:
+    """The label of a bar while it forms, against the predecessor's `previous_high` and `previous_low` (ticks).
 
     Its label moves from 1 over 2U or 2D to 3 and never back. `first_side` is +1 when the high was taken first, -1 when
     the low was, 0 before either.

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import asdict
+
 from atlas_core import to_datetime
 from atlas_strat.broadening import compound_outside, formation
 from atlas_strat.describing import DIRECTION_TEXT, SetupDescriber
+from atlas_strat.exhaustion import price_exhaustion, time_left
 from atlas_strat.labels import Label, LabelledBars, label_bars
 from atlas_strat.lifecycle import LifeState, entry_price
 from atlas_strat.outcomes import outcomes
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
     from atlas_core import Bars
     from atlas_strat.breaks import SideBreaks, SimultaneousBreaks
+    from atlas_strat.outcomes import Outcome
     from atlas_strat.reading import FileBars
     from atlas_strat.setups import Setups
 
@@ -113,7 +117,7 @@ class SetupReport:
         ended = outcomes(self._setups, self._source, places)
         return [self._row(place, outcome) for place, outcome in zip(places, ended, strict=True)]
 
-    def _row(self, place: int, outcome: Any) -> dict[str, Any]:
+    def _row(self, place: int, outcome: Outcome) -> dict[str, Any]:
         bars, source = self._setups.bars, self._source.bars
         setup = int(self._setups.setup[place])
         row = int(bars.row[setup])
@@ -129,8 +133,28 @@ class SetupReport:
             "state": outcome.state.value,
             "fill": None if outcome.fill is None else self._describer.price(outcome.fill),
             "ambiguous": outcome.ambiguous,
+            "time_left": _time_left(outcome),
+            "exhaustion": self._exhaustion(place, outcome),
             **stated,
         }
+
+    def _exhaustion(self, place: int, outcome: Outcome) -> dict[str, Any] | None:
+        """Return what an entered setup has reached of its objective and of its ladder."""
+        if outcome.fill is None or outcome.reached is None:
+            return None
+        setups, levels = self._setups, self._setups.levels
+        side, trigger = int(setups.side[place]), int(levels.trigger[place])
+        ladder = self._describer.ladders.ladder(int(setups.setup[place]), side, trigger)
+        magnitude = int(levels.magnitude[place]) if levels.has_magnitude[place] else None
+        used = price_exhaustion(side, outcome.reached, magnitude, ladder)
+        return asdict(used) | {"is_exhausted": used.is_exhausted}
+
+
+def _time_left(outcome: Outcome) -> dict[str, float] | None:
+    """Return what is left of the bar of a setup that has not ended."""
+    if outcome.state.is_final:
+        return None
+    return asdict(time_left(outcome.begins, outcome.valid_until, outcome.now))
 
 
 def counted(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:

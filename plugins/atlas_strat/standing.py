@@ -10,7 +10,7 @@ from attrs import frozen
 from atlas_core import DataError, resample
 from atlas_strat.continuity import Continuity, bar_type_continuity, continuity
 from atlas_strat.labels import Label
-from atlas_strat.paths import FormingBar
+from atlas_strat.paths import FormingLabel
 from atlas_strat.reports import moment
 
 if TYPE_CHECKING:
@@ -123,6 +123,6 @@ def _current_bar(bars: Bars, timeframe: Timeframe, grid: BucketGrid, now: int, p
 
 def _label(before: Bars, high: float, low: float) -> Label:
     tick = float(before.tick_size)
-    forming = FormingBar(int(before.ticks("high")[-1]), int(before.ticks("low")[-1]))
+    forming = FormingLabel(int(before.ticks("high")[-1]), int(before.ticks("low")[-1]))
     forming.see(round(high / tick))
     return forming.see(round(low / tick))

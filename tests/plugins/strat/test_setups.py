@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from hypothesis import given
+from hypothesis import strategies as st
 
 from atlas_core import Bars
 from atlas_strat.labels import Label, classify
 from atlas_strat.patterns import ENDS_OUTSIDE, two
 from atlas_strat.setups import Setups, armed_setups, completed_patterns
-from tests.plugins.strat.series import bars_of, walks
+from tests.plugins.strat.series import TICK, bars_of, walks
 
 
 def keys(setups: Setups) -> list[tuple[object, ...]]:
@@ -66,3 +67,13 @@ def test_levels_lie_on_their_sides_of_the_trigger(bars: Bars) -> None:
     assert (side * (levels.trigger - levels.stop) >= 0).all()
     assert (levels.far_side == levels.stop).all()
     assert (side * (levels.magnitude - levels.trigger) > 0)[levels.has_magnitude].all()
+
+
+@given(walks(), st.integers(1, 1_000))
+def test_prices_in_another_unit_change_no_setup_and_no_pattern(bars: Bars, factor: int) -> None:
+    rows = [[price * factor for price in row] for row in zip(*bars.prices(), strict=True)]
+    scaled = bars_of(rows, tick=TICK * factor)
+    for find in (armed_setups, completed_patterns):
+        there, here = find(scaled), find(bars)
+        assert keys(there) == keys(here)
+        assert there.levels.magnitude.tolist() == here.levels.magnitude.tolist()

@@ -9,7 +9,7 @@ import pytest
 
 from atlas_strat.describing import SetupDescriber
 from atlas_strat.labels import classify, label_bars
-from atlas_strat.paths import FormingBar
+from atlas_strat.paths import FormingLabel
 from atlas_strat.setups import complete
 from atlas_strat.shapes import SHAPE_TEXT, shapes
 from tests.plugins.strat.series import bars_of, bars_of_csv
@@ -67,7 +67,7 @@ def test_every_vector_of_shapes_holds() -> None:
 def test_a_forming_bar_takes_its_label_as_every_vector_says() -> None:
     for case in vectors("01b_forming_bar.json")["cases"]:
         tick = float(tick_of(case))
-        forming = FormingBar(*(round(case["prev"][name] / tick) for name in ("h", "l")))
+        forming = FormingLabel(*(round(case["prev"][name] / tick) for name in ("h", "l")))
         labels = [forming.see(round(price / tick)).text for price in case["prices"]]
         assert labels == case["expect_label_after_each_price"], case["id"]
         if "first_side" in case:

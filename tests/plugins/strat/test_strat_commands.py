@@ -170,6 +170,11 @@ def test_a_setup_whose_bar_still_forms_is_followed_by_the_finer_bars(told: Call,
         ("2D-1-2U", "IN_FORCE", 102.1),
         ("2D-1-2D", "CANCELLED", None),
     ]
+    assert rows[0]["time_left"] == {"minutes": 720, "fraction": 0.5}
+    assert rows[0]["exhaustion"] == {
+        "magnitude_reached": False, "pivots_cleared": 0, "pivots": 2, "is_exhausted": False,
+    }  # fmt: skip
+    assert (rows[1]["time_left"], rows[1]["exhaustion"]) == (None, None)
 
 
 def test_breaks_count_the_files_that_have_the_newest_bar(told: Call, tmp_path: Path) -> None:
