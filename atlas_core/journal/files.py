@@ -63,6 +63,11 @@ def sync_directory(directory: Path) -> None:
         os.close(handle)
 
 
+def restoring_path(path: Path) -> Path:
+    """Return where a backup lies that is about to take the place of the journal; while it is there, nobody writes."""
+    return path.with_name(path.name + ".restoring")
+
+
 def expect_file(path: Path) -> None:
     """Raise NotFound when there is nothing at `path` and JournalError when it is a directory or a device."""
     if not path.exists():
@@ -78,6 +83,8 @@ def connect_writer(path: Path, lock: WriterLock, *, may_be_blank: bool = False) 
     written when both checkpoint.
     """
     lock.expect_held(path)
+    if restoring_path(path).exists():
+        raise JournalError(f"{path}: a restore was cut off; do it again: atlas restore")
     expect_local_disk(path.parent)
     return _connect(path, "rw", _WRITER_SETTINGS, may_be_blank=may_be_blank)
 

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from atlas_core.errors import JournalError, JournalTooNew
-from atlas_core.journal.files import faults_of, sync_directory
+from atlas_core.journal.files import connect_reader, faults_of, sync_directory
 from atlas_core.journal.schema import APPLICATION_ID, STEPS, Step
+from atlas_core.journal.verification import verify_chain, verify_file
 
 
 def version_of(connection: sqlite3.Connection) -> int:
@@ -47,23 +48,40 @@ def migrate(
     if version:
         _expect_known_steps(connection, path, steps)
         if version < current:
-            back_up(connection, path, path.with_name(f"{path.name}.v{version}-backup"))
+            back_up(connection, path, path.with_name(f"{path.name}.v{version}-backup"), _expect_sound)
     for step in steps:
         if step.version > version:
             _apply(connection, path, step, rebuild if step.version == current else None)
 
 
-def back_up(connection: sqlite3.Connection, path: Path, target: Path) -> None:
-    """Write a whole, compact copy of the database to `target`, replacing an earlier one at once."""
+def back_up(connection: sqlite3.Connection, path: Path, target: Path, check: Callable[[Path], None]) -> None:
+    """Write a whole, compact copy of the database, let `check` look at it, and only then give it the name `target`."""
     partial = target.with_name(target.name + ".partial")
     partial.unlink(missing_ok=True)
+    os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     with faults_of(path):
-        connection.execute("VACUUM INTO ?", (str(partial),))
-    partial.chmod(0o600)
+        is_reader = connection.execute("PRAGMA query_only").fetchone()[0]
+        connection.execute("PRAGMA query_only = OFF")  # it would forbid to write the copy too
+        try:
+            connection.execute("VACUUM INTO ?", (str(partial),))
+        finally:
+            connection.execute(f"PRAGMA query_only = {is_reader}")
     with partial.open("rb") as copy:
         os.fsync(copy.fileno())
+    check(partial)
     partial.replace(target)
     sync_directory(target.parent)
+
+
+def _expect_sound(copy: Path) -> None:
+    """Raise JournalCorrupt unless SQLite and the hash chain find the copy in order, whatever its version is."""
+    connection = connect_reader(copy)
+    try:
+        with faults_of(copy):
+            verify_file(connection, copy, indexes=True)
+            verify_chain(connection)
+    finally:
+        connection.close()
 
 
 def _apply(

@@ -15,7 +15,7 @@ from atlas_core.journal import deliveries, tables, verification
 from atlas_core.journal.codec import CODEC, Codec
 from atlas_core.journal.deliveries import Undelivered
 from atlas_core.journal.files import connect_reader, faults_of
-from atlas_core.journal.migrations import expect_current
+from atlas_core.journal.migrations import back_up, expect_current
 from atlas_core.journal.rows import (
     AlertRow,
     EquityRow,
@@ -135,6 +135,26 @@ class JournalReader:
             verification.verify_chain(self._connection)
             if projections:
                 verification.verify_projections(self._connection, self._codec)
+
+    def back_up(self, target: Path) -> tuple[int, str]:
+        """Write a compact copy of the journal to `target`; return the number of its events and the last one's hash.
+
+        The writer goes on meanwhile. The copy has its name only after it was opened, checked by SQLite, its chain
+        followed, and its end compared with the journal; raises JournalCorrupt otherwise, and JournalError when it
+        cannot be written.
+        """
+        found: list[tuple[int, str]] = []
+        back_up(self._connection, self.path, target, lambda copy: found.append(self._expect_copy(copy)))
+        return found[0]
+
+    def _expect_copy(self, copy: Path) -> tuple[int, str]:
+        with JournalReader.open(copy, codec=self._codec) as other:
+            other.verify_file()
+            count, digest = other.verify_chain(), other.digest()
+        rows = self._all("SELECT hash FROM event WHERE seq = ?", (count,))
+        if digest != (bytes(rows[0][0]).hex() if rows else ""):
+            raise JournalCorrupt(f"{copy}: expected the copy to end as {self.path} does at event {count}")
+        return count, digest
 
     def verify_file(self) -> None:
         """Let SQLite check every page and index; raises JournalCorrupt."""
