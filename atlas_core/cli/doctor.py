@@ -20,6 +20,7 @@ from atlas_core.cli.completion import complete_profile
 from atlas_core.cli.kept import READ_ONLY_REMEDY, store_of
 from atlas_core.cli.tables import print_json, say, say_wrapped
 from atlas_core.errors import AtlasError, NotFound, ProfileError
+from atlas_core.journal.disks import file_system_of, is_network
 from atlas_core.runs import RunInfo
 from atlas_core.runstore import JOURNAL_NAME, RunStore
 
@@ -174,7 +175,10 @@ def _existing(path: Path) -> Path:
 def check_disk(home: Path) -> Iterator[Finding]:
     """Look at the room that journals have."""
     free = shutil.disk_usage(_existing(home)).free
-    text = f"{free / 1e9:,.1f} GB free"
+    kind = file_system_of(_existing(home))
+    text = f"{free / 1e9:,.1f} GB free{f' on {kind}' if kind else ''}"
+    if is_network(kind):
+        yield Finding("Disk", FAIL, f"{home} is on a network disk ({kind})", "set ATLAS_HOME to a local directory")
     if free < LEAST_FREE_BYTES:
         yield Finding("Disk", WARN, text, "a journal stops the run when the disk is full: make room")
     else:

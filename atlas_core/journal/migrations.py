@@ -123,5 +123,6 @@ def _expect_known_steps(connection: sqlite3.Connection, path: Path, steps: Seque
 def _too_new(path: Path, version: int, current: int) -> JournalTooNew:
     return JournalTooNew(
         f"{path}: expected schema version {current} or lower, was {version}; use the Atlas that wrote it or a newer "
-        f"one, or restore the backup beside it ({path.name}.v{current}-backup) if there is one"
+        f"one, or go back to the copy of before, if there is one: atlas restore {path} --from "
+        f"{path}.v{current}-backup"
     )

@@ -37,7 +37,7 @@ _CHUNK = 10_000
 
 _CHECKED_AT = "checked_at"
 _FULL_CHECK_EVERY = 7 * DAY
-_TAIL = 10_000
+_TAIL = 500_000
 """Events at the end of the chain that are followed at every start."""
 
 _LARGE_LOG = 16 * 2**20

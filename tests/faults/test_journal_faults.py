@@ -13,7 +13,6 @@ import pytest
 
 from atlas_core.errors import JournalCorrupt, JournalError, JournalFull, JournalLocked
 from atlas_core.journal import Journal, JournalReader
-from atlas_core.journal.schema import STEPS
 from tests.journal_samples import START, short_run, signal, verdict
 
 _WRITER = """
@@ -199,29 +198,3 @@ def test_an_event_that_a_stranger_added_is_found(tmp_path: Path) -> None:
     stranger.close()
     with JournalReader.open(path) as reader, pytest.raises(JournalCorrupt, match="event 23: expected hash"):
         reader.verify()
-
-
-def test_a_writer_that_dies_while_it_migrates_leaves_the_old_version(tmp_path: Path) -> None:
-    path = tmp_path / "journal.db"
-    _closed_journal(path)
-    script = """
-import os, sqlite3, sys
-from atlas_core.journal import Journal, migrations
-from atlas_core.journal.schema import STEPS, Step
-
-connect = migrations.back_up
-def back_up_and_arm(connection, path, target):
-    connect(connection, path, target)
-    connection.create_function("die", 0, lambda: os.kill(os.getpid(), 9))
-migrations.back_up = back_up_and_arm
-head = STEPS[-1].version
-steps = (*STEPS, Step(head + 1, "deadly", ("CREATE TABLE place (name TEXT) STRICT", "SELECT die()")))
-Journal.open(sys.argv[1], steps=steps)
-"""
-    killed = subprocess.run(_python(script, str(path)), env=_environment(), check=False, capture_output=True)
-    assert killed.returncode == -signals.SIGKILL
-    with Journal.open(path) as journal:
-        journal.verify(projections=True)
-        assert list(journal.records()) == short_run()
-    with JournalReader.open(path.with_name(f"journal.db.v{STEPS[-1].version}-backup")) as backup:
-        backup.verify(projections=True)
