@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 RELATIVE_ROUNDING = 1e-9  # prices without a known tick that are this close are one price
 
+_FORMING = (Label.INSIDE, Label.TWO_UP, Label.TWO_DOWN, Label.OUTSIDE)
 _VOTE = {Label.INSIDE: 0, Label.TWO_UP: 1, Label.TWO_DOWN: -1}
 
 
@@ -146,12 +147,21 @@ def continuity_now(
 
 def forming_state(bar: FormingBar | None, instrument: Instrument) -> tuple[Label, int] | None:
     """Return label and colour of a bar that is forming, None where the bar before it is not known."""
-    if bar is None or bar.previous_high is None or bar.previous_low is None:
+    label = Label.NONE if bar is None else forming_label(bar, float(instrument.tick_size))
+    if bar is None or label is Label.NONE:
         return None
-    ticks = instrument.to_ticks
-    took_high, took_low = ticks(bar.high) > ticks(bar.previous_high), ticks(bar.low) < ticks(bar.previous_low)
-    colour = ticks(bar.close) - ticks(bar.open)
-    return Label(1 + took_high + 2 * took_low), (colour > 0) - (colour < 0)
+    colour = instrument.to_ticks(bar.close) - instrument.to_ticks(bar.open)
+    return label, (colour > 0) - (colour < 0)
+
+
+def forming_label(bar: FormingBar, tick_size: float) -> Label:
+    """Return the label that a forming bar has now: it can only go from 1 to a 2 to 3; none without a bar before it."""
+    if bar.previous_high is None or bar.previous_low is None:
+        return Label.NONE
+    # Rounding to ticks keeps the order of prices, so only a price beyond the other needs it.
+    took_high = bar.high > bar.previous_high and round(bar.high / tick_size) > round(bar.previous_high / tick_size)
+    took_low = bar.low < bar.previous_low and round(bar.low / tick_size) < round(bar.previous_low / tick_size)
+    return _FORMING[took_high + 2 * took_low]
 
 
 def vote(label: Label, colour: int) -> int | None:
