@@ -1,4 +1,4 @@
-"""The trading days of the US share exchanges from 1993 to 2099: 09:30 to 16:00 in New York, 13:00 on half days.
+"""The trading days of the US share exchanges from 1993 to 2100: 09:30 to 16:00 in New York, 13:00 on half days.
 
 Holidays follow the rules of the exchange as they stood in each year; what no rule foresees (mourning, attacks, storms)
 is listed by date. Days to come follow the rules of today. Sources: the exchange's holiday rule (NYSE Rule 7.2) and its
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FIRST_YEAR, LAST_YEAR = 1993, 2099
+FIRST_YEAR, LAST_YEAR = 1993, 2100
 ZONE = ZoneInfo("America/New_York")
 OPENS, CLOSES, CLOSES_EARLY = 9 * 60 + 30, 16 * 60, 13 * 60  # minutes after midnight
 

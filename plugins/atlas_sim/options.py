@@ -27,9 +27,9 @@ from atlas_core import (
 
 DAY = parse_timeframe("1d").duration
 DEFAULT_DAYS = 90
-_FIRST_DAY, _LAST_DAY = read_moment("1990-01-01"), read_moment("2099-12-31")
+_FIRST_DAY, _LAST_DAY = read_moment("1994-01-01"), read_moment("2099-12-31")
 WHOLE_DAY = Check(
-    "a day from 1990 to 2099 such as 2026-01-05",
+    "a day from 1994 to 2099 such as 2026-01-05",
     lambda moment: moment % DAY == 0 and _FIRST_DAY <= moment <= _LAST_DAY,
 )
 COLUMN_ROLES = ("time", "open", "high", "low", "close", "volume")
