@@ -12,6 +12,7 @@ from atlas_core.loading import LoadedMarket, find_signals, load
 from atlas_core.marketdata.history import PastMarket
 from atlas_core.model.events import BarClosed
 from atlas_core.runs import RunSummary
+from atlas_core.runtime.closings import close_job, closing_events
 from atlas_core.tape import ScanDue, bar_events, funding_events, signal_events
 from atlas_core.trading import TradingDesk
 from atlas_core.watching import Scribe, Unwatched, Watch
@@ -43,12 +44,15 @@ class PlainDriver:
 
     @classmethod
     def on(cls, live: OpenSystem, market: LoadedMarket, scribe: Scribe) -> PlainDriver:
-        """Lay out the tape: bars in the universe's order, then funding, then each scanner's signals."""
+        """Lay out the tape: bars in the universe's order, then funding, closings, and each scanner's signals."""
         desk = TradingDesk(live, live.engine(PastMarket(market.data)), scribe)
         bars = [market.bars_of_run(symbol) for symbol in live.system.profile.universe.symbols]
         for of_symbol in bars:
             desk.queue.add_stream(bar_events(of_symbol))
         desk.queue.add_stream(funding_events(market.funding))
+        closings = close_job(live.system.profile)
+        if closings is not None:
+            desk.queue.add_stream(closing_events(closings.slots(market.start, market.end)))
         for label, table in find_signals(live, market):
             desk.queue.add_stream(signal_events(label, table))
         return cls(market, desk, sum(len(of_symbol) for of_symbol in bars))

@@ -31,13 +31,14 @@ def contradictions(limits: Section[Limits], universe: Section[Universe]) -> Iter
 
 def times_without_market(schedule: Section[Schedule], universe: Section[Universe]) -> Iterator[Problem]:
     """Yield the times that are relative to a market's hours where the universe has none."""
-    if schedule.partial is None or not schedule.good("scan_at"):
-        return
     has_hours = universe.partial is not None and universe.partial.session is TradingSession.US_EQUITIES
-    for index, text in enumerate(schedule.partial.scan_at):
-        if RELATIVE_TIME.fullmatch(text) and not has_hours and universe.good("session"):
-            message = f'expected session = "us-equities" under [universe] for {written(text)}, was another'
-            yield schedule.where.problem(("scan_at", index), message)
+    if schedule.partial is None or has_hours or not universe.good("session"):
+        return
+    for key in ("scan_at", "close_at"):
+        for index, text in enumerate(getattr(schedule.partial, key) if schedule.good(key) else ()):
+            if RELATIVE_TIME.fullmatch(text):
+                message = f'expected session = "us-equities" under [universe] for {written(text)}, was another'
+                yield schedule.where.problem((key, index), message)
 
 
 def strangers_in_alerts(section: Section[Alerts], alerters: Collection[str]) -> Iterator[Problem]:

@@ -106,7 +106,7 @@ class Window:
 RELATIVE_TIME = re.compile(r"(open|close)([+-]\d{1,3}m)?")
 
 
-def _is_scan_time(text: str) -> bool:
+def _is_line(text: str) -> bool:
     from cronsim import CronSim, CronSimError
 
     if RELATIVE_TIME.fullmatch(text):
@@ -118,7 +118,7 @@ def _is_scan_time(text: str) -> bool:
     return len(text.split()) == 5
 
 
-_SCAN_TIME = Check('a cron line such as "35 9 * * 1-5", or a time such as open+5m or close-10m', _is_scan_time)
+_LINE = Check('a cron line such as "35 9 * * 1-5", or a time such as open+5m or close-10m', _is_line)
 
 
 @frozen(kw_only=True)
@@ -130,7 +130,10 @@ class Schedule:
         None, help="scanners look only when a bar of this timeframe (UTC) closes; none: when any bar they need closes"
     )
     scan_at: tuple[str, ...] = option(
-        (), check=each(_SCAN_TIME), help="scanners look only at these times: cron lines in `zone`, open+5m, close-10m"
+        (), check=each(_LINE), help="scanners look only at these times: cron lines in `zone`, open+5m, close-10m"
+    )
+    close_at: tuple[str, ...] = option(
+        (), check=each(_LINE), help="positions are closed and waiting signals ended at these times, as in `scan_at`"
     )
     entry_poll_seconds: int = option(
         60, check=between(1, 3600), unit="seconds", help="between two prices of signals that wait, in a live session"

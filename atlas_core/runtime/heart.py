@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define, evolve, field, frozen
 from loguru import logger
@@ -13,8 +13,10 @@ from loguru import logger
 from atlas_core.clock import Clock
 from atlas_core.control.beat import Heartbeat
 from atlas_core.control.kill_switch import EntryPermit
+from atlas_core.model.timeframe import DAY
 from atlas_core.runtime.notify import Notifier
 from atlas_core.runtime.progress import ProgressBoard
+from atlas_core.runtime.schedule import Job
 from atlas_core.runtime.wall_clock import StepDetector
 from atlas_core.statedir import StateDirectory
 
@@ -56,6 +58,8 @@ class Heart:
     pace: float = 1.0
     state: str = "starting"
     vitals: Callable[[], Vitals] = Vitals
+    jobs: Sequence[Job] = ()
+    _upcoming: dict[str, int] = field(factory=dict)
     _sequence: int = 0
     _began_at: int = 0
     _lag: float = 0.0
@@ -105,9 +109,19 @@ class Heart:
             late={loop: round(share, 2) for loop, share in self.board.late().items()},
             open_positions=vitals.open_positions, open_orders=vitals.open_orders, equity=vitals.equity,
             marks=vitals.marks, state_hash=vitals.state_hash,
-            entries_stopped=self.permit.refusal() or vitals.stopped, loop_lag_ms=round(self._lag * 1000, 1),
+            entries_stopped=self.permit.refusal() or vitals.stopped, next_jobs=self._next_jobs(),
+            loop_lag_ms=round(self._lag * 1000, 1),
             memory_mb=memory, open_files=files, threads=threads, tasks=_tasks(),
         )  # fmt: skip
+
+    def _next_jobs(self) -> Mapping[str, int]:
+        """Return when each job of the schedule is due next; computed again when that time has come."""
+        now = self.clock.now()
+        for job in self.jobs:
+            if self._upcoming.get(job.name, 0) <= now:
+                following = job.next_slot(now)
+                self._upcoming[job.name] = now + DAY if following is None else following.due
+        return dict(self._upcoming)
 
     def _write(self, beat: Heartbeat) -> None:
         try:

@@ -19,12 +19,16 @@ from atlas_core.control.beat import BEAT_SECONDS
 from atlas_core.control.file import Busy, ControlFile
 from atlas_core.control.inbox import DONE, REFUSED, Inbox
 from atlas_core.control.kill_switch import EntryPermit
+from atlas_core.control.ledger import ScheduleLedger
 from atlas_core.errors import AtlasError, SessionFailed
 from atlas_core.model.decisions import Severity
 from atlas_core.runs import RunSummary
+from atlas_core.runtime.closings import ACTOR, closing_arguments
 from atlas_core.runtime.ending import Ending
 from atlas_core.runtime.heart import Heart, Vitals
-from atlas_core.runtime.operator import HALT, Operator
+from atlas_core.runtime.operator import HALT, WIND_DOWN, Operator
+from atlas_core.runtime.schedule import Job, Slot
+from atlas_core.runtime.scheduler import Scheduler
 from atlas_core.runtime.supervisor import Restart, Supervisor
 
 INBOX_SECONDS = 0.5
@@ -86,7 +90,7 @@ class Host:
     """Runs one session among the host's tasks; `wall` is the machine's clock, `clock` the session's own.
 
     `news` are told by the session when it begins, such as the last words of the process before it; `told` is called
-    when they are in its journal.
+    when they are in its journal. `closings` is when a session of a real market closes its positions.
     """
 
     heart: Heart
@@ -98,6 +102,7 @@ class Host:
     catch_signals: Catcher
     news: Collection[News] = ()
     told: Callable[[], None] = lambda: None
+    closings: Job | None = None
     _session: HostedSession | None = None
     _operator: Operator | None = None
     _body: asyncio.Task[object] | None = None
@@ -139,6 +144,9 @@ class Host:
         session.tasks.own("heart", self._beat, restart=Restart.ALWAYS)
         session.tasks.own("inbox", self._listen, restart=Restart.ALWAYS)
         session.tasks.own("ending", self._end_in_time)
+        if self.closings is not None:
+            schedule = Scheduler({self.closings: self._close}, self.wall, ScheduleLedger(self.control), session.tasks)
+            session.tasks.own("schedule", schedule.run, restart=Restart.ALWAYS)
 
     def stop(self, reason: str) -> None:
         """Stop in good order: no entries from now on, then the session's own steps, within thirty seconds."""
@@ -182,6 +190,11 @@ class Host:
             self._operator.notice_kill()
         if self.permit.safe_mode:
             session.command(HALT, "safe mode", {"reason": self.permit.safe_mode})
+
+    async def _close(self, slot: Slot) -> None:
+        """Close by the schedule; whether a position is open and what becomes of it is the session's business."""
+        if self._session is not None:
+            self._session.command(WIND_DOWN, ACTOR, closing_arguments(slot))
 
     def _deliver_news(self, session: HostedSession) -> None:
         for each in self.news:

@@ -19,7 +19,9 @@ from atlas_core.errors import DataError
 from atlas_core.marketdata.feed import BarFeed
 from atlas_core.marketdata.timetable import Intake
 from atlas_core.model.events import BarClosed, Event, FundingDue, OperatorCommand, Phase
+from atlas_core.runtime.closings import closing_events
 from atlas_core.runtime.scanning import ScanDesk
+from atlas_core.runtime.schedule import Job
 from atlas_core.tape import ScanDue, TapeEvent, bar_pair
 
 
@@ -51,7 +53,7 @@ class MarketIntake:
     `door` puts each bar at its place in the session of its market and leaves out what lies outside. `replays` tells
     that a bar is played from its first print on, as a market that lies in the past is; otherwise its opening is over
     when the bar arrives, and only the closed bar is shown. What people ask before the session begins is `waiting` for
-    its first moment.
+    its first moment. `closings` are laid out where the market is replayed; else they are a job of the clock.
     """
 
     desk: Desk
@@ -61,6 +63,7 @@ class MarketIntake:
     door: Intake
     start: int | None = None
     replays: bool = True
+    closings: Job | None = None
     now: int | None = None
     scanned_at: int = 0
     waiting: list[OperatorCommand] = field(factory=list)
@@ -139,6 +142,8 @@ class MarketIntake:
         while self.funding and self.funding[0].ts <= ts:
             due = self.funding.pop(0)
             queue.push(due.ts, Phase.MARKET, due)
+        for event in closing_events(self.closings.slots(after, ts) if self.closings and self.replays else ()):
+            queue.push(*event)
         for end in self.scans.due(after, opened_at, ts):
             queue.push(end, Phase.MARKET, ScanDue(end))
 

@@ -24,6 +24,7 @@ from atlas_core.errors import AtlasError
 from atlas_core.journal import Journal
 from atlas_core.model.events import BarClosed
 from atlas_core.runs import Mode, RunSummary
+from atlas_core.runtime.closings import close_job
 from atlas_core.runtime.ending import Ending
 from atlas_core.runtime.face import BoardWatch, SessionFace
 from atlas_core.runtime.heart import Heart
@@ -33,6 +34,7 @@ from atlas_core.runtime.last_words import LastWords
 from atlas_core.runtime.notify import Notifier
 from atlas_core.runtime.pacing import PacedClock, Speed, paced, until
 from atlas_core.runtime.progress import ProgressBoard
+from atlas_core.runtime.scan_times import scan_job
 from atlas_core.runtime.session import Session, SessionPlan, run_session
 from atlas_core.runtime.watchdog import Watchdog
 from atlas_core.statedir import StateDirectory
@@ -107,15 +109,17 @@ class SessionProcess:
         Raises KeyboardInterrupt when it was aborted, SessionFailed when it did not stop in time, and what it raises.
         """
         system, words = self.system, LastWords(self.state.last_words)
+        profile = system.profile
+        closings = close_job(profile)
         board = ProgressBoard(monotonic_seconds)
         heart = Heart(
             self.state, board, self.permit, Notifier.of_environment(), system.clock, self.wall, run_id=run_id,
             journal=str(journal.path), synthetic=system.synthetic, speed=self._speed(),
-            pace=self.options.speed.factor or 1.0,
+            pace=self.options.speed.factor or 1.0, jobs=[job for job in (scan_job(profile), closings) if job],
         )  # fmt: skip
         host = Host(
             heart, self._control, self.permit, system.clock, self.wall, self.options.ending, caught_signals,
-            news=self._news(words), told=words.delivered,
+            news=self._news(words), told=words.delivered, closings=closings if system.mode is Mode.LIVE else None,
         )  # fmt: skip
 
         def begun(session: Session) -> None:
@@ -123,7 +127,7 @@ class SessionProcess:
 
         plan = evolve(
             plan, watch=BoardWatch(plan.watch, board), pace=self._pace, permit=lambda _order: self.permit.refusal(),
-            account_id=system.profile.live.account if system.mode is Mode.LIVE else "", begun=begun,
+            account_id=profile.live.account if system.mode is Mode.LIVE else "", begun=begun,
             random=system.context(system.broker).random("supervisor").random,
         )  # fmt: skip
         with self._watchdog(board, words):

@@ -31,6 +31,7 @@ from atlas_core.model.timeframe import HOUR, MINUTE
 from atlas_core.runs import RunSummary
 from atlas_core.runtime.alerts import AlertDesk
 from atlas_core.runtime.bounded_calls import BoundedCalls
+from atlas_core.runtime.closings import close_job
 from atlas_core.runtime.gateway import OrderGateway, Permit, anything
 from atlas_core.runtime.inbox import EndOfStream, Inbox, MarketItem, StopAsked, Turn, UrgentItem
 from atlas_core.runtime.intake import MarketIntake
@@ -312,7 +313,8 @@ async def _prepare(
     scans = plan.recorder.scans(desk_of_scans)
     funding = list(await funding_of(live, request, start or 0)) if live.is_simulated else []
     door = Intake(live.timetable, system.base_timeframe)
-    intake = MarketIntake(desk, feeds, scans, funding, door, start, replays=live.is_simulated)
+    closings = close_job(system.profile)
+    intake = MarketIntake(desk, feeds, scans, funding, door, start, replays=live.is_simulated, closings=closings)
     prices = None if live.is_simulated else _price_poll(live, desk, inbox)
     return Session(live, desk, intake, inbox, tasks, request, plan, reconciler, prices)
 

@@ -23,6 +23,7 @@ from atlas_core.runtime.heart import Heart, Vitals
 from atlas_core.runtime.host import STOP_SECONDS, Host, News
 from atlas_core.runtime.notify import Notifier
 from atlas_core.runtime.progress import ProgressBoard
+from atlas_core.runtime.schedule import Job
 from atlas_core.runtime.supervisor import Supervisor, TaskFailure
 from atlas_core.statedir import StateDirectory
 from atlas_core.testing.virtual_time import VirtualClock, run_virtual
@@ -105,6 +106,8 @@ def play(
     news: tuple[News, ...] = (),
     told: Callable[[], None] = lambda: None,
     opening: float = 0.0,
+    closings: Job | None = None,
+    start: int = START,
 ) -> tuple[object, FakeSession, float]:
     """Run a host beside a script; return how it ended, its session, and after how many seconds.
 
@@ -122,7 +125,7 @@ def play(
         loop = asyncio.get_running_loop()
         state = StateDirectory.of(home, "demo", Mode.PAPER)
         state.make()
-        wall = VirtualClock(loop, START)
+        wall = VirtualClock(loop, start)
         permit = EntryPermit(KillSwitch(state.kill_file), safe_mode)
         heart = Heart(state, ProgressBoard(loop.time), permit, Notifier(), wall, wall)
         made: list[FakeSession] = []
@@ -142,7 +145,7 @@ def play(
 
         outcome: object
         with ControlFile(state.control) as control:
-            host = Host(heart, control, permit, wall, wall, ending or Ending(), catch, news, told)
+            host = Host(heart, control, permit, wall, wall, ending or Ending(), catch, news, told, closings)
             try:
                 outcome = await host.run(run(host))
             except (KeyboardInterrupt, SessionFailed) as fault:
