@@ -31,6 +31,9 @@ from atlas_core.model.records import (
 )
 from atlas_core.model.signals import Signal
 
+NO_TRADE = 0
+"""The number on a fill that came after its trade was over."""
+
 PRICE_STEP = Decimal("1e-12")  # finer than any tick: takes the rounding noise out of averages
 
 
@@ -150,7 +153,7 @@ class Bookkeeper:
         raise_alert(self.recorder, Severity.CRITICAL, "Entry filled late", text, intent.symbol)
         position = self.state.positions.get(intent.symbol)
         if position is not None and position.side.sign != intent.action.sign:
-            self._book_exit(track, event, growth)
+            self._reduce(position, track, event, growth)
             return
         if position is None:
             self._open_late(track, event.ts, growth)
@@ -212,10 +215,15 @@ class Bookkeeper:
         )
 
     def _book_exit(self, track: OrderTrack, event: OrderFilled, growth: Growth) -> None:
+        """Book what an order closed of the trade that it was sent for; a later trade in its symbol is none of its."""
         position = self.state.positions.get(track.intent.symbol)
-        if position is None:
-            self._overclosed(track.intent.symbol, growth.quantity)
+        if position is not None and position.signal.key == track.intent.signal_key:
+            self._reduce(position, track, event, growth)
             return
+        self._book_fill(track, event, growth, trade_id=NO_TRADE)
+        self._overclosed(track.intent.symbol, growth.quantity)
+
+    def _reduce(self, position: PositionTrack, track: OrderTrack, event: OrderFilled, growth: Growth) -> None:
         self._book_fill(track, event, growth, position.trade_id)
         quantity = min(growth.quantity, position.quantity)
         if quantity < growth.quantity:

@@ -299,6 +299,7 @@ class Engine:
 
     def _tick(self, _: Tick) -> None:
         self.inquiry.tick()
+        self.orders.withdraw_orphans()
         for position in list(self.state.positions.values()):
             self.protection.tick(position)
 

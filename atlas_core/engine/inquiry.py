@@ -11,8 +11,10 @@ from collections.abc import Iterator
 
 from attrs import define
 
+from atlas_core.engine.guard import raise_alert
 from atlas_core.engine.ports import Recorder
 from atlas_core.engine.state import OrderTrack, State
+from atlas_core.model.decisions import Severity
 from atlas_core.model.events import BrokerEvent, Cancel, OrderCancelled, OrderRejected, Query
 from atlas_core.model.orders import OrderStatus
 from atlas_core.model.records import OrderQueried
@@ -21,6 +23,9 @@ from atlas_core.model.venue import VenueSnapshot
 
 REQUEST_ENDS_AFTER = 10 * SECOND
 """When a request has certainly left or failed: the deadline of a call, and a little."""
+
+CONFIRMED_WITHIN = 15 * SECOND
+"""How long a withdrawal may go unconfirmed before people are told."""
 
 FIRST_QUESTION_AFTER = 5 * SECOND
 LONGEST_BETWEEN_QUESTIONS = 30 * SECOND
@@ -41,6 +46,8 @@ class InquiryDesk:
         for track in self.state.orders.values():
             if self._is_due(track):
                 self.ask(track)
+            if track.is_withdrawn and track.is_working and not track.is_overdue:
+                self._expect_end(track)
 
     def ask(self, track: OrderTrack) -> None:
         """Ask the venue about one order now."""
@@ -48,16 +55,29 @@ class InquiryDesk:
         track.times_asked += 1
         self.recorder.command(Query(track.intent.client_order_id))
 
+    def _expect_end(self, track: OrderTrack) -> None:
+        """Tell people once of an order whose withdrawal the venue does not confirm: it may still fill."""
+        seconds = (self.recorder.now - track.withdrawn_since) // SECOND
+        if seconds <= CONFIRMED_WITHIN // SECOND:
+            return
+        track.is_overdue = True
+        intent = track.intent
+        text = f"{intent.role} of {intent.symbol}, {intent.client_order_id}: asked for {seconds} s ago, not confirmed"
+        raise_alert(self.recorder, Severity.CRITICAL, "Order not withdrawn", text, intent.client_order_id)
+
     def answered(self, track: OrderTrack) -> None:
         """Note that the venue knows the order; ask again for its end where that was asked for and is not confirmed."""
         track.is_missing = False
+        track.answered_at = self.recorder.now
         if track.is_withdrawn and track.is_working and self.recorder.now - track.withdrawn_at >= FIRST_QUESTION_AFTER:
             track.withdrawn_at = self.recorder.now
             self.recorder.command(Cancel(track.intent.client_order_id))
 
     def not_found(self, client_order_id: str) -> BrokerEvent | None:
         """Take the answer that the venue does not know an order; return its end once that is proven."""
-        track, now = self.state.orders.get(client_order_id), self.recorder.now
+        track, now = self.state.find_order(client_order_id), self.recorder.now
+        if track is not None:
+            track.answered_at = now
         if track is None or not track.is_working or now < track.intent.ts + REQUEST_ENDS_AFTER:
             return None
         since = track.not_found_since or now

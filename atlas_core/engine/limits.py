@@ -146,8 +146,8 @@ class LimitDesk:
         yield Check("market_closed", float(rules.is_market_closed(now)), 0.0, "inside a maintenance window")
         lost = float(self.state.trading_state == DAILY_LOSS)
         yield Check("daily_loss", lost, 0.0, "the daily loss limit is reached")
-        unknown = [track for track in self.state.working_orders(symbol) if track.status is OrderStatus.UNKNOWN]
-        yield Check("unknown_order", float(len(unknown)), 0.0, "the outcome of an order in this symbol is not known")
+        unknown = [track for track in self.state.working_orders(symbol) if self._may_interfere(track)]
+        yield Check("unknown_order", float(len(unknown)), 0.0, "an order in this symbol is not settled")
         if rules.reconcile_within is not None:
             strange = sum(1 for _, other, _ in self.state.foreign if other == symbol)
             yield Check("foreign_holdings", float(strange), 0.0, "the account holds what is not ours in this symbol")
@@ -163,6 +163,11 @@ class LimitDesk:
         yield Check(
             "max_orders_per_minute", float(rate), float(rules.max_orders_per_minute), "too many entries a minute"
         )
+
+    def _may_interfere(self, track: OrderTrack) -> bool:
+        """Tell whether an order could fill against an entry: its outcome is unknown, or its trade is over."""
+        is_left_over = track.intent.role is not OrderRole.ENTRY and track.intent.symbol not in self.state.positions
+        return is_left_over or track.status is OrderStatus.UNKNOWN
 
     def _position_checks(self, symbol: str, inside_bar: bool) -> Iterator[Check]:
         rules = self.rules

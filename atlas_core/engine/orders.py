@@ -141,9 +141,20 @@ class OrderDesk:
             if track.is_working and intent.role is OrderRole.ENTRY and symbol in ("", intent.symbol):
                 self.cancel(track)
 
+    def withdraw_orphans(self) -> None:
+        """Ask for the withdrawal of what still works for a trade that is over: it could hit the next one."""
+        for track in list(self.state.orders.values()):
+            intent = track.intent
+            position = self.state.positions.get(intent.symbol)
+            is_wanted = position is not None and position.signal.key == intent.signal_key
+            if track.is_working and intent.role is not OrderRole.ENTRY and not is_wanted and not track.is_withdrawn:
+                self.cancel(track)
+
     def cancel(self, track: OrderTrack) -> None:
         """Ask for an order's withdrawal; it stays working until the venue says that it is gone."""
-        track.is_withdrawn, track.withdrawn_at = True, self.recorder.now
+        if not track.is_withdrawn:
+            track.is_withdrawn, track.withdrawn_since = True, self.recorder.now
+        track.withdrawn_at = self.recorder.now
         self.recorder.command(Cancel(track.intent.client_order_id))
 
     def find(self, client_id: str) -> OrderTrack | None:

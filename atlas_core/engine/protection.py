@@ -96,12 +96,16 @@ class ProtectionDesk:
         """Let time pass: send an exit that waited for its stop to be gone, and try again what does not hold."""
         self.orders.resume_exit(position)
         self.check(position)
-        if not position.is_protected:
+        if not position.is_protected or self._has_surplus(position):
             self.sync(position)
 
     def check(self, position: PositionTrack) -> None:
         """Compare the working stop with the position; a breach raises an alert and is retried until it holds."""
         covered = self._covered(position)
+        if covered == position.quantity:
+            position.uncovered_since = 0
+        elif not position.uncovered_since:
+            position.uncovered_since = self.recorder.now
         is_protected = bool(self.waiver) or covered == position.quantity or self._is_handed_over(position)
         if is_protected == position.is_protected:
             return
@@ -127,7 +131,12 @@ class ProtectionDesk:
 
     def _is_handed_over(self, position: PositionTrack) -> bool:
         """Tell whether the stop was withdrawn a moment ago for an exit that needs its quantity."""
-        return self.native.holds_quantity and position.is_closing and not self._is_late(position.exit_asked_at)
+        return self.native.holds_quantity and position.is_closing and not self._is_late(position.uncovered_since)
+
+    def _has_surplus(self, position: PositionTrack) -> bool:
+        """Tell whether stops work that nobody asked to withdraw, for more than the position: a crash can leave two."""
+        stops = [t for t in self._orders_of(position) if t.intent.role is OrderRole.STOP and not t.is_withdrawn]
+        return sum((_leaves(track) for track in stops), ZERO) > position.quantity
 
     def _is_late(self, since: int) -> bool:
         return self.recorder.now - since > ANSWER_WITHIN
@@ -265,7 +274,7 @@ class ProtectionDesk:
 
 DEFAULT_RULE = "signal"
 _TAKEN = (OrderStatus.ACKNOWLEDGED, OrderStatus.PARTIALLY_FILLED)
-ANSWER_WITHIN = 15 * SECOND  # so long a stop may be on its way before its position counts as unprotected
+ANSWER_WITHIN = 9 * SECOND  # so long a stop may be on its way before its position counts as unprotected
 
 
 def _prices(levels: Levels, on_tick: Callable[[Decimal], Decimal]) -> Levels:

@@ -30,6 +30,9 @@ from atlas_core.model.venue import OrderReport, VenuePosition
 AGREEMENT_SPAN = 10 * SECOND
 """How far apart two reads must lie that are believed together: longer than a venue's reads lag behind its writes."""
 
+MAY_EXPLAIN = 900 * SECOND
+"""How long after its end an order is asked about when a position differs: its last fill may have been lost."""
+
 ORDER, POSITION = "order", "position"
 
 
@@ -121,20 +124,22 @@ class ReconcileDesk:
         return {symbol for what, symbol, _ in self.state.foreign if what == POSITION}
 
     def _is_believed(self, symbol: str, ledger: Decimal, venue: Decimal, read: AccountRead) -> bool:
-        """Tell whether a difference has stood long enough; ask about what could explain it when it is new."""
+        """Tell whether a difference has stood long enough, and the venue was heard on what could explain it."""
         doubt = self._doubts.get(symbol)
         related = self._related(symbol)
         is_moving = any(t.status in UNANSWERED or t.moved_at >= read.asked_at - AGREEMENT_SPAN for t in related)
         if doubt is None or (doubt.ledger, doubt.venue) != (ledger, venue) or is_moving:
-            self._doubts[symbol] = _Doubt(ledger, venue, read.asked_at)
-            for track in related:
-                self.inquiry.ask(track)
-            return False
-        return read.asked_at - doubt.since >= AGREEMENT_SPAN
+            doubt = self._doubts[symbol] = _Doubt(ledger, venue, read.asked_at)
+        silent = [track for track in related if track.answered_at < doubt.since]
+        for track in silent:
+            self.inquiry.ask(track)
+        return not silent and read.asked_at - doubt.since >= AGREEMENT_SPAN
 
     def _related(self, symbol: str) -> list[OrderTrack]:
+        """Return the orders of a symbol that may have filled without our knowing: working, or ended a while ago."""
+        begun = self.recorder.now - MAY_EXPLAIN
         tracks = (*self.state.orders.values(), *self.state.ended_orders.values())
-        return [track for track in tracks if track.intent.symbol == symbol]
+        return [t for t in tracks if t.intent.symbol == symbol and (t.is_working or t.moved_at >= begun)]
 
     def _follow(self, symbol: str, ledger: Decimal, venue: Decimal) -> None:
         """Let the books follow the venue: less than we have is booked as closed there, more is somebody else's."""

@@ -74,8 +74,8 @@ class OrderTrack:
 
     `not_found` counts the venue's answers since `not_found_since` that it does not know the order; `signal` is kept for
     an order that outlives the verdict of its signal. Notes of the moment stand beside it: that a touch caused it, that
-    we asked for its end (and when we asked last, for its end or for its state), and that a complete read of the account
-    had no such order.
+    we asked for its end (since when, when last, and whether people know that it is overdue), when we asked for its
+    state and were answered last, and that a complete read of the account had no such order.
     """
 
     intent: OrderIntended
@@ -89,8 +89,11 @@ class OrderTrack:
     signal: Signal | None = None
     is_from_touch: bool = False
     is_withdrawn: bool = False
+    withdrawn_since: int = 0
     withdrawn_at: int = 0
+    is_overdue: bool = False
     asked_at: int = 0
+    answered_at: int = 0
     times_asked: int = 0
     is_missing: bool = False
 
@@ -137,6 +140,7 @@ class PositionTrack:
     sizing: Mapping[str, Any] = Factory(dict)
     exit_wanted: tuple[str, str] | None = None
     exit_asked_at: int = 0
+    uncovered_since: int = 0
 
     @property
     def is_closing(self) -> bool:
@@ -332,15 +336,19 @@ class State:
         track.cumulative_cost += record.quantity * record.price
         track.cumulative_fee += record.fee
         self.cash -= record.fee
+        if record.trade_id:
+            self._fill_of_position(record, is_exit=track.intent.role is not OrderRole.ENTRY)
+        self._exit_over(track)
+        self._forget_if_done(track)
+
+    def _fill_of_position(self, record: FillBooked, *, is_exit: bool) -> None:
         position = self.positions[record.symbol]
         position.fees += record.fee
         position.slippage += record.slippage
         position.is_ambiguous |= record.ambiguous
-        if track.intent.role is not OrderRole.ENTRY:
+        if is_exit:
             position.exit_cost += record.quantity * record.price
             position.exit_quantity += record.quantity
-        self._exit_over(track)
-        self._forget_if_done(track)
 
     def _forget_if_done(self, track: OrderTrack) -> None:
         """Set a finished order aside once its signal has a verdict; late messages still find it there.

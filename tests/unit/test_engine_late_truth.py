@@ -1,0 +1,254 @@
+"""What an engine makes of a venue that tells the truth late, and of a process that died between two requests."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TypeVar
+
+from atlas_core.engine.engine import Engine, make_engine
+from atlas_core.engine.ports import EngineParts, Rules
+from atlas_core.engine.protection import NativeOrders
+from atlas_core.marketdata.history import MarketData, PastMarket
+from atlas_core.model.bars import bars_of_rows
+from atlas_core.model.events import (
+    AccountRead,
+    BarClosed,
+    Cancel,
+    Command,
+    Event,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderReported,
+    OrderUnknown,
+    Query,
+    SignalsFound,
+    Submit,
+    Tick,
+)
+from atlas_core.model.orders import Action, OrderKind, OrderRole, OrderStatus
+from atlas_core.model.portfolio import Account
+from atlas_core.model.records import (
+    AlertRaised,
+    FillBooked,
+    PositionAdjusted,
+    ProtectionChanged,
+    Record,
+    RunStarted,
+    VerdictReached,
+)
+from atlas_core.model.signals import Side, signal_table
+from atlas_core.model.timeframe import MINUTE, SECOND, parse_timeframe
+from atlas_core.model.venue import OrderReport, VenuePosition, VenueSnapshot
+from tests.engine_bench import PERP, START, FixedSize, SignalLevels
+
+R = TypeVar("R", bound=Record)
+ACCOUNT = Account(cash=Decimal(10_000), equity=Decimal(10_000), margin_used=Decimal(0), exposure=Decimal(0))
+
+
+class Scene:
+    """An engine whose venue is the test; `now` is in seconds after the start."""
+
+    def __init__(self, *, holds_quantity: bool = False) -> None:
+        market = MarketData({"X": bars_of_rows("X", parse_timeframe("1m"), [])}, {"X": PERP})
+        self.now = 0.0
+        self.records: list[Record] = []
+        self.sent: list[Submit] = []
+        self.commands: list[Command] = []
+        self.engine: Engine = make_engine(
+            profile="p", namespace="p/live", instruments={"X": PERP}, market=PastMarket(market), quote="USD",
+            parts=EngineParts(sizer=("fixed", FixedSize()), exits=(("levels", SignalLevels()),)),
+            rules=Rules(max_positions=5), stops_at_failure=False,
+            native=NativeOrders(limit=False, holds_quantity=holds_quantity),
+        )  # fmt: skip
+        self.engine.start(
+            RunStarted(
+                ts=START, profile="p", mode="live", synthetic=True, seed=1, starting_cash=Decimal(10_000),
+                quote="USD", base_timeframe="1m", symbols=("X",), profile_digest="", components=(),
+            )
+        )  # fmt: skip
+        self.bar()
+
+    @property
+    def ts(self) -> int:
+        return START + round(self.now * SECOND)
+
+    def feed(self, event: Event) -> list[Command]:
+        commands = self.engine.process(event)
+        self.commands += commands
+        self.sent += [command for command in commands if isinstance(command, Submit)]
+        self.records += self.engine.take_records()
+        return commands
+
+    def bar(self, price: float = 100.0) -> None:
+        self.now += 60
+        self.feed(BarClosed(self.ts, "X", self.ts - MINUTE, price, price, price, price, 1.0))
+
+    def signal(self, setup: int = 0) -> None:
+        table = signal_table(
+            available_at=[self.ts], setup_at=[START + setup], symbol="X", timeframe="1m", pattern="p", side=[1],
+            stop=95.0, target=120.0,
+        )  # fmt: skip
+        self.feed(SignalsFound(self.ts, "s", table))
+
+    def order(self, role: OrderRole) -> str:
+        """Return the identity of the order of a role that was sent last."""
+        return next(s.order.client_order_id for s in reversed(self.sent) if s.order.role is role)
+
+    def fill(self, name: str, quantity: str = "1", price: str = "100") -> None:
+        total, fee = Decimal(quantity), Decimal(0)
+        self.feed(
+            OrderFilled(
+                ts=self.ts, client_order_id=name, cumulative_quantity=total, price=Decimal(price), cumulative_fee=fee
+            )
+        )
+
+    def entered(self, setup: int = 0) -> str:
+        """Take a signal to a position with a working stop; return the stop."""
+        self.signal(setup)
+        self.fill(self.order(OrderRole.ENTRY))
+        stop = self.order(OrderRole.STOP)
+        self.feed(OrderAccepted(ts=self.ts, client_order_id=stop))
+        return stop
+
+    def read(self, held: str = "0", orders: tuple[OrderReport, ...] = ()) -> list[Command]:
+        quantity = Decimal(held)
+        position = VenuePosition(symbol="X", side=Side.LONG, quantity=quantity, entry_price=Decimal(100))
+        positions = (position,) if quantity else ()
+        snapshot = VenueSnapshot(account=ACCOUNT, orders=orders, positions=positions)
+        return self.feed(AccountRead(ts=self.ts, asked_at=self.ts, snapshot=snapshot))
+
+    def report(self, name: str, status: OrderStatus, filled: str = "0") -> None:
+        report = OrderReport(
+            symbol="X", action=Action.SELL, kind=OrderKind.STOP, quantity=Decimal(1), status=status,
+            client_order_id=name, cumulative_quantity=Decimal(filled), average_price=Decimal(95),
+        )  # fmt: skip
+        self.feed(OrderReported(ts=self.ts, report=report))
+
+    def believe_flat(self, stop: str) -> None:
+        """Let two reads agree that the position is gone, while the venue does not yet know that the stop filled."""
+        for _ in range(2):
+            self.read(held="0")
+            self.report(stop, OrderStatus.ACKNOWLEDGED)
+            self.report(self.order(OrderRole.ENTRY), OrderStatus.FILLED, filled="1")
+            self.now += 60
+        assert self.engine.state.positions == {}
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass in ticks."""
+        for _ in range(round(seconds / 5)):
+            self.now += 5
+            self.feed(Tick(self.ts))
+
+    def found(self, kind: type[R]) -> list[R]:
+        return [record for record in self.records if isinstance(record, kind)]
+
+    def alarms(self) -> list[str]:
+        return [alarm.title for alarm in self.found(AlertRaised)]
+
+
+def test_a_late_fill_of_an_ended_trade_is_not_booked_on_the_next_one() -> None:
+    scene = Scene()
+    stop = scene.entered()
+    scene.wait(30)
+    scene.believe_flat(stop)
+    scene.feed(OrderCancelled(ts=scene.ts, client_order_id=stop))
+    scene.bar()
+    scene.entered(setup=1)
+    scene.fill(stop, price="95")
+    assert scene.engine.state.positions["X"].quantity == 1
+    assert scene.found(FillBooked)[-1].trade_id == 0
+
+
+def test_a_fill_after_its_trade_is_booked_once() -> None:
+    scene = Scene()
+    stop = scene.entered()
+    scene.wait(30)
+    scene.believe_flat(stop)
+    for _ in range(3):
+        scene.report(stop, OrderStatus.FILLED, filled="1")
+    assert scene.alarms().count("More was closed than was open") == 1
+    assert scene.engine.state.find_order(stop).status is OrderStatus.FILLED  # type: ignore[union-attr]
+    assert len(scene.found(FillBooked)) == 2
+
+
+def test_a_difference_is_not_believed_while_an_order_that_could_explain_it_has_not_been_answered() -> None:
+    scene = Scene()
+    stop = scene.entered()
+    scene.wait(30)
+    for _ in range(5):
+        asked = scene.read(held="0")
+        assert Query(stop) in asked
+        scene.now += 30
+    assert scene.found(PositionAdjusted) == []
+    scene.report(stop, OrderStatus.FILLED, filled="1")
+    scene.read(held="0")
+    assert scene.found(PositionAdjusted) == []
+    assert [v.outcome for v in scene.found(VerdictReached)] == ["closed"]
+
+
+def test_no_entry_is_made_while_an_order_of_an_earlier_trade_may_still_fill() -> None:
+    scene = Scene()
+    stop = scene.entered()
+    scene.feed(Tick(scene.ts))
+    scene.fill(scene.order(OrderRole.STOP), price="95")
+    assert scene.engine.state.positions == {}
+    stop = scene.entered(setup=1)
+    scene.engine.orders.close_position(scene.engine.state.positions["X"], "test", "leave")
+    scene.engine.take_records()
+    exit_order = next(name for name, t in scene.engine.state.orders.items() if t.intent.role is OrderRole.EXIT)
+    scene.fill(exit_order)
+    scene.bar()
+    scene.signal(setup=2)
+    verdict = scene.found(VerdictReached)[-1]
+    assert (verdict.by, verdict.outcome) == ("limit unknown_order", "refused")
+    scene.feed(OrderCancelled(ts=scene.ts, client_order_id=stop))
+    scene.signal(setup=3)
+    assert scene.sent[-1].order.role is OrderRole.ENTRY
+
+
+def test_of_two_stops_that_a_crash_left_one_is_withdrawn_at_the_next_tick() -> None:
+    scene = Scene()
+    stop = scene.entered()
+    position = scene.engine.state.positions["X"]
+    scene.engine.orders.send(
+        signal_key=position.signal.key, role=OrderRole.STOP, symbol="X", action=Action.SELL, kind=OrderKind.STOP,
+        quantity=Decimal(1), stop_price=Decimal(96), reduce_only=True,
+    )  # fmt: skip
+    scene.engine.recorder.take_commands()
+    scene.engine.take_records()
+    commands = scene.feed(Tick(scene.ts))
+    assert [type(command) for command in commands] == [Cancel]
+    assert Cancel(stop) not in commands
+
+
+def test_an_order_of_a_trade_that_is_over_is_withdrawn_at_the_next_tick() -> None:
+    scene = Scene()
+    stop = scene.entered()
+    scene.engine.orders.close_position(scene.engine.state.positions["X"], "test", "leave")
+    exit_order = next(name for name, t in scene.engine.state.orders.items() if t.intent.role is OrderRole.EXIT)
+    scene.fill(exit_order)
+    scene.engine.state.orders[stop].is_withdrawn = False  # what a restart forgets
+    assert Cancel(stop) in scene.feed(Tick(scene.ts))
+
+
+def test_people_are_told_once_of_an_order_that_does_not_go_away() -> None:
+    scene = Scene()
+    stop = scene.entered()
+    scene.engine.orders.cancel(scene.engine.state.orders[stop])
+    for _ in range(10):
+        scene.wait(5)
+        scene.report(stop, OrderStatus.ACKNOWLEDGED)
+    assert scene.alarms().count("Order not withdrawn") == 1
+
+
+def test_an_exit_that_fails_again_and_again_does_not_hide_that_the_stop_is_gone() -> None:
+    scene = Scene(holds_quantity=True)
+    stop = scene.entered()
+    scene.engine.orders.close_position(scene.engine.state.positions["X"], "test", "leave")
+    scene.feed(OrderCancelled(ts=scene.ts, client_order_id=stop))
+    for _ in range(3):
+        scene.wait(5)
+        scene.feed(OrderUnknown(ts=scene.ts, client_order_id=scene.order(OrderRole.EXIT), reason="lost"))
+    assert not scene.found(ProtectionChanged)[0].protected
+    assert "Position without protection" in scene.alarms()
