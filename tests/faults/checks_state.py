@@ -1,0 +1,287 @@
+"""Invariants of the whole: protection, convergence, exposure, recovery, replay, tasks, alarms and money."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import ClassVar
+
+from attrs import define, field
+
+from tests.faults.books import UNANSWERED, Trade
+from tests.faults.checking import SECOND, Checker
+from tests.faults.checks_orders import ORDER_CHECKS
+from tests.faults.trace import Entry
+
+UNPROTECTED_AT_MOST = 15 * SECOND
+TICK = 6 * SECOND
+"""The runtime looks at what is overdue every five seconds."""
+
+KNOWN_WITHIN = 60 * SECOND
+CONVERGED_WITHIN = 60 * SECOND
+RECOVERED_WITHIN = 60 * SECOND
+DIVERGENCE_READS = 4
+ALARM_GRACE = 5 * SECOND
+MOST_TASKS = 40
+MOST_OPEN_ENDS = 2_000
+
+
+@define
+class Protected(Checker):
+    """I6 over the journal and over the venue: a position has a stop for its whole quantity, or people were told."""
+
+    name: ClassVar[str] = "I6"
+    naked_since: dict[str, int] = field(factory=dict)
+    doubted_since: dict[int, int] = field(factory=dict)
+    told: set[object] = field(factory=set)
+
+    def pass_time(self, at: int) -> None:
+        """Judge what has lasted too long; time counts from the start of the process that should have seen to it."""
+        if not self.books.is_up:
+            return
+        for symbol, begun in self.naked_since.items():
+            since = max(begun, self.books.up_since)
+            if at - since > KNOWN_WITHIN and symbol not in self.told and not self._alarm(symbol, since):
+                self._naked(symbol, since)
+        for trade_id, begun in self.doubted_since.items():
+            since, symbol = max(begun, self.books.up_since), self.books.trades[trade_id].symbol
+            if at - since > UNPROTECTED_AT_MOST + TICK and trade_id not in self.told and not self._alarm(symbol, since):
+                self.told.add(trade_id)
+                held, cover = self.books.trades[trade_id].quantity, self.books.believed_cover(symbol)
+                self.breach(f"{symbol}: {held} in the books, stops for {cover}, nobody was told")
+
+    def _naked(self, symbol: str, since: int) -> None:
+        """Judge a position without its stop at the venue, once it could be known."""
+        if len([read for read in self.books.reads if since < read["as_of"] and read["true"]]) < 2:
+            return
+        self.told.add(symbol)
+        held, cover = self.books.held[symbol], self.books.covered(symbol)
+        self.breach(f"{symbol}: {held} lots at the venue, stops for {cover}, nobody was told")
+
+    def _alarm(self, symbol: str, since: int) -> bool:
+        books = self.books
+        if any(t.symbol == symbol and not t.is_protected for t in books.trades.values()):
+            return True
+        names = [name for name, intent in books.live.items() if intent.record.symbol == symbol]
+        return books.alarm_since(since - ALARM_GRACE, symbol, *names)
+
+    def _look(self, symbol: str) -> None:
+        held, books = self.books.held.get(symbol, 0), self.books
+        if held and books.ours.get(symbol, 0) == held and books.covered(symbol) != abs(held):
+            self.naked_since.setdefault(symbol, self.at)
+        else:
+            self.naked_since.pop(symbol, None)
+            self.told.discard(symbol)
+
+    def _look_at(self, trade_id: int, trade: Trade | None) -> None:
+        if trade is not None and self.books.believed_cover(trade.symbol) != trade.quantity:
+            self.doubted_since.setdefault(trade_id, self.at)
+        else:
+            self.doubted_since.pop(trade_id, None)
+            self.told.discard(trade_id)
+
+    def _books_moved(self, entry: Entry) -> None:
+        for trade_id in {*self.books.trades, *self.doubted_since}:
+            self._look_at(trade_id, self.books.trades.get(trade_id))
+
+    def _venue_moved(self, entry: Entry) -> None:
+        symbol = entry.data.get("symbol") or self.books.orders[entry["order"]].symbol
+        self._look(symbol)
+
+    after_accepted = after_fill = after_canceled = after_expired = after_liquidated = _venue_moved
+    after_order_intended = after_order_moved = after_fill_booked = after_position_opened = _books_moved
+    after_position_changed = after_position_closed = _books_moved
+
+
+@define
+class Converged(Checker):
+    """I7, I32: when the faults are over, books and venue agree on positions, orders and money."""
+
+    name: ClassVar[str] = "I7"
+
+    def before_settled(self, entry: Entry) -> None:
+        books = self.books
+        for symbol in entry["symbols"]:
+            known = books.ledger(symbol) + books.foreign.get(symbol, Decimal(0))
+            if known * 1000 != books.held.get(symbol, 0):
+                self.breach(f"{symbol}: books {known}, venue {books.held.get(symbol, 0)} lots")
+        working = {o.client_id for o in books.open.values() if o.client_id in books.intents}
+        believed = set(books.live)
+        if working != believed:
+            self.breach(
+                f"open orders differ: only at the venue {sorted(working - believed)}, only in the books "
+                f"{sorted(f'{name} ({books.intents[name].status})' for name in believed - working)}"
+            )
+        if not books.is_touched:
+            self._money(entry)
+
+    def _money(self, entry: Entry) -> None:
+        prices, fills = entry["prices"], entry["fills"]
+        profit = self.books.profit
+        for trade in self.books.trades.values():
+            worth = trade.quantity * Decimal(prices[trade.symbol]) / 100
+            profit += trade.realised - trade.fees + (worth - trade.cost) * trade.sign
+        venue = Decimal(entry["profit"]).scaleb(-5)
+        if abs(profit - venue) > Decimal("0.02") * (fills + 1):
+            self.breach(f"money differs: books {profit}, venue {venue} after {fills} fills")
+
+
+@define
+class Bounded(Checker):
+    """I8: positions and entries at the venue stay within the limits, one in each symbol."""
+
+    name: ClassVar[str] = "I8"
+    limits: dict[str, int] = field(factory=dict)
+
+    def before_limits(self, entry: Entry) -> None:
+        self.limits = dict(entry.data)
+
+    def before_accepted(self, entry: Entry) -> None:
+        intent = self.books.intent_of(entry["client_id"])
+        if intent is None or not intent.is_entry or intent.status.is_terminal:
+            return
+        symbol = entry["symbol"]
+        if self.books.ours.get(symbol, 0):
+            self.breach(f"entry in {symbol} was accepted while {self.books.ours[symbol]} lots of ours are open there")
+        if self.books.working_entries(symbol):
+            self.breach(f"entry in {symbol} was accepted while another one works there")
+        taken = {s for s, ours in self.books.ours.items() if ours} | {
+            o.symbol for o in self.books.open.values() if self.books.is_entry(o)
+        }
+        most = self.limits.get("max_positions", 99)
+        if len(taken | {symbol}) > most:
+            self.breach(f"entry in {symbol} makes {len(taken | {symbol})} positions, at most {most} are allowed")
+        self._exposure(entry)
+
+    def _exposure(self, entry: Entry) -> None:
+        prices, equity = {entry["symbol"]: entry["price"]}, self.limits.get("equity", 0)
+        asked = entry["quantity"] * prices[entry["symbol"]]
+        most = equity * self.limits.get("max_exposure_pct", 100) // 100
+        if equity and asked > most:
+            self.breach(f"entry in {entry['symbol']} is worth {asked} grains, at most {most} are allowed")
+
+
+@define
+class Recovered(Checker):
+    """I15: a process that can read the account is reconciled within a minute of its start."""
+
+    name: ClassVar[str] = "I15"
+    told_for: int = 0
+
+    def pass_time(self, at: int) -> None:
+        books = self.books
+        if not books.is_up or books.reconciled_since_up or self.told_for == books.up_since or not books.reads:
+            return
+        if at - books.reads[0].at > ALARM_GRACE:
+            self.told_for = books.up_since
+            self.breach("a complete read of the account was not held against the books")
+
+    def before_settled(self, entry: Entry) -> None:
+        if self.books.is_up and not self.books.reconciled_since_up:
+            self.breach("the process has not reconciled although the venue answers")
+
+
+@define
+class DivergenceTold(Checker):
+    """I17: what others do to the account is in the journal after a few complete reads, and people were told."""
+
+    name: ClassVar[str] = "I17"
+    moved: dict[str, int] = field(factory=dict)
+    told: set[str] = field(factory=set)
+
+    def _venue_moved(self, entry: Entry) -> None:
+        symbol = entry.data.get("symbol") or self.books.orders[entry["order"]].symbol
+        self.moved[symbol] = self.at
+        self.told.discard(symbol)
+
+    after_fill = after_liquidated = _venue_moved
+
+    def after_snapshot(self, entry: Entry) -> None:
+        books = self.books
+        for symbol, since in self.moved.items():
+            if symbol in self.told or self._is_open_ended(symbol, since):
+                continue
+            reads = [read for read in books.reads[-12:] if read["true"] and read["as_of"] > since]
+            if len(reads) <= DIVERGENCE_READS or reads[-1].at - reads[0].at < KNOWN_WITHIN:
+                continue
+            known = books.ledger(symbol) + books.foreign.get(symbol, Decimal(0))
+            if known * 1000 != books.held.get(symbol, 0):
+                self.told.add(symbol)
+                self.breach(
+                    f"{symbol}: books {known}, venue {books.held[symbol]} lots since {len(reads)} complete reads"
+                )
+
+    def _is_open_ended(self, symbol: str, since: int) -> bool:
+        """Tell whether an order is still unanswered, or anything happened too lately to be known by now."""
+        books, recent = self.books, self.at - KNOWN_WITHIN
+        has_just_begun = books.up_since > max(since, recent - KNOWN_WITHIN)
+        if has_just_begun or books.last_ended.get(symbol, 0) > recent:
+            return True
+        return any(i.record.symbol == symbol and i.status in UNANSWERED for i in books.live.values())
+
+
+@define
+class Replayed(Checker):
+    """I12, I13: the journal gives back the state of the engine that wrote it, and its chain holds."""
+
+    name: ClassVar[str] = "I12"
+
+    def before_replayed(self, entry: Entry) -> None:
+        if entry["difference"]:
+            self.breach(f"the state from the journal differs: {entry['difference']}")
+
+    def before_verified(self, entry: Entry) -> None:
+        if entry["problem"]:
+            self.breach(f"the journal does not hold: {entry['problem']}")
+
+
+@define
+class TasksOwned(Checker):
+    """I24, I30: a process that stopped leaves no task, and one that runs stays small."""
+
+    name: ClassVar[str] = "I24"
+
+    def before_left_over(self, entry: Entry) -> None:
+        if entry["tasks"]:
+            self.breach(f"tasks outlived their session: {entry['tasks']}")
+
+    def before_sizes(self, entry: Entry) -> None:
+        if entry["tasks"] > MOST_TASKS:
+            self.breach(f"{entry['tasks']} tasks are running, at most {MOST_TASKS} are expected")
+
+    def before_bug(self, entry: Entry) -> None:
+        self.breach(f"the session ended with {entry['error']}")
+
+    def before_deadlock(self, entry: Entry) -> None:
+        self.breach(f"the loop cannot go on: {entry['text']}")
+
+
+@define
+class AlarmsDelivered(Checker):
+    """I27: what is critical reaches people once the channel is well."""
+
+    name: ClassVar[str] = "I27"
+    delivered: dict[str, int] = field(factory=dict)
+
+    def before_alert(self, entry: Entry) -> None:
+        self.delivered[entry["title"]] = self.at
+        self.delivered["*"] = self.at
+
+    def before_settled(self, entry: Entry) -> None:
+        """A title stands for its repeats: they are folded into one message."""
+        for at, alarm in self.books.alarms:
+            if (
+                self.at - at > 2 * CONVERGED_WITHIN
+                and self.delivered.get(alarm.title, 0) < at
+                and self._is_last(at, alarm.title)
+            ):
+                if not entry["delivers"]:
+                    continue
+                self.breach(f"nobody was told: {alarm.title} ({alarm.text})")
+
+    def _is_last(self, at: int, title: str) -> bool:
+        return not any(other.title == title and when > at for when, other in self.books.alarms)
+
+
+CHECKS: tuple[type[Checker], ...] = (
+    *ORDER_CHECKS, Protected, Converged, Bounded, Recovered, DivergenceTold, Replayed, TasksOwned, AlarmsDelivered,
+)  # fmt: skip

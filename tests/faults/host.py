@@ -1,0 +1,261 @@
+"""The machine that our process runs on: it starts sessions, kills them anywhere, and starts them again.
+
+A crash keeps what was committed and nothing else. What the dead process still does while its tasks unwind reaches
+nobody: every port of it is shut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+
+from atlas_core.errors import JournalFull, JournalLocked, SessionFailed, VenueError
+from atlas_core.journal import Journal
+from atlas_core.journal.files import connect_memory
+from atlas_core.model.record import Record
+from atlas_core.testing import VirtualClock
+from tests.faults.broker import SimBroker
+from tests.faults.components import SimAlerter
+from tests.faults.provider import SimProvider
+from tests.faults.world import START, World
+
+NANOSECONDS = 1_000_000_000
+STOP_WITHIN = 45.0
+RESTART_AFTER = 5.0
+EXPECTED = (JournalFull, JournalLocked, VenueError, ConnectionError)
+"""What may end a session: the disk, or a venue that is gone for long."""
+
+
+class HostDied(asyncio.CancelledError):
+    """The process is dead; nothing that it still does has an effect."""
+
+
+class SimJournal(Journal):
+    """A journal whose process may die before or after a commit, and whose disk may be full or locked."""
+
+    process: Process
+
+    def append(self, records: Sequence[Record]) -> range:
+        """Append, unless a fault strikes; what was committed is written into the trace."""
+        weather = self.process.world.weather
+        self.process.passes("commit")
+        if records:
+            if weather.strikes("journal-full"):
+                raise JournalFull("the disk is full")
+            if weather.strikes("journal-locked"):
+                raise JournalLocked("another program holds the file")
+            if weather.strikes("crash-before-commit"):
+                self.process.die_here()
+        numbers = super().append(records)
+        for record in records:
+            self.process.world.trace.journal(record)
+        if records and weather.strikes("crash-after-commit"):
+            self.process.die_here()
+        return numbers
+
+    def settle_deliveries(self, deliveries: Sequence[Any]) -> None:
+        """Note deliveries, unless the process is dead."""
+        self.process.passes("commit")
+        super().settle_deliveries(deliveries)
+
+    def image(self) -> bytes:
+        """Return what a disk would hold."""
+        return self._connection.serialize()
+
+
+def journal_of(process: Process, image: bytes | None) -> SimJournal:
+    """Open the journal on a disk's content, or make an empty one."""
+    if image is None:
+        journal = SimJournal.in_memory()
+    else:
+        connection: sqlite3.Connection = connect_memory()
+        connection.deserialize(image)
+        journal = SimJournal(connection, Path(":memory:"))
+    journal.process = process
+    return journal
+
+
+@define(eq=False)
+class Process:
+    """One life of our process: its connections, its clock and its journal."""
+
+    world: World
+    number: int
+    clock: VirtualClock
+    died: Callable[[], None]
+    is_dead: bool = False
+    broker: SimBroker = field(init=False)
+    provider: SimProvider = field(init=False)
+    alerter: SimAlerter = field(init=False)
+    journal: SimJournal = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.broker = SimBroker(self.world, self.passes)
+        self.provider = SimProvider(self.world, self.passes)
+        self.alerter = SimAlerter(self.world, self.passes)
+
+    def passes(self, what: str) -> None:
+        """Raise HostDied once the process is dead; it may die right here."""
+        if self.is_dead:
+            raise HostDied
+        weather = self.world.weather
+        if what == "call":
+            if weather.strikes("crash-before-call"):
+                self.die_here()
+            if weather.strikes("crash-in-call"):
+                wait = weather.draws("crash-in-call").uniform(0, 3 * self.world.personality.latency)
+                self.world.loop.call_later(wait, self.die)
+
+    def die(self) -> None:
+        """End at this very moment."""
+        if not self.is_dead:
+            self.is_dead = True
+            self.broker.forget()
+            self.provider.forget()
+            self.died()
+
+    def die_here(self) -> None:
+        """End in the middle of what is being done."""
+        self.die()
+        raise HostDied
+
+
+Run = Callable[[Process], Any]
+
+
+@define(eq=False)
+class Host:
+    """Keeps one process alive, as a service manager would.
+
+    `start` returns a control of the session: `run()` runs it, `stop()`, `command()`, `kill()` reach into it.
+    """
+
+    world: World
+    start: Callable[[Process], Any]
+    lasting: Callable[[float], Any]
+    crashes: int = 0
+    starts: int = 0
+    stops: int = 0
+    is_over: bool = False
+    is_killed: bool = False
+    image: bytes | None = None
+    process: Process | None = None
+    control: Any = None
+    _offset: int = 0
+    _has_died: asyncio.Event = field(factory=asyncio.Event)
+    _skipped: int = 0
+
+    async def keep(self) -> None:
+        """Run sessions, one after the other, until it is over."""
+        while not self.is_over:
+            await self._live()
+            if not self.is_over:
+                await self.lasting(self._pause())
+
+    async def _live(self) -> None:
+        """Run one session from its start to its end, however that comes."""
+        self._has_died.clear()
+        self.starts += 1
+        process = self.process = Process(self.world, self.starts, self._clock(), self._has_died.set)
+        process.journal = journal_of(process, self.image)
+        before = asyncio.all_tasks()
+        self.world.trace.process("up", number=self.starts)
+        self.control = self.start(process)
+        session = asyncio.create_task(self.control.run(), name="session")
+        death = asyncio.create_task(self._has_died.wait(), name="world death")
+        await asyncio.wait({session, death}, return_when=asyncio.FIRST_COMPLETED)
+        self.world.trace.process("down", number=self.starts, crashed=process.is_dead)
+        self.image = process.journal.image()
+        how = await self._unwind(process, session, before)
+        death.cancel()
+        self.world.trace.process("ended", how=how)
+        process.journal.close()
+        self.process = self.control = None
+
+    async def _unwind(self, process: Process, session: asyncio.Task[Any], before: set[asyncio.Task[Any]]) -> str:
+        """Let the tasks of a session end; one that stopped by itself leaves none."""
+        if process.is_dead:
+            self.crashes += 1
+            for task in asyncio.all_tasks() - before:
+                if not task.get_name().startswith("world"):
+                    task.cancel()
+            await asyncio.wait({session}, timeout=STOP_WITHIN)
+            return "crash"
+        left = sorted(
+            task.get_name()
+            for task in asyncio.all_tasks() - before
+            if not task.done() and not task.get_name().startswith("world")
+        )
+        self.world.trace.process("left_over", tasks=left)
+        process.is_dead = True
+        process.broker.forget()
+        process.provider.forget()
+        if session.cancelled():
+            return "cancelled"
+        error = session.exception()
+        if error is None:
+            return "stopped"
+        cause = error.__cause__ if isinstance(error, SessionFailed) else error
+        if not isinstance(cause, EXPECTED):
+            told = "".join(traceback.format_exception(error, limit=-8)[-24:])
+            self.world.trace.process("bug", error=f"{type(error).__name__}: {error}", where=told)
+        return f"{type(error).__name__}: {error}"
+
+    def _pause(self) -> float:
+        draws = self.world.weather.draws("crash")
+        return RESTART_AFTER if draws.random() < 0.7 else draws.uniform(10, 1_500)
+
+    def _clock(self) -> VirtualClock:
+        return VirtualClock(self.world.loop, START + self._skipped + self._offset)
+
+    # --- what the world does to it
+
+    def crash(self) -> None:
+        """Kill the process at this moment."""
+        if self.process is not None:
+            self.process.die()
+
+    def stop(self) -> None:
+        """Ask the session to stop in good order."""
+        if self.control is not None:
+            self.stops += 1
+            self.control.stop()
+
+    def end(self) -> None:
+        """Stop for good."""
+        self.is_over = True
+        self.stop()
+
+    def step_clock(self, nanoseconds: int) -> None:
+        """Set our clock."""
+        self._offset += nanoseconds
+        self.world.trace.process("clock", offset=self._offset)
+        if self.process is not None:
+            self.process.clock.step(nanoseconds)
+
+    def suspend(self, nanoseconds: int) -> None:
+        """Freeze the process while the world goes on; its connections do not survive that."""
+        self.world.skip(nanoseconds)
+        self._skipped += nanoseconds
+        if self.process is not None:
+            self.process.clock.step(nanoseconds)
+            self.world.trace.process("resumed", after=nanoseconds)
+        self.world.cut_orders()
+        self.world.cut_data()
+
+    def command(self, name: str, **arguments: str) -> None:
+        """Let an operator give a command."""
+        self.world.trace.process("command", name=name)
+        if self.control is not None:
+            self.control.command(name, arguments)
+
+    def set_kill_file(self, present: bool) -> None:
+        """Let an operator put the kill file there, or take it away."""
+        self.is_killed = present
+        self.world.trace.process("kill_file", present=present)

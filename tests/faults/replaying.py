@@ -1,0 +1,56 @@
+"""Holds the state that a journal gives against the state of the engine that wrote it."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from atlas_core.engine.state import State
+from atlas_core.errors import AtlasError
+from atlas_core.journal import Journal
+from atlas_core.journal.files import connect_memory
+from atlas_core.runtime.session import Session
+
+NOTES_OF_THE_MOMENT = {
+    "last_price", "highest", "lowest", "bars_held", "lost_at", "is_from_touch", "is_withdrawn", "withdrawn_at",
+    "asked_at", "times_asked", "is_missing", "exit_asked_at", "uncovered_since", "withdrawn_since",
+    "is_overdue", "answered_at", "instruments", "peak_equity", "day_equity", "moved_at",
+}  # fmt: skip
+
+
+def difference(session: Session, journal: Journal) -> str:
+    """Return what differs between an engine's state and the fold of its journal, "" for nothing."""
+    state = session.desk.engine.state
+    folded = State(state.instruments)
+    for record in journal.records():
+        folded.apply(record)
+    ours, theirs = _facts(state), _facts(folded)
+    wrong = [name for name in ours if ours[name] != theirs[name]]
+    return "; ".join(f"{name}: engine {_short(ours[name])}, journal {_short(theirs[name])}" for name in wrong)
+
+
+def verified(image: bytes) -> str:
+    """Return what is wrong with a journal's chain or projections, "" for nothing."""
+    connection: sqlite3.Connection = connect_memory()
+    connection.deserialize(image)
+    try:
+        Journal(connection, Path(":memory:")).verify()
+    except AtlasError as error:
+        return str(error)
+    return ""
+
+
+def _facts(value: Any) -> Any:
+    """Return a state as plain values, without the notes that come back with the market."""
+    if isinstance(value, dict):
+        return {key: _facts(item) for key, item in value.items()}
+    attributes = getattr(type(value), "__attrs_attrs__", None)
+    if attributes is None:
+        return value
+    return {a.name: _facts(getattr(value, a.name)) for a in attributes if a.name not in NOTES_OF_THE_MOMENT}
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) < 300 else text[:300] + "…"

@@ -1,0 +1,177 @@
+"""One simulated run: storms and calms over a session that dies and comes back, and what the checkers say of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from attrs import define, field
+from loguru import logger
+
+from atlas_core.testing import VirtualTimeError, run_virtual
+from tests.faults.chance import Chance
+from tests.faults.checking import Breach, check
+from tests.faults.checks_state import CHECKS
+from tests.faults.coverage import coverage_of
+from tests.faults.events import Nature
+from tests.faults.host import Host
+from tests.faults.replaying import difference, verified
+from tests.faults.setup import Setup
+from tests.faults.system import MAX_EXPOSURE_PCT, Control
+from tests.faults.trace import Trace
+from tests.faults.world import CASH, World
+
+CALM_SECONDS = 330.0
+STILL_SECONDS = 70.0
+SHUTDOWN_SECONDS = 120.0
+DELIVERS = False
+
+
+@define
+class Outcome:
+    """What became of one run."""
+
+    setup: Setup
+    breaches: list[Breach]
+    trace: Trace
+    struck: Counter[str]
+    covered: Counter[str]
+    digest: str
+    crashes: int = 0
+    starts: int = 0
+    hours: float = 0.0
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.breaches)
+
+    def story(self, last: int = 200) -> str:
+        """Return the entries that led to the first breach."""
+        end = self.breaches[0].index + 1 if self.breaches else len(self.trace)
+        return "\n".join(self.trace.lines(max(0, end - last), end))
+
+
+@define
+class Run:
+    """The parts of a run while it goes on."""
+
+    setup: Setup
+    world: World
+    host: Host = field(init=False)
+    nature: Nature = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.host = Host(self.world, lambda process: Control(self.setup, process, self.host), self._lasting)
+        self.nature = Nature(self.world, self.host)
+
+    async def _lasting(self, seconds: float) -> None:
+        await self.nature.lasting(seconds)
+
+    async def play(self) -> None:
+        """Let storms and calms follow each other until the time is over; stop in good order at the end."""
+        trace, setup, loop = self.world.trace, self.setup, self.world.loop
+        trace.process(
+            "limits", max_positions=setup.max_positions, equity=CASH, max_exposure_pct=MAX_EXPOSURE_PCT,
+            symbols=setup.symbols,
+        )  # fmt: skip
+        tasks = [asyncio.create_task(self.world.turn(), name="world turns"), *self.nature.begin()]
+        keeper = asyncio.create_task(self.host.keep(), name="world host")
+        end = setup.hours * 3_600
+        try:
+            while loop.time() < end:
+                length = min(setup.storm_seconds, end - loop.time() - CALM_SECONDS)
+                await _first(keeper, asyncio.sleep(max(60.0, length)))
+                await _first(keeper, self._calm())
+                self.nature.make_storm()
+                trace.process("storm")
+            self.nature.make_calm()
+            self.host.end()
+            await asyncio.wait({keeper}, timeout=SHUTDOWN_SECONDS)
+            if not keeper.done():
+                trace.process("deadlock", text="the session does not stop")
+        finally:
+            for task in (*tasks, keeper):
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if keeper.done() and not keeper.cancelled():
+            keeper.result()
+
+    async def _calm(self) -> None:
+        """End every fault, let everything come to rest, and look whether books and venue agree."""
+        world = self.world
+        self.nature.make_calm()
+        world.hurry()
+        world.trace.process("calm")
+        await asyncio.sleep(CALM_SECONDS - STILL_SECONDS)
+        world.is_still = True
+        await asyncio.sleep(STILL_SECONDS)
+        venue, control = world.venue, self.host.control
+        fills = sum(1 for entry in world.trace if entry.kind == "fill")
+        world.trace.process(
+            "settled", symbols=self.setup.symbols, prices=dict(venue.prices), fills=fills,
+            profit=venue.equity() - CASH, delivers=DELIVERS,
+        )  # fmt: skip
+        session = control.session if control is not None else None
+        is_last = world.loop.time() + 2 * CALM_SECONDS > self.setup.hours * 3_600
+        if is_last and session is not None and self.host.process is not None:  # replaying all of a journal takes long
+            world.trace.process("replayed", difference=difference(session, self.host.process.journal))
+            world.trace.process("sizes", tasks=len(asyncio.all_tasks(world.loop)))
+        world.is_still = False
+
+
+async def _first(keeper: asyncio.Task[None], what: Any) -> None:
+    """Wait for something; what the host raises meanwhile is raised here."""
+    task = asyncio.ensure_future(what)
+    if isinstance(task, asyncio.Task):
+        task.set_name("world waits")
+    await asyncio.wait({keeper, task}, return_when=asyncio.FIRST_COMPLETED)
+    if not task.done():
+        task.cancel()
+    if keeper.done():
+        keeper.result()
+
+
+def simulate(setup: Setup, changed: AbstractContextManager[Any] | None = None) -> Outcome:
+    """Run one setup, under a change of the client if one is given; return what the checkers say."""
+    logger.disable("atlas_core")
+    parts: list[Run] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        world = World(loop, Chance(setup.seed), setup.symbols, setup.personality, setup.plan)
+        parts.append(Run(setup, world))
+        await parts[0].play()
+
+    choose = Chance(setup.seed).stream("scheduler").randrange if setup.is_shuffled else None
+    with changed or nullcontext():
+        try:
+            run_virtual(main(), choose)
+        except VirtualTimeError as error:
+            parts[0].world.trace.process("deadlock", text=str(error))
+    run = parts[0]
+    world, host = run.world, run.host
+    if host.image is not None:
+        world.trace.process("verified", problem=verified(host.image))
+    return Outcome(
+        setup=setup,
+        breaches=check(world.trace, CHECKS),
+        trace=world.trace,
+        struck=world.weather.struck,
+        covered=coverage_of(world.trace),
+        digest=_digest(world.trace),
+        crashes=host.crashes,
+        starts=host.starts,
+        hours=world.loop.time() / 3_600,
+    )
+
+
+def _digest(trace: Trace) -> str:
+    return trace.digest()
+
+
+def outcomes(setups: Iterable[Setup]) -> Iterable[Outcome]:
+    """Run setups one after the other."""
+    return (simulate(setup) for setup in setups)

@@ -1,0 +1,302 @@
+"""Every checker sees the fault that it is there for, in a trace made by hand, and passes over a good one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from atlas_core.model import records as r
+from atlas_core.model.decisions import Outcome, Severity
+from atlas_core.model.orders import Action, Liquidity, OrderKind, OrderRole, OrderStatus
+from atlas_core.model.signals import EntryKind, Side
+from tests.faults.checking import SECOND, check
+from tests.faults.checks_state import CHECKS
+from tests.faults.trace import Trace
+
+ACCEPTED, FILLED, REJECTED, UNKNOWN = (
+    OrderStatus.ACKNOWLEDGED, OrderStatus.FILLED, OrderStatus.REJECTED, OrderStatus.UNKNOWN,
+)  # fmt: skip
+
+
+class Story:
+    """A trace told step by step; `at` is in seconds."""
+
+    def __init__(self) -> None:
+        self.at = 1_000.0
+        self.position = 0
+        self.number = 0
+        self.trace = Trace(lambda: round(self.at * SECOND))
+        self.trace.process("limits", max_positions=2, equity=10**9, max_exposure_pct=100)
+        self.trace.process("up")
+        self.bars().read().journal(r.AccountReconciled(ts=0, asked_at=0, orders=0, positions=0))
+
+    def wait(self, seconds: float) -> Story:
+        self.at += seconds
+        return self
+
+    def journal(self, *records: r.Record) -> Story:
+        for record in records:
+            self.trace.journal(record)
+        return self
+
+    def process(self, kind: str, **data: Any) -> Story:
+        self.trace.process(kind, **data)
+        return self
+
+    def venue(self, kind: str, **data: Any) -> Story:
+        self.trace.venue(kind, **data)
+        return self
+
+    def bars(self) -> Story:
+        return self.venue("prices", by_symbol={"X": 10_000, "Y": 10_000, "Z": 10_000}).venue(
+            "bars", symbols=["X", "Y", "Z"]
+        )
+
+    def read(self, *, held: int = 0, true: bool = True) -> Story:
+        reported = {"X": held} if held else {}
+        return self.venue("snapshot", as_of=self.trace.now(), true=true, orders=0, held=reported)
+
+    def signal(self, key: str = "sig", symbol: str = "X", seconds: float = 300) -> Story:
+        return self.journal(
+            r.SignalDetected(
+                ts=0, key=key, scanner="s", symbol=symbol, timeframe="1m", pattern="p", side=Side.LONG,
+                entry=EntryKind.MARKET, setup_at=0, valid_until=round((self.at + seconds) * SECOND), trigger=None,
+                stop=None, target=None, cancel_beyond=None, void_beyond=None, score=0.0,
+            )
+        )  # fmt: skip
+
+    def intend(
+        self, name: str, role: OrderRole = OrderRole.ENTRY, *, lots: int = 100, key: str = "sig", symbol: str = "X",
+        attempt: int = 1, reduce_only: bool | None = None, price: float | None = 100.0,
+    ) -> Story:  # fmt: skip
+        opens = role is OrderRole.ENTRY
+        return self.journal(
+            r.OrderIntended(
+                ts=0, client_order_id=name, signal_key=key, role=role, attempt=attempt, symbol=symbol,
+                action=Action.BUY if opens else Action.SELL,
+                order_kind=OrderKind.STOP if role is OrderRole.STOP else OrderKind.MARKET,
+                quantity=Decimal(lots) / 1000, limit_price=None, stop_price=None, trail_offset=None,
+                reduce_only=not opens if reduce_only is None else reduce_only, leverage=Decimal(1), oco_group="",
+                reason="", reference_price=None if price is None else Decimal(str(price)),
+            )
+        ).move(name, OrderStatus.SUBMITTED)  # fmt: skip
+
+    def move(self, name: str, status: OrderStatus) -> Story:
+        return self.journal(r.OrderMoved(ts=0, client_order_id=name, status=status))
+
+    def request(
+        self,
+        name: str,
+        *,
+        sign: int = 1,
+        lots: int = 100,
+        type: str = "market",
+        reduce: bool = False,
+        symbol: str = "X",
+    ) -> Story:
+        return self.venue(
+            "request", client_id=name, symbol=symbol, sign=sign, type=type, quantity=lots, stop=None, limit=None,
+            reduce_only=reduce,
+        )  # fmt: skip
+
+    def accept(self, name: str, *, sign: int = 1, lots: int = 100, type: str = "market", symbol: str = "X") -> Story:
+        self.number += 1
+        return self.venue(
+            "accepted", order=self.number, client_id=name, symbol=symbol, sign=sign, type=type, quantity=lots,
+            stop=None, limit=None, reduce_only=sign < 0, position=self.position, price=10_000,
+        )  # fmt: skip
+
+    def fill(self, number: int, name: str, *, sign: int = 1, lots: int = 100, total: int = 0) -> Story:
+        self.position += sign * lots
+        return self.venue(
+            "fill", order=number, client_id=name, symbol="X", sign=sign, quantity=lots, price=10_000, fee=0,
+            total=total or lots, ordered=lots, position=self.position,
+        )  # fmt: skip
+
+    def book(self, name: str, lots: int = 100, trade_id: int = 1) -> Story:
+        return self.journal(
+            r.FillBooked(
+                ts=0, client_order_id=name, symbol="X", status=FILLED, quantity=Decimal(lots) / 1000,
+                price=Decimal(100), fee=Decimal(0), slippage=Decimal(0), cumulative_quantity=Decimal(lots) / 1000,
+                liquidity=Liquidity.TAKER, ambiguous=False, trade_id=trade_id,
+            )
+        )  # fmt: skip
+
+    def opened(self, lots: int = 100) -> Story:
+        return self.journal(
+            r.PositionOpened(
+                ts=0, trade_id=1, signal_key="sig", symbol="X", side=Side.LONG, quantity=Decimal(lots) / 1000,
+                price=Decimal(100), leverage=Decimal(1), stop=None, target=None, initial_risk=None,
+            )
+        )  # fmt: skip
+
+    def closed(self, net: int = 0) -> Story:
+        zero, price = Decimal(0), Decimal(100)
+        return self.journal(
+            r.PositionClosed(
+                ts=0, trade_id=1, signal_key="sig", symbol="X", timeframe="1m", pattern="p", side=Side.LONG,
+                quantity=Decimal("0.1"), entry_price=price, exit_price=price, opened_at=0, gross=zero, fees=zero,
+                slippage=zero, funding=zero, net=Decimal(net), r_multiple=None, reason="", rule="", highest=price,
+                lowest=price, ambiguous=False,
+            )
+        )  # fmt: skip
+
+    def alarm(self, title: str = "Position without protection", key: str = "X") -> Story:
+        return self.journal(r.AlertRaised(ts=0, severity=Severity.CRITICAL, title=title, text=key, key=key))
+
+    def entered(self) -> Story:
+        """Tell of a whole, good entry with its stop."""
+        self.signal().intend("e").request("e").accept("e").fill(1, "e").book("e").opened()
+        self.intend("s", OrderRole.STOP).request("s", sign=-1, type="stop", reduce=True)
+        return self.accept("s", sign=-1, type="stop").move("s", ACCEPTED)
+
+    def settle(self, profit: int = 0) -> Story:
+        return self.process("settled", symbols=("X",), prices={"X": 10_000}, fills=2, profit=profit, delivers=True)
+
+    def breaches(self) -> list[str]:
+        return [str(breach) for breach in check(self.trace, CHECKS)]
+
+
+def test_a_good_story_breaches_nothing() -> None:
+    story = Story().entered().wait(30).read(held=100).wait(40).read(held=100).settle()
+    assert story.breaches() == []
+
+
+Told = Callable[[Story], object]
+EXIT = OrderRole.EXIT
+VERDICT = r.VerdictReached(ts=0, key="k", outcome=Outcome.CLOSED, by="b", reason="")
+PROOF = [r.OrderQueried(ts=0, client_order_id="e", count=count, since=0) for count in (1, 2, 3)]
+
+
+def _unproven(story: Story) -> None:
+    story.signal().intend("e").request("e").move("e", UNKNOWN).wait(200).move("e", REJECTED)
+
+
+def _proven_too_soon(story: Story) -> None:
+    story.signal().intend("e").request("e").wait(10).journal(*PROOF).read().wait(60).move("e", REJECTED)
+
+
+def _proven_without_a_read(story: Story) -> None:
+    story.signal().intend("e").request("e").wait(10).journal(*PROOF).wait(130).move("e", REJECTED)
+
+
+def _adjusted_on_one_read(story: Story) -> None:
+    story.entered().wait(30).read(held=100).wait(30).read(held=0, true=False).journal(
+        r.PositionAdjusted(
+            ts=0, trade_id=1, symbol="X", ledger_quantity=Decimal("0.1"), venue_quantity=Decimal(0), reason=""
+        )
+    )  # fmt: skip
+
+
+def _held_on(story: Story) -> None:
+    for _ in range(3):
+        story.wait(30).read(held=100)
+
+
+def _throttled(story: Story) -> Story:
+    return story.venue("throttled", client_id="e", wait=5.0)
+
+
+def _halt(story: Story) -> Story:
+    return story.journal(r.TradingStateChanged(ts=0, state="halted", by="b", reason="r"))
+
+
+def _late_entry(story: Story) -> None:
+    story.signal(seconds=5).wait(60).bars().read().intend("e").request("e")
+
+
+def _third_position(story: Story) -> None:
+    story.entered()
+    for name, symbol in (("e2", "Y"), ("e3", "Z")):
+        story.signal(name, symbol).intend(name, key=name, symbol=symbol).request(name, symbol=symbol)
+        story.accept(name, symbol=symbol)
+
+
+def _manual_trade(story: Story) -> None:
+    story.accept("", sign=1).fill(1, "")
+    for _ in range(8):
+        story.wait(30).read(held=100)
+
+
+BAD: list[tuple[str, str, Told]] = [
+    ("I1", "accepted twice", lambda s: s.signal().intend("e").request("e").accept("e").accept("e")),
+    ("I1", "two entry orders", lambda s: s.signal().intend("e").accept("e").intend("f", attempt=2).accept("f")),
+    ("I2", "before its intent", lambda s: s.request("e").intend("e")),
+    ("I2", "differs from its intent", lambda s: s.signal().intend("e").request("e", lots=99)),
+    ("I2", "sent again", lambda s: s.signal().intend("e").request("e").wait(9).request("e")),
+    ("I2", "although the order is", lambda s: s.signal().intend("e").move("e", REJECTED).request("e")),
+    ("I3", "attempt before is", lambda s: s.entered().intend("x", EXIT).intend("y", EXIT, attempt=2)),
+    ("I3", "written twice", lambda s: s.signal().intend("e").intend("e")),
+    ("I4", "without proof", _unproven),
+    ("I4", "without proof", _proven_too_soon),
+    ("I4", "without proof", _proven_without_a_read),
+    ("I4", "works at the venue", lambda s: s.entered().move("s", OrderStatus.CANCELLED)),
+    ("I5", "without an intent", lambda s: s.book("ghost")),
+    ("I5", "does not grow", lambda s: s.entered().book("e")),
+    ("I5", "the venue has", lambda s: s.signal().intend("e").request("e").accept("e").book("e")),
+    ("I5", "went from", lambda s: s.entered().move("e", ACCEPTED)),
+    ("I6", "at the venue", lambda s: _held_on(s.entered().venue("canceled", order=2))),
+    ("I6", "in the books", lambda s: _held_on(s.signal().intend("e").accept("e").fill(1, "e").book("e").opened())),
+    ("I6", "in the books", lambda s: _held_on(s.entered().intend("s2", OrderRole.STOP).move("s2", ACCEPTED))),
+    ("I7", "venue 0 lots", lambda s: s.signal().intend("e").opened().settle()),
+    ("I7", "open orders differ", lambda s: s.signal().intend("e").settle()),
+    ("I7", "money differs", lambda s: s.entered().settle(profit=10**6)),
+    ("I8", "are open there", lambda s: s.entered().signal("sig2").intend("e2", key="sig2").request("e2").accept("e2")),
+    ("I8", "another one works", lambda s: s.signal().intend("e").accept("e").intend("e2", key="g").accept("e2")),
+    ("I8", "3 positions", _third_position),
+    ("I8", "is worth", lambda s: s.process("limits", equity=1000).signal().intend("e").accept("e")),
+    ("I9", "trading state", lambda s: _halt(s).signal().intend("e").request("e")),
+    ("I9", "kill file", lambda s: s.process("kill_file", present=True).signal().intend("e").request("e")),
+    ("I9", "after the last read", lambda s: s.wait(100).bars().signal().intend("e").request("e")),
+    ("I9", "without market data", lambda s: s.wait(300).read().signal().intend("e").request("e")),
+    ("I9", "outcome of", lambda s: s.intend("u", key="q").move("u", UNKNOWN).signal().intend("e").request("e")),
+    ("I9", "since the start", lambda s: s.process("down").process("up").bars().signal().intend("e").request("e")),
+    ("I10", "took the position", lambda s: s.entered().fill(2, "s", sign=-1, lots=150)),
+    ("I10", "without reduce-only", lambda s: s.intend("x", EXIT, reduce_only=False).request("x", sign=-1)),
+    ("I12", "differs", lambda s: s.process("replayed", difference="cash")),
+    ("I12", "does not hold", lambda s: s.process("verified", problem="row 3")),
+    ("I15", "not held against", lambda s: s.process("down").process("up").read().wait(30).read()),
+    ("I15", "has not reconciled", lambda s: s.process("down").process("up").wait(200).settle()),
+    ("I17", "complete reads", _manual_trade),
+    ("I18", "has quantity NaN", lambda s: s.venue("bad_number", client_id="e", name="quantity", value="NaN")),
+    ("I18", "refused for its band", lambda s: s.venue("refused", client_id="e", code="band", symbol="X")),
+    ("I18", "the market is", lambda s: s.signal().intend("e", price=10.0)),
+    ("I19", "after its time", _late_entry),
+    ("I19", "detected twice", lambda s: s.signal().signal()),
+    ("I19", "two verdicts", lambda s: s.journal(VERDICT, VERDICT)),
+    ("I23", "before the venue's wait", lambda s: _throttled(s.signal().intend("e").request("e")).request("e")),
+    ("I23", "requests in a minute", lambda s: [s.venue("ask", what="query") for _ in range(301)]),
+    ("I24", "outlived", lambda s: s.process("left_over", tasks=["reader"])),
+    ("I24", "are running", lambda s: s.process("sizes", tasks=500)),
+    ("I24", "ended with", lambda s: s.process("bug", error="KeyError: 'x'")),
+    ("I24", "cannot go on", lambda s: s.process("deadlock", text="all wait")),
+    ("I27", "nobody was told: Broken", lambda s: s.alarm("Broken").wait(150).settle()),
+    ("I34", "without two agreeing", _adjusted_on_one_read),
+    ("I34", "closed in the books", lambda s: s.entered().closed()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("invariant", "words", "tell"), BAD, ids=[f"{name} {words}" for name, words, _ in BAD])
+def test_a_bad_story_is_a_breach(invariant: str, words: str, tell: Told) -> None:
+    story = Story()
+    tell(story)
+    assert any(text.startswith(f"{invariant}:") and words in text for text in story.breaches()), story.breaches()
+
+
+def test_an_alarm_makes_a_missing_stop_known() -> None:
+    story = Story().entered().venue("canceled", order=2).alarm()
+    _held_on(story)
+    assert story.breaches() == []
+
+
+def test_a_proof_ends_an_order_that_the_venue_never_had() -> None:
+    story = Story().signal().intend("e").request("e").wait(10).journal(*PROOF).wait(60).read().wait(70)
+    assert story.move("e", REJECTED).breaches() == []
+
+
+def test_a_request_that_was_throttled_may_be_sent_again_after_the_wait() -> None:
+    story = _throttled(Story().signal().intend("e").request("e"))
+    assert story.wait(6).request("e").breaches() == []
