@@ -21,6 +21,7 @@ from atlas_core.model.records import Record
 from atlas_core.model.timeframe import MINUTE
 from atlas_core.model.venue import OrderReport, VenueSnapshot
 from atlas_core.runs import Mode, RunSummary
+from atlas_core.runtime.recording import Recorder, Unrecorded
 from atlas_core.runtime.session import Session, SessionPlan, run_session
 from atlas_core.simulation.costs import CostOptions
 from atlas_core.simulation.venue import SimulatedVenue
@@ -119,6 +120,7 @@ class Scene:
     abilities: Sequence[Capability] = REAL
     journal: Journal = field(factory=Journal.in_memory)
     tables: dict[str, Any] = field(factory=dict)
+    recorder: Callable[[], Recorder] = Unrecorded
 
     def run(self, minutes: float, meanwhile: Callable[[Session], Any] | None = None, *, start: float = 0) -> RunSummary:
         """Run a session from minute `start` for some minutes, then stop it in good order."""
@@ -138,7 +140,7 @@ class Scene:
             if meanwhile is not None:
                 meanwhile(session)
 
-        return await run_session(self._system(loop), self.journal, SessionPlan(begun=begun))
+        return await run_session(self._system(loop), self.journal, SessionPlan(begun=begun, recorder=self.recorder()))
 
     def _system(self, loop: asyncio.AbstractEventLoop) -> System:
         provider = memory(Tape((), venue=self.venue, prices=self.prices))

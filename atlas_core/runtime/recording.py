@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
@@ -31,7 +31,8 @@ from atlas_core.model.events import Command, Event, SignalsFound
 from atlas_core.model.instrument import Instrument
 from atlas_core.model.records import RunStarted, SessionResumed
 from atlas_core.model.timeframe import Timeframe
-from atlas_core.runtime.scanning import ScanDesk
+from atlas_core.runtime.bounded_calls import BackgroundCalls
+from atlas_core.runtime.scanning import PATIENCE_SECONDS, ScanDesk
 from atlas_core.runtime.tape_codec import plain_of
 
 FORMAT = 1
@@ -207,6 +208,13 @@ class _RecordedScans(ScanDesk):
     def scan(self, now: int) -> Iterator[SignalsFound]:
         self.note(["scan", now])
         yield from super().scan(now)
+
+    async def scan_beside(
+        self, now: int, calls: BackgroundCalls, patience: float = PATIENCE_SECONDS
+    ) -> AsyncIterator[SignalsFound]:
+        self.note(["scan", now])
+        async for found in super().scan_beside(now, calls, patience):
+            yield found
 
 
 class Tape:

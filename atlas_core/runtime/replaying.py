@@ -19,10 +19,14 @@ from atlas_core.model.decisions import Severity
 from atlas_core.model.events import SignalsFound
 from atlas_core.model.instrument import Instrument
 from atlas_core.model.records import Record, RunStarted, SessionResumed
+from atlas_core.model.timeframe import HOUR
 from atlas_core.runtime.recording import Entry, read_head, read_tape
 from atlas_core.runtime.scanning import ScanDesk
 from atlas_core.runtime.tape_codec import event_of, plain_of, value_of
 from atlas_core.wiring import engine_of, timetable_of
+
+_LATEST_ANSWER = HOUR
+"""Scanners work beside a session, and answer some time after the scan began."""
 
 _DECIDERS = ("gate", "by", "sizer", "limit", "rule", "stop_rule", "component")
 """Fields of records that name who decided."""
@@ -92,9 +96,7 @@ class Stage:
     last_seq: int
     scanned: int = 0
     is_over: bool = False
-    is_restored: bool = False
-    _found: dict[str, SignalsFound] = field(factory=dict)
-    _next: Record | None = None
+    _found: dict[tuple[str, int], SignalsFound] = field(factory=dict)
 
     @classmethod
     def of(cls, system: System, instruments: Mapping[str, Instrument], journal: JournalReader, first: int) -> Stage:
@@ -118,7 +120,7 @@ class Stage:
     def left_over(self) -> Difference | None:
         """Return the record that the session has and the replay does not, where the tape holds the whole session."""
         found = self._take_recorded()
-        if found is None or not self.is_over:
+        if found is None or not self.is_over or isinstance(found, SessionResumed):  # the next one has its own tape
             return None
         return self._difference(found, None)
 
@@ -154,22 +156,25 @@ class Stage:
         return None
 
     def _failed(self, component: str, error: str, policy: str, severity: str) -> None:
+        for label, ts in list(self._found):  # then it gave no answer, whatever it finds today
+            if component == f"scanner {label}":
+                del self._found[label, ts]
         self.engine.component_failed(component, error, policy, Severity(severity))
 
     def _scan(self, ts: int) -> Difference | None:
-        difference = self._unfound()
         self.scanned += 1
-        self._found = {found.scanner: found for found in self.scans.scan(ts)}
-        return difference
+        self._found.update({(found.scanner, found.ts): found for found in self.scans.scan(ts)})
+        return self._unfound(until=ts - _LATEST_ANSWER)
 
-    def _pause(self, ts: int, reason: str) -> None:
+    def _pause(self, ts: int, reason: str) -> Difference | None:
         self.engine.pause(ts, reason)
         self.is_over = True
+        return self._unfound(until=ts - _LATEST_ANSWER)
 
     def _finish(self, ts: int, reason: str) -> Difference | None:
         self.engine.finish(ts, reason)
         self.is_over = True
-        return self._unfound()
+        return self._unfound(until=ts)
 
     # --- the comparison
 
@@ -177,15 +182,16 @@ class Stage:
         """Hold the signals of then against what the scanner finds today on the same bars."""
         if not self.scanned:
             return None  # signals that came from elsewhere than a scan of this session
-        today = self._found.pop(recorded.scanner, None)
+        today = self._found.pop((recorded.scanner, recorded.ts), None)
         if today is not None and _rows(today) == _rows(recorded):
             return None
         return self._scan_difference(recorded.scanner, recorded.ts, recorded, today)
 
-    def _unfound(self) -> Difference | None:
-        """Return what a scanner finds today and did not find then."""
-        for label, found in self._found.items():
-            return self._scan_difference(label, found.ts, None, found)
+    def _unfound(self, until: int) -> Difference | None:
+        """Return what a scanner finds today and did not find then, in a scan that was answered by now."""
+        for (label, ts), found in self._found.items():
+            if ts <= until:
+                return self._scan_difference(label, ts, None, found)
         return None
 
     def _scan_difference(

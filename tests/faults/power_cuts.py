@@ -104,8 +104,8 @@ class Machine:
     def live(self) -> str:
         """Work until the power fails, then look at what is left; return what is wrong with it."""
         disk = Disk.holding(self.images, self.random)
-        disk.cut_at = 1 + int(self.random.integers(LONGEST_LIFE))
         with ForgetfulConnection.on(disk) as connection:
+            disk.cut_at = disk.calls + 1 + int(self.random.integers(LONGEST_LIFE))
             with suppress(JournalError):
                 journal = mounted(connection, self.synchronous)
                 while not disk.is_dead:
