@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -183,3 +184,14 @@ def test_a_back_test_has_none_of_these_options() -> None:
     SessionFlags().forbid(Mode.BACKTEST)
     with pytest.raises(UsageError, match="are for sessions, was backtest"):
         SessionFlags(speed="1x").forbid(Mode.BACKTEST)
+
+
+def test_the_service_manager_is_told_that_the_session_is_up(
+    state: StateDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "n"))
+        manager.settimeout(5)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "n"))
+        ran(state, system())
+        assert manager.recv(1000).decode().startswith("READY=1\nSTATUS=running, 0 positions")
