@@ -1,0 +1,106 @@
+"""Processes of a live session: the account, the journal that goes on, and what a wrong key may not do."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from attrs import define, evolve
+
+from atlas_core import components as offer
+from atlas_core.clock import LiveClock
+from atlas_core.compose import System, compose
+from atlas_core.contracts import HistoryRequest
+from atlas_core.control.beat import read_heartbeat
+from atlas_core.errors import AlreadyRunning, ProfileError, SafetyStop
+from atlas_core.journal import Journal
+from atlas_core.model.records import SessionPaused, SessionResumed
+from atlas_core.model.venue import VenueSnapshot
+from atlas_core.runs import Mode, RunSummary
+from atlas_core.runtime.ending import Ending
+from atlas_core.runtime.process import ProcessOptions, SessionProcess
+from atlas_core.runtime.session import SessionPlan
+from atlas_core.statedir import StateDirectory
+from tests.live_scene import REAL, Venue
+from tests.memory import MemoryProvider, made, memory, profile_of, registry, script
+
+LIVE = '[live]\naccount = "A-1"'
+MOMENT = 0.2
+
+
+@define
+class Named(Venue):
+    """A venue that says whose account it is."""
+
+    account: str = "A-1"
+
+    async def snapshot(self) -> VenueSnapshot:
+        return evolve(self.venue.snapshot(), account_id=self.account)
+
+
+class Silent(MemoryProvider):
+    """A market that goes on for ever and says nothing."""
+
+    async def stream(self, request: HistoryRequest):  # type: ignore[no-untyped-def,override]
+        await asyncio.Event().wait()
+        yield
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StateDirectory:
+    return StateDirectory.of(tmp_path, "memory", Mode.LIVE)
+
+
+def live(account: str = "A-1", more: str = LIVE) -> System:
+    broker = made(offer.broker, "real", Named(account=account), *REAL)
+    parts = registry(memory(Silent([])), broker, script())
+    return compose(profile_of(parts, broker='use = "real"', mode="live", more=more), Mode.LIVE, LiveClock())
+
+
+def ran(state: StateDirectory, system: System, *, take_account: bool = False) -> tuple[RunSummary, list[str]]:
+    """Run a process for a moment of real time; return its summary and the kinds of its journal's records."""
+    options = ProcessOptions(
+        ending=Ending(seconds=MOMENT), runtime_directory=state.path.parents[2] / "runtime", take_account=take_account
+    )
+    with SessionProcess(state, system, options) as process:
+        is_new = not state.journal.exists()
+        with (
+            Journal.create(state.journal) if is_new else Journal.resume(state.journal, now=LiveClock().now())
+        ) as journal:
+            summary = process.run(journal, "memory-live", SessionPlan())
+            return summary, [record.kind for record in journal.records()]
+
+
+def test_a_live_session_goes_on_with_its_journal_from_process_to_process(state: StateDirectory) -> None:
+    summary, kinds = ran(state, live())
+    assert summary.reason == "the time of the session is over"
+    assert kinds[-1] == SessionPaused.kind
+    _summary, kinds = ran(state, live())
+    assert kinds.count(SessionPaused.kind) == 2
+    assert kinds.count(SessionResumed.kind) == 1
+    beat = read_heartbeat(state.heartbeat)
+    assert beat is not None
+    assert (beat.ended, beat.speed) == ("the time of the session is over", "")
+    assert beat.as_of["reconcile"] > 0
+
+
+def test_the_keys_of_another_account_end_the_session_before_it_can_trade(state: StateDirectory) -> None:
+    with pytest.raises(SafetyStop, match=r"expected account 'A-1', .* of 'B-2'"):
+        ran(state, live("B-2"))
+
+
+def test_another_state_directory_on_the_same_account_is_refused(tmp_path: Path, state: StateDirectory) -> None:
+    ran(state, live())
+    other = StateDirectory.of(tmp_path, "other", Mode.LIVE)
+    with pytest.raises(AlreadyRunning, match="account A-1 of real was last traded by profile memory"):
+        ran(other, live())
+    ran(other, live(), take_account=True)
+    with pytest.raises(AlreadyRunning, match="was last traded by profile other"):
+        ran(state, live())
+
+
+def test_a_live_profile_without_its_account_has_a_problem_with_an_address() -> None:
+    with pytest.raises(ProfileError) as told:
+        live(more="")
+    assert "[live] account: expected the account that a live session may trade on, was missing" in str(told.value)
