@@ -97,6 +97,7 @@ def find_session(ctx: click.Context, profile: str | None, mode: str | None) -> S
     Raises NotFound and UsageError with the sessions to choose from.
     """
     home = store_of(ctx).home
+    profile = _name_of(profile)
     wanted = [
         state
         for state in known_states(home)
@@ -112,6 +113,19 @@ def find_session(ctx: click.Context, profile: str | None, mode: str | None) -> S
         names = ", ".join(f"{state.profile} --mode {state.mode.value}" for state in running or wanted)
         raise UsageError(f"expected the name of one session, these are there: {names}")
     return look_at(chosen[0])
+
+
+def _name_of(profile: str | None) -> str | None:
+    """Return the name of a profile that is given by its file."""
+    if profile is None or not profile.endswith(".toml") or not Path(profile).is_file():
+        return profile
+    import tomli
+
+    try:
+        head = tomli.loads(Path(profile).read_text(encoding="utf-8")).get("profile", {})
+    except (OSError, ValueError):
+        return profile
+    return str(head.get("name", profile)) if isinstance(head, dict) else profile
 
 
 def all_sessions(ctx: click.Context) -> tuple[SeenSession, ...]:

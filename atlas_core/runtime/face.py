@@ -19,6 +19,7 @@ from atlas_core.runtime.supervisor import Supervisor
 from atlas_core.watching import Watch
 
 ACTIVE = "active"
+RECONCILE = "reconcile"
 
 
 @define(eq=False)
@@ -61,6 +62,10 @@ class SessionFace(HostedSession):
         """Return the symbols in which there is a position."""
         return tuple(self.session.desk.engine.state.positions)
 
+    def is_ready(self) -> bool:
+        """Tell whether a real account has been read whole since the start; a simulated one needs no reading."""
+        return not self.session.is_live or self.board.as_of.get(RECONCILE, 0) > 0
+
     def vitals(self) -> Vitals:
         """Return how the session stands, and note as of when."""
         intake, engine = self.session.intake, self.session.desk.engine
@@ -96,5 +101,5 @@ class BoardWatch(Watch):
         self.board.note("commit", records[-1].ts)
         for record in records:
             if isinstance(record, AccountReconciled):
-                self.board.note("reconcile", record.ts)
+                self.board.note(RECONCILE, record.ts)
         self.watch.records(records)

@@ -20,6 +20,7 @@ from atlas_core.runtime.schedule import Job
 from atlas_core.runtime.wall_clock import StepDetector
 from atlas_core.statedir import StateDirectory
 
+STARTING = "starting"
 STARTING_SECONDS = 60.0
 """While a session recovers, every beat asks the service manager for so much more time."""
 
@@ -56,7 +57,7 @@ class Heart:
     synthetic: bool = False
     speed: str = ""
     pace: float = 1.0
-    state: str = "starting"
+    state: str = STARTING
     vitals: Callable[[], Vitals] = Vitals
     jobs: Sequence[Job] = ()
     _upcoming: dict[str, int] = field(factory=dict)
@@ -79,7 +80,7 @@ class Heart:
         if not self._is_ready and self.state == "running":
             self._is_ready = True
             self.notifier.ready(_status(beat))
-        elif self.state == "starting":
+        elif self.state == STARTING:
             self.notifier.extend_timeout(STARTING_SECONDS)
         elif not beat.late:
             self.notifier.alive(_status(beat))

@@ -25,7 +25,7 @@ from atlas_core.model.decisions import Severity
 from atlas_core.runs import RunSummary
 from atlas_core.runtime.closings import ACTOR, closing_arguments
 from atlas_core.runtime.ending import Ending
-from atlas_core.runtime.heart import Heart, Vitals
+from atlas_core.runtime.heart import STARTING, Heart, Vitals
 from atlas_core.runtime.operator import HALT, WIND_DOWN, Operator
 from atlas_core.runtime.schedule import Job, Slot
 from atlas_core.runtime.scheduler import Scheduler
@@ -65,6 +65,10 @@ class HostedSession(Protocol):
     @abstractmethod
     def open_symbols(self) -> Collection[str]:
         """Return the symbols in which there is a position now."""
+
+    @abstractmethod
+    def is_ready(self) -> bool:
+        """Tell whether it has recovered: a real account has been read whole since the start."""
 
     @abstractmethod
     def vitals(self) -> Vitals:
@@ -138,7 +142,6 @@ class Host:
         board.expect("inbox", INBOX_DEADLINE_SECONDS)
         board.expect("session", SESSION_DEADLINE_SECONDS)
         self.heart.vitals = session.vitals
-        self.heart.state = "running"
         self._hold_entries(session)
         self._deliver_news(session)
         session.tasks.own("heart", self._beat, restart=Restart.ALWAYS)
@@ -213,6 +216,8 @@ class Host:
             board.beat("session")
 
         while True:
+            if self.heart.state == STARTING and session.is_ready():
+                self.heart.state = "running"
             if not waits_for_turn:
                 waits_for_turn = True
                 session.pulse(turned)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +43,7 @@ class FakeSession:
     news: list[News] = field(factory=list)
     reasons: list[str] = field(factory=list)
     stuck: bool = False
+    recovers_for: float = 0.0
     stopped: asyncio.Event = field(factory=asyncio.Event)
 
     async def run(self) -> RunSummary:
@@ -63,6 +65,9 @@ class FakeSession:
     def pulse(self, done: Callable[[], None]) -> None:
         if not self.stuck:
             done()
+
+    def is_ready(self) -> bool:
+        return asyncio.get_running_loop().time() >= self.recovers_for
 
     def vitals(self) -> Vitals:
         return Vitals(open_positions=2)
@@ -108,6 +113,8 @@ def play(
     opening: float = 0.0,
     closings: Job | None = None,
     start: int = START,
+    recovers_for: float = 0.0,
+    notifier: Notifier | None = None,
 ) -> tuple[object, FakeSession, float]:
     """Run a host beside a script; return how it ended, its session, and after how many seconds.
 
@@ -127,7 +134,7 @@ def play(
         state.make()
         wall = VirtualClock(loop, start)
         permit = EntryPermit(KillSwitch(state.kill_file), safe_mode)
-        heart = Heart(state, ProgressBoard(loop.time), permit, Notifier(), wall, wall)
+        heart = Heart(state, ProgressBoard(loop.time), permit, notifier or Notifier(), wall, wall)
         made: list[FakeSession] = []
 
         async def run(host: Host) -> RunSummary:
@@ -135,7 +142,7 @@ def play(
                 loop.call_later(opening / 2, lambda: caught[0]("SIGTERM"))
                 await asyncio.sleep(opening)
             async with Supervisor(random=lambda: 0.0, on_failure=failures.append) as own:
-                session = FakeSession(own, hangs)
+                session = FakeSession(own, hangs, recovers_for=recovers_for)
                 made.append(session)
                 host.attach(session)
                 bench = Bench(host, session, state, wall, Inbox(control), caught)
@@ -369,3 +376,12 @@ def test_a_session_that_makes_no_turns_is_late_although_the_heart_beats(tmp_path
         bench.host.stop("enough")
 
     play(tmp_path, script)
+
+
+def test_a_service_manager_is_asked_for_time_while_the_session_recovers_and_told_when_it_is_up(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "n"))
+        manager.setblocking(False)
+        play(tmp_path, recovers_for=3, ending=Ending(seconds=7), notifier=Notifier(str(tmp_path / "n")))
+        told = [manager.recv(1000).decode().split("\n")[0] for _ in range(5)]
+    assert told == ["EXTEND_TIMEOUT_USEC=60000000"] * 2 + ["READY=1", "WATCHDOG=1", "STOPPING=1"]

@@ -294,3 +294,10 @@ def test_stop_waits_until_the_process_is_gone(state: StateDirectory, monkeypatch
     monkeypatch.setattr(operate, "_pause", look)
     assert call("stop").stdout == "stopping in good order\n"
     assert len(looks) == 4
+
+
+@pytest.mark.usefixtures("state")
+def test_a_session_is_found_by_the_file_of_its_profile_too(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('[profile]\nname = "demo"\n')
+    assert "profile demo" in call("positions", str(path)).stdout
