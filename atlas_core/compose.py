@@ -3,11 +3,12 @@ opens."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from attrs import field, frozen
@@ -32,7 +33,7 @@ from atlas_core.contracts import (
 from atlas_core.engine.engine import Engine
 from atlas_core.engine.guard import Ask, directly
 from atlas_core.engine.ports import EngineParts, MovingMarket
-from atlas_core.errors import ContractError, ProfileError
+from atlas_core.errors import ContractError, NotReady, ProfileError
 from atlas_core.margins import limit_problems, margin_problems
 from atlas_core.marketdata.grid import UTC_GRID, BucketGrid
 from atlas_core.marketdata.timetable import Timetable
@@ -45,6 +46,11 @@ from atlas_core.profile import Profile, Selection
 from atlas_core.profile.model import DEFAULT
 from atlas_core.runs import Mode
 from atlas_core.wiring import engine_of, timetable_of
+
+T = TypeVar("T")
+
+OPEN_SECONDS = 60.0
+CLOSE_SECONDS = 5.0
 
 _TRADED_KINDS = (InstrumentKind.SPOT, InstrumentKind.PERP, InstrumentKind.STOCK, InstrumentKind.OPTION)
 
@@ -215,27 +221,30 @@ def compose(profile: Profile, mode: Mode, clock: Clock | None = None) -> System:
 
 
 @asynccontextmanager
-async def opened(system: System, *, with_alerters: bool = True) -> AsyncIterator[OpenSystem]:
-    """Open alerters, provider and broker in this order, and close what was opened in reverse.
+async def opened(
+    system: System, *, adapt: Callable[[System, Broker], Broker] | None = None
+) -> AsyncIterator[OpenSystem]:
+    """Open provider and broker in this order, and close what was opened in reverse.
 
-    A run over the past has nobody to tell and needs no alerters. Raises ProfileError when the broker cannot be made or
-    does not take an instrument, and what the adapters raise; only an alerter that cannot be closed is merely logged,
-    because telling people may fail.
+    `adapt` may put something around a broker that is not simulated. The alerters are opened by the outbox: telling
+    people may fail, and keeps no session from its start. Raises ProfileError when the broker cannot be made or does not
+    take an instrument, NotReady for an adapter that does not answer in its time, and what the adapters raise.
     """
     async with AsyncExitStack() as stack:
-        for label, alerter in system.alerters if with_alerters else ():
-            await alerter.open()
-            stack.push_async_callback(_close_alerter, label, alerter)
-        await system.provider.open()
-        stack.push_async_callback(system.provider.close)
-        instruments = await system.provider.instruments(system.profile.universe.symbols)
+        provider, name = system.provider, f"provider {system.profile.provider.label}"
+        await _in_time(name, provider.open())
+        stack.push_async_callback(_closed_in_time, name, provider.close)
+        instruments = await _in_time(name, provider.instruments(system.profile.universe.symbols))
         timetable = timetable_of(system.profile, instruments)
         _require_tradable(system, instruments, timetable)
         system.instruments.update(instruments)
         broker: Broker = _made(system.broker, system.context(system.broker))
-        await broker.open()
-        stack.push_async_callback(broker.close)
         is_simulated = Capability.SIMULATED in system.broker.component.capabilities
+        if adapt is not None and not is_simulated:
+            broker = adapt(system, broker)
+        name = f"broker {system.broker.label}"
+        await _in_time(name, broker.open())
+        stack.push_async_callback(_closed_in_time, name, broker.close)
         if is_simulated and not isinstance(broker, SimulatedBroker):
             raise ContractError(
                 f"broker {system.broker.label}: declares `simulated` but has no observe, place, withdraw"
@@ -257,11 +266,27 @@ def _require_tradable(system: System, instruments: Mapping[str, Instrument], tim
         raise ProfileError(problems)
 
 
-async def _close_alerter(label: str, alerter: Alerter) -> None:
+async def _in_time(name: str, answer: Awaitable[T]) -> T:
+    """Return what an adapter answers; raises NotReady when it does not."""
+    deadline = asyncio.timeout(OPEN_SECONDS)
     try:
-        await alerter.close()
-    except Exception as error:
-        logger.error("alerter {} could not be closed: {}: {}", label, type(error).__name__, error)
+        async with deadline:
+            return await answer
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+        raise NotReady(f"{name}: expected an answer within {OPEN_SECONDS:g} s of its opening, there was none") from None
+
+
+async def _closed_in_time(name: str, close: Callable[[], Awaitable[None]]) -> None:
+    deadline = asyncio.timeout(CLOSE_SECONDS)
+    try:
+        async with deadline:
+            await close()
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+        logger.error("{} could not be closed within {} s", name, CLOSE_SECONDS)
 
 
 def _made(selection: Selection, context: Context) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from attrs import define, field
 
@@ -12,7 +12,6 @@ from atlas_core.contracts import SimulatedBroker
 from atlas_core.engine.dialogue import Answers, converse
 from atlas_core.engine.engine import Engine
 from atlas_core.engine.queue import EventQueue
-from atlas_core.model.decisions import Alert
 from atlas_core.model.events import (
     BarClosed,
     BarOpened,
@@ -24,7 +23,6 @@ from atlas_core.model.events import (
     OperatorCommand,
     Phase,
     Quote,
-    Raise,
     Submit,
     TimerFired,
 )
@@ -36,10 +34,6 @@ from atlas_core.watching import Scribe
 LONGEST_SETTLEMENT = 3_600
 
 
-def no_reader(_: Alert) -> None:
-    """Tell nobody: an alert of the past has no reader, the journal keeps it."""
-
-
 @define
 class TradingDesk:
     """Takes events through broker and engine, and the engine's commands back to the broker."""
@@ -47,7 +41,6 @@ class TradingDesk:
     live: OpenSystem
     engine: Engine
     scribe: Scribe
-    tell: Callable[[Alert], None] = no_reader
     queue: EventQueue[TapeEvent] = field(factory=EventQueue)
     broker: SimulatedBroker = field(init=False)
 
@@ -86,6 +79,11 @@ class TradingDesk:
         """Write what was decided."""
         self.scribe.flush()
 
+    def note(self) -> None:
+        """Write what the engine decided outside of an event."""
+        self.scribe.take(self.engine.take_records())
+        self.flush()
+
     def _settle(self, end: int) -> None:
         """Show the last prices second by second until everything is closed: latency and volume may take some."""
         for seconds in range(1, LONGEST_SETTLEMENT + 1):
@@ -113,6 +111,4 @@ class TradingDesk:
                 return self.broker.withdraw(client_order_id, now)
             case CallAt(ts, key):
                 self.queue.push(ts, Phase.TIMER, TimerFired(ts, key))
-            case Raise(alert):
-                self.tell(alert)
         return ()

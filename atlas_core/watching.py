@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -42,12 +42,20 @@ class Unwatched(Watch):
         """Pass over the records."""
 
 
+def no_reader(_seqs: range, _records: Sequence[Record]) -> None:
+    """Tell nobody: an alert of the past has no reader, the journal keeps it."""
+
+
 @define
 class Scribe:
-    """Takes the engine's records to the journal and to whoever watches, and counts for the summary."""
+    """Takes the engine's records to the journal and to whoever watches, and counts for the summary.
+
+    `committed` is told the events of a batch as soon as the journal has it.
+    """
 
     journal: Journal
     watch: Watch
+    committed: Callable[[range, Sequence[Record]], None] = no_reader
     signals: int = 0
     trades: int = 0
     net: Decimal = ZERO
@@ -66,8 +74,9 @@ class Scribe:
         records = self._waiting
         if not records:
             return
-        self.journal.append(records)
+        seqs = self.journal.append(records)
         self._waiting = []
+        self.committed(seqs, records)
         for record in records:
             if isinstance(record, SignalDetected):
                 self.signals += 1

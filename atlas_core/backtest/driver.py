@@ -29,7 +29,7 @@ def run_backtest(system: System, journal: Journal, watch: Watch | None = None) -
 
 
 async def _run(system: System, journal: Journal, watch: Watch) -> RunSummary:
-    async with opened(system, with_alerters=False) as live:
+    async with opened(system) as live:
         return await PlainDriver.on(live, await load(live), Scribe(journal, watch)).run()
 
 

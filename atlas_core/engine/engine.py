@@ -334,6 +334,9 @@ class Engine:
         if position is not None and not position.is_closing:
             self.orders.close_position(position, event.actor, str(event.arguments.get("reason", "closed by a person")))
 
+    def _acknowledge(self, event: OperatorCommand) -> None:
+        """Only the outbox acts on it: the record is what it waits for."""
+
     def _wind_down(self, event: OperatorCommand) -> None:
         """Stop entries: end the waiting signals, withdraw entry orders and, if asked, close what is open."""
         reason = str(event.arguments.get("reason", "end of the run"))
@@ -389,6 +392,7 @@ _OPERATOR: dict[str, Callable[[Engine, OperatorCommand], None]] = {
     "halt": Engine._halt,
     "resume": Engine._resume,
     "close": Engine._close,
+    "acknowledge": Engine._acknowledge,
     "wind-down": Engine._wind_down,
 }
 

@@ -44,9 +44,11 @@ from atlas_core.model.records import (
     VerdictReached,
 )
 from atlas_core.model.signals import Side, Signal
-from atlas_core.model.timeframe import DAY
+from atlas_core.model.timeframe import DAY, parse_timeframe
 
 ENDED_KEPT = 2 * DAY
+SEEN_DAYS = 2
+SEEN_BARS = 50
 """How long a message about an order that ended can still be told from a stranger's."""
 
 
@@ -197,14 +199,23 @@ def signal_of(record: SignalDetected) -> Signal:
     )
 
 
+def _remembered_for(timeframe: str) -> int:
+    """Return how long a setup is known as seen after its detection: no scanner finds it again later than this."""
+    try:
+        bar = parse_timeframe(timeframe).duration
+    except ValueError:  # a scanner's own word
+        bar = DAY
+    return SEEN_DAYS * DAY + SEEN_BARS * bar
+
+
 @define
 class State:
-    """Signals, orders, positions and cash of one run."""
+    """Signals, orders, positions and cash of one run; `seen` tells until when a setup is remembered."""
 
     instruments: dict[str, Instrument]
     cash: Decimal = ZERO
     signals: dict[str, SignalTrack] = Factory(dict)
-    seen: set[str] = Factory(set)
+    seen: dict[str, int] = Factory(dict)
     orders: dict[str, OrderTrack] = Factory(dict)
     ended_orders: dict[str, OrderTrack] = Factory(dict)
     foreign: dict[tuple[str, str, str], Decimal] = Factory(dict)
@@ -277,10 +288,12 @@ class State:
             self.day_equity = record.equity
             for name in [n for n, track in self.ended_orders.items() if record.ts - track.moved_at > ENDED_KEPT]:
                 del self.ended_orders[name]
+            for key in [key for key, until in self.seen.items() if until < record.ts and key not in self.signals]:
+                del self.seen[key]
         self.peak_equity = max(self.peak_equity, record.equity)
 
     def _signal_detected(self, record: SignalDetected) -> None:
-        self.seen.add(record.key)
+        self.seen[record.key] = record.ts + _remembered_for(record.timeframe)
         self.signals[record.key] = SignalTrack(signal_of(record))
 
     def _signal_armed(self, record: SignalArmed) -> None:

@@ -25,13 +25,18 @@ FIRST_CAPACITY = 256
 
 
 class GrowingBars:
-    """Columns with room at the end; rows are written once and never change, so views of them stay true."""
+    """Columns with room at the end; rows are written once and never change, so views of them stay true.
+
+    With `keep` the oldest rows go when there is no more room, so that at least `keep` stay; `dropped` counts them.
+    """
 
     def __init__(self, symbol: str, timeframe: Timeframe, tick_size: Decimal) -> None:
         self.symbol = symbol
         self.timeframe = timeframe
         self.tick_size = tick_size
         self.count = 0
+        self.keep: int | None = None
+        self.dropped = 0
         self.times = np.empty((2, FIRST_CAPACITY), dtype=np.int64)
         self.values = np.empty((5, FIRST_CAPACITY), dtype=np.float64)
 
@@ -54,10 +59,21 @@ class GrowingBars:
         capacity = self.times.shape[1]
         if self.count + rows <= capacity:
             return
+        if self.keep is not None and self.count >= 2 * self.keep:
+            self._drop(self.count - self.keep)
+            self._make_room(rows)
+            return
         # Doubling keeps the cost of an append constant on average.
         room = max(2 * capacity, self.count + rows) - capacity
         self.times = np.concatenate((self.times, np.empty((2, room), dtype=np.int64)), axis=1)
         self.values = np.concatenate((self.values, np.empty((5, room), dtype=np.float64)), axis=1)
+
+    def _drop(self, rows: int) -> None:
+        """Forget the oldest rows; the columns are new ones, so that views of the old ones stay true."""
+        self.times = np.concatenate((self.times[:, rows:], np.empty((2, rows), dtype=np.int64)), axis=1)
+        self.values = np.concatenate((self.values[:, rows:], np.empty((5, rows), dtype=np.float64)), axis=1)
+        self.count -= rows
+        self.dropped += rows
 
 
 class BarFeed:
@@ -84,7 +100,14 @@ class BarFeed:
         self._views: dict[Timeframe, tuple[tuple[int, int], Bars]] = {}
 
     def __len__(self) -> int:
+        """Return the number of base bars that are kept."""
         return self._base.count + len(self._arrived)
+
+    def keep_last(self, rows: int) -> None:
+        """From now on keep the newest `rows` bars of every timeframe, and up to four times as many."""
+        self._base.keep = rows
+        for higher in self._higher.values():
+            higher.columns.keep = rows
 
     @property
     def grid(self) -> BucketGrid:
@@ -125,10 +148,11 @@ class BarFeed:
         """
         self._store()
         columns = self._base if timeframe == self.timeframe else self._closed(timeframe)
-        span = (0 if last is None else max(0, columns.count - last), columns.count)
+        first = 0 if last is None else max(0, columns.count - last)
+        span = (columns.dropped + first, columns.dropped + columns.count)
         seen_span, view = self._views.get(timeframe, (None, None))
         if view is None or seen_span != span:
-            view = columns.view(*span)
+            view = columns.view(first, columns.count)
             self._views[timeframe] = span, view
         return view
 
@@ -163,6 +187,7 @@ class BarFeed:
         if higher is None:
             require_makeable(self.symbol, self.timeframe, timeframe, self._grid)
             columns = GrowingBars(self.symbol, timeframe, self._base.tick_size)
+            columns.keep = self._base.keep
             higher = self._higher[timeframe] = _Higher(columns, self._grid)
         higher.catch_up(self._base, self._now)
         return higher.columns

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from attrs import define, field
 
-from atlas_core.model.events import BarClosed, BrokerEvent, OperatorCommand, Quote, Tick, VenueAnswer
+from atlas_core.model.events import BarClosed, BrokerEvent, OperatorCommand, Quote, SignalsFound, Tick, VenueAnswer
 
 MARKET_ROOM = 1_000
 
@@ -35,7 +35,7 @@ class Turn:
 
 
 MarketItem = BarClosed | Quote | EndOfStream
-UrgentItem = BrokerEvent | VenueAnswer | Tick | OperatorCommand | StopAsked | Turn
+UrgentItem = BrokerEvent | VenueAnswer | SignalsFound | Tick | OperatorCommand | StopAsked | Turn
 
 
 @define

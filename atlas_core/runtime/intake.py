@@ -7,7 +7,7 @@ bar, the scanners look at the trailing window. The decisions are the same, and s
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import isfinite
 from typing import Protocol
 
@@ -18,7 +18,7 @@ from atlas_core.engine.queue import EventQueue
 from atlas_core.errors import DataError
 from atlas_core.marketdata.feed import BarFeed
 from atlas_core.marketdata.timetable import Intake
-from atlas_core.model.events import BarClosed, Event, FundingDue, OperatorCommand, Phase
+from atlas_core.model.events import BarClosed, Event, FundingDue, OperatorCommand, Phase, SignalsFound
 from atlas_core.runtime.closings import closing_events
 from atlas_core.runtime.scanning import ScanDesk
 from atlas_core.runtime.schedule import Job
@@ -46,6 +46,10 @@ class Desk(Protocol):
         """Write what was decided."""
 
 
+Look = Callable[[int], Iterable[SignalsFound]]
+"""Lets the scanners look at an instant; what they do not find at once comes as events of its own."""
+
+
 @define
 class MarketIntake:
     """Takes closed bars to a desk, all bars of one instant together.
@@ -59,6 +63,7 @@ class MarketIntake:
     desk: Desk
     feeds: dict[str, BarFeed]
     scans: ScanDesk
+    look: Look
     funding: list[FundingDue]
     door: Intake
     start: int | None = None
@@ -161,7 +166,7 @@ class MarketIntake:
                 self.desk.feed(event)
                 continue
             self.scanned_at = event.ts
-            for found in self.scans.scan(event.ts):
+            for found in self.look(event.ts):
                 self.desk.feed(found)
 
     def _require(self, bar: BarClosed) -> None:

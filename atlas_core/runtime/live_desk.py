@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from attrs import define, field
 
 from atlas_core.compose import OpenSystem
 from atlas_core.engine.engine import Engine
 from atlas_core.engine.queue import EventQueue
-from atlas_core.model.decisions import Alert
 from atlas_core.model.events import CallAt, Cancel, Event, Phase, Query, Raise, Submit, TimerFired
 from atlas_core.runs import RunSummary
 from atlas_core.runtime.gateway import OrderGateway
@@ -25,10 +22,8 @@ class LiveDesk:
     engine: Engine
     scribe: Scribe
     gateway: OrderGateway
-    tell: Callable[[Alert], None]
     queue: EventQueue[TapeEvent] = field(factory=EventQueue)
     _requests: list[Submit | Cancel | Query] = field(factory=list)
-    _alerts: list[Alert] = field(factory=list)
 
     def start(self, ts: int) -> None:
         """Begin a journal at `ts`, or go on with the one that there is."""
@@ -37,8 +32,7 @@ class LiveDesk:
             self.engine.resume(self.live.resumed(ts, crashed=not self.engine.state.is_paused))
         else:
             self.engine.start(self.live.started(ts))
-        self._collect()
-        self.flush()
+        self.note()
 
     def feed(self, event: Event) -> None:
         """Let the engine decide on an event."""
@@ -52,15 +46,16 @@ class LiveDesk:
         requests, self._requests = self._requests, []
         for request in requests:
             self.gateway.dispatch(request)
-        alerts, self._alerts = self._alerts, []
-        for alert in alerts:
-            self.tell(alert)
+
+    def note(self) -> None:
+        """Write, and ask for, what the engine decided outside of an event."""
+        self._collect()
+        self.flush()
 
     def finish(self, end: int, reason: str) -> RunSummary:
         """Stop in good order: open positions and their protection stay for the next session."""
         self.engine.pause(end, reason)
-        self._collect()
-        self.flush()
+        self.note()
         state = self.engine.state
         return self.scribe.summary(len(state.positions), state.account().equity, reason)
 
@@ -73,7 +68,7 @@ class LiveDesk:
         match command:
             case CallAt(ts, key):
                 self.queue.push(ts, Phase.TIMER, TimerFired(ts, key))
-            case Raise(alert):
-                self._alerts.append(alert)
+            case Raise():
+                """The record of the alert is in the outbox."""
             case _:
                 self._requests.append(command)

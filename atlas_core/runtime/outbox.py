@@ -25,7 +25,9 @@ from atlas_core.profile.sections import Alerts
 from atlas_core.runtime.mailbag import MOST_WAITING, Letter, Mailbag, MailRules, Message, Note, is_at_least
 from atlas_core.runtime.supervisor import Supervisor
 
+OPEN_SECONDS = 10.0
 SEND_SECONDS = 10.0
+CLOSE_SECONDS = 2.0
 DRAIN_SECONDS = 5.0
 ATTEMPTS_TO_HAND_OVER = 3
 MOST_UNSETTLED = 10_000
@@ -182,7 +184,15 @@ class Postman:
     _is_closing: bool = False
 
     async def run(self) -> None:
-        """Send until the outbox is closed and nothing that is news is left."""
+        """Open the alerter and send until the outbox is closed and nothing that is news is left."""
+        async with asyncio.timeout(OPEN_SECONDS):
+            await self.alerter.open()
+        try:
+            await self._work()
+        finally:
+            await self._close()
+
+    async def _work(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             if self.bag.has_overflowed and len(self.bag) <= MOST_WAITING // 2:
@@ -231,6 +241,13 @@ class Postman:
         """Let the task end when everything new has been told."""
         self._is_closing = True
         self.wake()
+
+    async def _close(self) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.alerter.close()
+        except (Exception, SystemExit) as error:
+            logger.error("alerter {} could not be closed: {}: {}", self.label, type(error).__name__, error)
 
     async def _send(self, message: Message) -> bool:
         """Send a message and note what became of it; tell whether it arrived."""

@@ -209,12 +209,11 @@ class _RecordedScans(ScanDesk):
         self.note(["scan", now])
         yield from super().scan(now)
 
-    async def scan_beside(
+    def scan_beside(
         self, now: int, calls: BackgroundCalls, patience: float = PATIENCE_SECONDS
     ) -> AsyncIterator[SignalsFound]:
         self.note(["scan", now])
-        async for found in super().scan_beside(now, calls, patience):
-            yield found
+        return super().scan_beside(now, calls, patience)
 
 
 class Tape:

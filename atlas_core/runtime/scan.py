@@ -36,7 +36,7 @@ def scan_latest(system: System) -> tuple[ScanRow, ...]:
 
 
 async def _scan(system: System) -> tuple[ScanRow, ...]:
-    async with opened(system, with_alerters=False) as live:
+    async with opened(system) as live:
         market = await load(live)
         rows = [
             row

@@ -70,16 +70,24 @@ class ScanDesk:
             else:
                 yield from self._found(scanner, now, table)
 
-    async def scan_beside(
+    def scan_beside(
         self, now: int, calls: BackgroundCalls, patience: float = PATIENCE_SECONDS
     ) -> AsyncIterator[SignalsFound]:
-        """Yield the same signals from scanners that run in threads of `calls`.
+        """Let scanners begin in threads of `calls`, on the window as it is now; yield the same signals.
 
         The answers that come within `patience` (seconds) keep the profile's order; the others follow as they come. A
         scanner that is not done within its deadline has hung.
         """
+        return self._answers(self._asked(now, calls), now, calls, patience)
+
+    async def _answers(
+        self,
+        asked: dict[asyncio.Future[SignalTable], LabelledScanner],
+        now: int,
+        calls: BackgroundCalls,
+        patience: float,
+    ) -> AsyncIterator[SignalsFound]:
         deadline = asyncio.get_running_loop().time() + calls.seconds
-        asked = self._asked(now, calls)
         waited = min(patience, calls.seconds)
         while asked:
             done, _ = await asyncio.wait(asked, timeout=waited, return_when=asyncio.ALL_COMPLETED)

@@ -8,12 +8,13 @@ end, and the journal is continued by the next session.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack
 
 from attrs import define, field
 from loguru import logger
 
+from atlas_core.clock import to_datetime
 from atlas_core.compose import OpenSystem, System, opened
 from atlas_core.contracts import Capability, HistoryRequest, QuoteProvider
 from atlas_core.engine.guard import directly
@@ -25,18 +26,19 @@ from atlas_core.marketdata.feed import BarFeed
 from atlas_core.marketdata.history import PastMarket
 from atlas_core.marketdata.live import LiveMarket
 from atlas_core.marketdata.timetable import Intake
-from atlas_core.model.decisions import Alert
-from atlas_core.model.events import AccountRead, BarClosed, OperatorCommand, Quote, Tick
+from atlas_core.model.events import AccountRead, BarClosed, OperatorCommand, Quote, SignalsFound, Tick
 from atlas_core.model.timeframe import HOUR, MINUTE
 from atlas_core.runs import RunSummary
-from atlas_core.runtime.alerts import AlertDesk
-from atlas_core.runtime.bounded_calls import BoundedCalls
+from atlas_core.runtime.bounded_calls import BackgroundCalls, BoundedCalls
 from atlas_core.runtime.closings import close_job
 from atlas_core.runtime.gateway import OrderGateway, Permit, anything
 from atlas_core.runtime.inbox import EndOfStream, Inbox, MarketItem, StopAsked, Turn, UrgentItem
-from atlas_core.runtime.intake import MarketIntake
+from atlas_core.runtime.intake import Look, MarketIntake
+from atlas_core.runtime.isolation import Isolation
 from atlas_core.runtime.live_desk import LiveDesk
+from atlas_core.runtime.outbox import Outbox, OutboxRules
 from atlas_core.runtime.price_poll import PricePoll
+from atlas_core.runtime.rarely import Rarely
 from atlas_core.runtime.reconciler import Reconciler
 from atlas_core.runtime.recording import Recorder, Unrecorded
 from atlas_core.runtime.scan_times import ScanTimes, scan_job
@@ -48,6 +50,7 @@ from atlas_core.watching import Scribe, Unwatched, Watch
 TICK_SECONDS = 5.0
 GRACE_TICKS = 1
 SETTLE_SECONDS = 8.0
+FEWEST_BARS_KEPT = 10_000
 
 Stream = Callable[[AsyncIterator[BarClosed]], AsyncIterator[BarClosed]]
 
@@ -63,8 +66,11 @@ class SessionPlan:
 
     `pace` may hold back the provider's stream, `permit` may hold back entries, `account_id` is the account that the
     keys must belong to (empty: any), `random` spreads the waits between tries, `begun` is told when the session is up.
-    With `calls` the deciders are called in a thread, with a deadline; without, at once. What the session is given is
-    recorded with `recorder`, for a replay.
+    What the session is given is recorded with `recorder`, for a replay.
+
+    Three parts keep plugins from delaying each other, and an exit: with `calls` the deciders are called in a thread,
+    with a deadline; with `background` the scanners of a live session work beside its loop; with `isolation` the
+    adapters live in loops of their own. Without them everything happens at once and in one thread.
     """
 
     watch: Watch = field(factory=Unwatched)
@@ -72,6 +78,8 @@ class SessionPlan:
     permit: Permit = anything
     account_id: str = ""
     calls: BoundedCalls | None = None
+    background: BackgroundCalls | None = None
+    isolation: Isolation | None = None
     recorder: Recorder = field(factory=Unrecorded)
     random: Callable[[], float] = lambda: 0.5
     begun: Callable[[Session], None] = lambda _session: None
@@ -86,14 +94,20 @@ async def run_session(system: System, journal: Journal, plan: SessionPlan | None
     plan = plan or SessionPlan()
     async with AsyncExitStack() as stack:
         stack.callback(plan.recorder.close)
-        live = await stack.enter_async_context(opened(system))
-        alerts = await stack.enter_async_context(AlertDesk(system.alerters))
+        isolation = plan.isolation
+        if isolation is not None:
+            system = isolation.isolated(system)
+        live = await stack.enter_async_context(opened(system, adapt=isolation.broker if isolation else None))
         inbox = Inbox()
         told: list[Session] = []
         tasks = await stack.enter_async_context(
             Supervisor(plan.random, lambda failure: told[0].task_failed(failure) if told else None)
         )
-        session = await _prepare(live, Scribe(journal, plan.watch), alerts.post, inbox, tasks, plan)
+        rules = OutboxRules.of(system.profile.alerts)
+        outbox = Outbox(journal, system.alerters, rules, system.clock.now, plan.random)
+        outbox.start(tasks)
+        stack.push_async_callback(outbox.drain)
+        session = await _prepare(live, Scribe(journal, plan.watch, outbox.committed), inbox, tasks, plan)
         told.append(session)
         plan.begun(session)
         return await session.run()
@@ -115,6 +129,7 @@ class Session:
     progress: dict[str, int] = field(factory=dict)
     _told_at: int = 0
     _ticks_waited: int = 0
+    _bad_bars: Rarely = field(factory=Rarely)
 
     @property
     def is_live(self) -> bool:
@@ -137,11 +152,16 @@ class Session:
         reason = ""
         while not reason:
             reason = self._take(await self.inbox.get())
+            if self.is_live:
+                await asyncio.sleep(0)  # a full inbox must not keep orders from leaving
         return await self._finish(reason)
 
     def task_failed(self, failure: TaskFailure) -> None:
         """Record that a task of the session failed."""
-        self.desk.engine.component_failed(f"task {failure.task}", failure.reason, failure.policy)
+        if self.intake.now is not None:
+            component = f"task {failure.task}"
+            self.desk.engine.component_failed(component, failure.reason, failure.policy, failure.severity)
+            self.desk.note()
 
     def _start_tasks(self) -> None:
         self.tasks.own("provider stream", self._read_stream, critical=not self.is_live, restart=self._stream_restart())
@@ -181,6 +201,7 @@ class Session:
         self.reconciler.want()
         async for event in self.live.broker.events():
             self.inbox.tell(event)
+            await asyncio.sleep(0)  # a flood of events is taken as fast as it is answered, not faster
 
     async def _tick(self) -> None:
         while True:
@@ -224,8 +245,10 @@ class Session:
         except DataError as error:
             if not self.is_live:
                 raise
-            self.desk.engine.component_failed("provider", str(error), "left the bar out")
-            self.desk.flush()
+            if self._bad_bars.is_told(asyncio.get_running_loop().time()):
+                policy = f"left the bar out (the {self._bad_bars.happened:,}. one)"
+                self.desk.engine.component_failed("provider", str(error), policy)
+                self.desk.note()
             return
         if is_complete:
             self._ticks_waited = 0
@@ -278,7 +301,6 @@ class Session:
 async def _prepare(
     live: OpenSystem,
     scribe: Scribe,
-    tell: Callable[[Alert], None],
     inbox: Inbox,
     tasks: Supervisor,
     plan: SessionPlan,
@@ -296,25 +318,30 @@ async def _prepare(
     request = live.history(start, universe.end)
     if start is not None:
         await _warm_up(live, feeds, start)
+    if not live.is_simulated:
+        for feed in feeds.values():
+            feed.keep_last(max(FEWEST_BARS_KEPT, 2 * len(feed)))
     everything, calls = LiveMarket(feeds, live.instruments), plan.calls
     engine = live.engine(PastMarket(calls.lease(everything) if calls else everything), calls or directly)
     engine = plan.recorder.engine(engine)
     desk: TradingDesk | LiveDesk
     if live.is_simulated:
-        desk = TradingDesk(live, engine, scribe, tell)
+        desk = TradingDesk(live, engine, scribe)
         reconciler = None
     else:
         gateway = OrderGateway(live.broker, system.broker.label, system.clock, tasks, inbox.tell, plan.permit)
-        desk = LiveDesk(live, engine, scribe, gateway, tell)
+        desk = LiveDesk(live, engine, scribe, gateway)
         reconciler = Reconciler(live.broker, system.clock, inbox.tell, plan.account_id)
     window = LiveMarket(feeds, live.instruments, system.window_bars())
     times = ScanTimes(scan_job(system.profile))
     desk_of_scans = ScanDesk(system.scanners, feeds, window, _scanner_failed(desk), live.timetable, times)
     scans = plan.recorder.scans(desk_of_scans)
     funding = list(await funding_of(live, request, start or 0)) if live.is_simulated else []
+    is_beside = plan.background is not None and not live.is_simulated
+    look = _look_beside(scans, plan.background, inbox, tasks) if plan.background and is_beside else scans.scan
     door = Intake(live.timetable, system.base_timeframe)
     closings = close_job(system.profile)
-    intake = MarketIntake(desk, feeds, scans, funding, door, start, replays=live.is_simulated, closings=closings)
+    intake = MarketIntake(desk, feeds, scans, look, funding, door, start, replays=live.is_simulated, closings=closings)
     prices = None if live.is_simulated else _price_poll(live, desk, inbox)
     return Session(live, desk, intake, inbox, tasks, request, plan, reconciler, prices)
 
@@ -336,6 +363,22 @@ def _price_poll(live: OpenSystem, desk: TradingDesk | LiveDesk, inbox: Inbox) ->
     )  # fmt: skip
 
 
+def _look_beside(scans: ScanDesk, calls: BackgroundCalls, inbox: Inbox, tasks: Supervisor) -> Look:
+    """Let scanners look in a task: what they find comes through the inbox, like everything that answers later."""
+
+    def look(now: int) -> Iterable[SignalsFound]:
+        answers = scans.scan_beside(now, calls)
+
+        async def scan() -> None:
+            async for found in answers:
+                inbox.tell(found)
+
+        tasks.own(f"scan of {to_datetime(now):%Y-%m-%d %H:%M}Z", scan, plugin="scanners", restart=Restart.NEVER)
+        return ()
+
+    return look
+
+
 async def _warm_up(live: OpenSystem, feeds: dict[str, BarFeed], start: int) -> None:
     """Fill the feeds with what the scanners look back on; it is never traded."""
     request = live.history(live.warm_from(start), start)
@@ -350,5 +393,7 @@ async def _warm_up(live: OpenSystem, feeds: dict[str, BarFeed], start: int) -> N
 def _scanner_failed(desk: TradingDesk | LiveDesk) -> Callable[[str, str], None]:
     def tell(label: str, reason: str) -> None:
         desk.engine.component_failed(f"scanner {label}", reason, "no signals from it this time")
+        if isinstance(desk, LiveDesk):
+            desk.note()  # it may have worked beside the loop, and nothing else may happen for a while
 
     return tell

@@ -8,8 +8,6 @@ from tests.architecture.sources import Module, kernel, plugins
 
 OWNER = "atlas_core.runtime.supervisor"
 STARTS_A_TASK = {"create_task", "ensure_future", "TaskGroup"}
-# Their tasks live inside one call and are awaited there; each entry goes as soon as its module starts none.
-AWAITED_WHERE_THEY_START = {"atlas_core.runtime.alerts"}
 
 
 def tasks_started(module: Module) -> list[str]:
@@ -26,15 +24,8 @@ def _called(function: ast.expr) -> str:
     return function.id if isinstance(function, ast.Name) else ""
 
 
-def test_nothing_but_the_supervisor_starts_a_task() -> None:
-    free = {OWNER, *AWAITED_WHERE_THEY_START}
-    modules = [module for module in (*kernel(), *plugins()) if module.name not in free]
-    assert [fault for module in modules for fault in tasks_started(module)] == []
-
-
-def test_every_exception_is_still_one() -> None:
-    starting = {module.name for module in kernel() if tasks_started(module)}
-    assert starting == {OWNER, *AWAITED_WHERE_THEY_START}
+def test_only_the_supervisor_starts_tasks() -> None:
+    assert {module.name for module in (*kernel(), *plugins()) if tasks_started(module)} == {OWNER}
 
 
 def test_each_way_to_start_a_task_is_seen() -> None:

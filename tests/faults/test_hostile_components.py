@@ -29,7 +29,8 @@ from atlas_core.model.records import (
     VerdictReached,
 )
 from atlas_core.runs import RunSummary
-from atlas_core.runtime import alerts as desk_module
+from atlas_core.runtime.session import run_session
+from atlas_core.testing import run_virtual
 from tests.memory import (
     Doing,
     Mailbox,
@@ -217,6 +218,9 @@ class Rude(Mailbox):
     hangs: bool = False
     calls: list[str] = field(factory=list)
 
+    async def open(self) -> None:
+        await self._call("open")
+
     async def send(self, alert: object) -> None:
         await self._call("send")
 
@@ -237,14 +241,14 @@ def alerted(rude: Rude, mailbox: Mailbox) -> RunSummary:
     alerters = [made(offer.alerter, "rude", rude), made(offer.alerter, "mail", mailbox)]
     tables: dict[str, Any] = {"gates": ['use = "hostile"'], "alerters": ['use = "rude"', 'use = "mail"']}
     with Journal.in_memory() as journal:
-        return by_pump(system_of(*parts, *alerters, **tables), journal)
+        return run_virtual(run_session(system_of(*parts, *alerters, **tables), journal))
 
 
-@pytest.mark.parametrize(("fails_in", "hangs"), [("send", False), ("send", True), ("close", False)])
-def test_a_hostile_alerter_changes_nothing_of_a_session(
-    fails_in: str, hangs: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(desk_module, "DRAIN_SECONDS", 0.05)
+@pytest.mark.parametrize(
+    ("fails_in", "hangs"),
+    [("open", False), ("open", True), ("send", False), ("send", True), ("close", False), ("close", True)],
+)
+def test_a_hostile_alerter_changes_nothing_of_a_session(fails_in: str, hangs: bool) -> None:
     mailbox = Mailbox()
     summary = alerted(Rude(fails_in=fails_in, hangs=hangs), mailbox)
     assert [alert.title for alert in mailbox.alerts] == ["gate hostile failed"]

@@ -133,3 +133,31 @@ def test_a_timeframe_that_is_not_a_multiple_is_refused() -> None:
 def test_an_empty_feed_has_no_bars() -> None:
     feed = BarFeed("X", M1)
     assert len(feed.bars(M1)) == len(feed.bars(W1)) == 0
+
+
+def test_a_feed_that_forgets_shows_the_same_newest_bars_and_stays_small() -> None:
+    bars, feed = random_bars(list(range(6_000)), 7), BarFeed("X", M1)
+    feed.keep_last(300)
+    for count, row in enumerate(rows(bars), start=1):
+        feed.append(*row)
+        if count % 97 and count < 5_990:
+            continue
+        so_far = bars.between(0, count)
+        for timeframe in (M1, M5, H1):
+            whole = resample(so_far, timeframe)
+            assert same(feed.bars(timeframe, 4), whole.between(max(0, len(whole) - 4), len(whole)))
+    assert 300 <= len(feed) <= 4 * 300
+    assert feed._base.times.shape[1] <= 4 * 300
+
+
+def test_bars_that_were_read_before_a_feed_forgot_them_stay_true() -> None:
+    bars, feed = random_bars(list(range(3_000)), 7), BarFeed("X", M1)
+    feed.keep_last(200)
+    for row in rows(bars)[:500]:
+        feed.append(*row)
+    early = feed.bars(M1)
+    for row in rows(bars)[500:]:
+        feed.append(*row)
+        feed.bars(M1)
+    assert same(early, bars.between(500 - len(early), 500))
+    assert same(feed.bars(M1), bars.between(3_000 - len(feed), 3_000))

@@ -12,7 +12,7 @@ from attrs import define, field
 
 from atlas_core import components as offer
 from atlas_core.clock import SimClock
-from atlas_core.compose import check_system, compose, opened
+from atlas_core.compose import OPEN_SECONDS, check_system, compose, opened
 from atlas_core.contracts import (
     Capability,
     Context,
@@ -23,7 +23,7 @@ from atlas_core.contracts import (
     Need,
     Scanner,
 )
-from atlas_core.errors import ContractError, DataError, ProfileError
+from atlas_core.errors import ContractError, DataError, NotReady, ProfileError
 from atlas_core.model.decisions import Approve, GateAnswer
 from atlas_core.model.instrument import InstrumentKind
 from atlas_core.model.portfolio import Portfolio
@@ -31,6 +31,7 @@ from atlas_core.model.signals import Signal, SignalTable, no_signals
 from atlas_core.model.timeframe import DAY, MINUTE, Timeframe, parse_timeframe
 from atlas_core.runs import Mode
 from atlas_core.simulation.costs import CostOptions
+from atlas_core.testing import run_virtual
 from atlas_sim.broker import PaperBroker
 from tests.memory import Mailbox, MemoryProvider, flat, made, memory, profile_of, registry, script, system_of
 
@@ -366,16 +367,14 @@ def diary_of(product: MemoryProvider | None = None, *, broker_fails: bool = Fals
 def test_adapters_open_in_order_and_close_in_reverse() -> None:
     diary, system = diary_of()
     asyncio.run(visit(system))
-    assert diary == [
-        "alerter opened", "provider opened", "broker opened", "broker closed", "provider closed", "alerter closed",
-    ]  # fmt: skip
+    assert diary == ["provider opened", "broker opened", "broker closed", "provider closed"]
 
 
 def test_what_was_opened_is_closed_when_a_later_adapter_does_not_open() -> None:
     diary, system = diary_of(broker_fails=True)
     with pytest.raises(ConnectionError, match="no line"):
         asyncio.run(visit(system))
-    assert diary == ["alerter opened", "provider opened", "provider closed", "alerter closed"]
+    assert diary == ["provider opened", "provider closed"]
 
 
 def test_the_provider_is_closed_when_it_does_not_know_an_instrument() -> None:
@@ -386,7 +385,7 @@ def test_the_provider_is_closed_when_it_does_not_know_an_instrument() -> None:
     diary, system = diary_of(Ignorant([]))
     with pytest.raises(DataError, match="was X"):
         asyncio.run(visit(system))
-    assert diary == ["alerter opened", "provider opened", "provider closed", "alerter closed"]
+    assert diary == ["provider opened", "provider closed"]
 
 
 def test_a_broker_that_only_says_that_it_is_simulated_is_found_out() -> None:
@@ -406,15 +405,33 @@ def test_an_instrument_that_the_broker_does_not_take_is_a_problem_before_anythin
         asyncio.run(visit(system))
 
 
-def test_a_run_over_the_past_opens_no_alerter() -> None:
-    diary, system = diary_of()
+@pytest.mark.parametrize("method", ["open", "instruments"])
+def test_a_provider_that_never_answers_is_not_ready(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Silent(MemoryProvider):
+        async def open(self) -> None:
+            await self._wait("open")
 
-    async def look_back() -> None:
-        async with opened(system, with_alerters=False):
-            pass
+        async def instruments(self, symbols: Sequence[str]) -> Any:
+            await self._wait("instruments")
 
-    asyncio.run(look_back())
-    assert not [line for line in diary if line.startswith("alerter")]
+        async def _wait(self, name: str) -> None:
+            if name == method:
+                await asyncio.Event().wait()
+
+    _, system = diary_of(Silent([]))
+    with pytest.raises(NotReady, match=f"provider memory: expected an answer within {OPEN_SECONDS:g} s"):
+        run_virtual(visit(system))
+
+
+def test_a_provider_that_does_not_want_to_close_is_left_behind() -> None:
+    class Clinging(MemoryProvider):
+        async def close(self) -> None:
+            self.diary.append("closing")
+            await asyncio.Event().wait()
+
+    diary, system = diary_of(Clinging([]))
+    run_virtual(visit(system))
+    assert diary == ["provider opened", "broker opened", "broker closed", "closing"]
 
 
 def test_gates_and_sizers_are_told_what_the_broker_of_the_profile_costs() -> None:

@@ -22,7 +22,7 @@ from atlas_core.model.records import (
     SignalTriggered,
     VerdictReached,
 )
-from atlas_core.model.timeframe import MINUTE
+from atlas_core.model.timeframe import DAY, HOUR, MINUTE
 from tests.engine_bench import START, AfterBars, AnswerGate, Bench, FixedSize, SignalLevels
 
 LONG = {"entry": "stop", "trigger": 100.0, "stop": 98.0, "target": 104.0, "cancel_beyond": 98.0, "void_beyond": 104.0}
@@ -291,3 +291,24 @@ def test_two_rows_of_one_setup_are_one_signal() -> None:
     bench.flat(99.0)
     bench.signal(available_at=[bench.now, bench.now], trigger=99.0, stop=97.0)
     assert len(bench.of(SignalDetected)) == 1
+
+
+def test_setups_are_remembered_long_enough_and_not_for_ever() -> None:
+    bench = Bench()
+    bench.flat(100.0)
+    bench.signal(entry="stop", trigger=200.0, valid_until=bench.now + HOUR)
+    assert len(bench.engine.state.seen) == 1
+    for days in range(1, 5):
+        bench.now = START + days * DAY
+        bench.flat(100.0)
+        assert len(bench.engine.state.seen) == (1 if days <= 2 else 0)
+
+
+def test_a_setup_is_remembered_as_long_as_its_signal_waits() -> None:
+    bench = Bench()
+    bench.flat(100.0)
+    bench.signal(entry="stop", trigger=200.0)
+    for days in range(1, 6):
+        bench.now = START + days * DAY
+        bench.flat(100.0)
+    assert len(bench.engine.state.seen) == 1
