@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+_NEVER = -(2**63)
 _STEPS = 64  # so many base bars are added one by one sooner than a bar is formed anew
 
 
@@ -153,8 +154,7 @@ class PastMarket(MarketNow):
     def __init__(self, source: BarSource, now: int = 0) -> None:
         self._source = source
         self._now = now
-        self._prices: dict[str, _Seen] = {}
-        self._prints: dict[str, _Prints] = {}
+        self._seen: dict[str, _Seen] = {}
         self._views: dict[tuple[str, str], tuple[Bars, Bars]] = {}
 
     @property
@@ -173,13 +173,20 @@ class PastMarket(MarketNow):
 
         `is_close` says that it is the close of a base bar: the prices seen since that bar opened are part of it.
         """
-        self._note_print(symbol, float(price), is_close)
-        last = self._prices.get(symbol)
-        if last is None:
-            self._prices[symbol] = _Seen(self._now, price, None)
+        seen = self._seen.get(symbol)
+        if seen is None:
+            opened_at = _NEVER if is_close else self._now
+            self._seen[symbol] = _Seen(self._now, price, None, opened_at, price, price, price, is_over=is_close)
+            return
+        if seen.at != self._now:
+            seen.at, seen.before = self._now, seen.price
+        seen.price = price
+        if is_close:
+            seen.is_over = True
+        elif seen.is_over:
+            seen.opened_at, seen.first, seen.high, seen.low, seen.is_over = self._now, price, price, price, False
         else:
-            before = last.before if last.at == self._now else last.price
-            self._prices[symbol] = _Seen(self._now, price, before)
+            seen.high, seen.low = max(seen.high, price), min(seen.low, price)
 
     def instrument(self, symbol: str) -> Instrument:
         """Return the tick, lot and kind of a symbol."""
@@ -187,8 +194,8 @@ class PastMarket(MarketNow):
 
     def last_price(self, symbol: str) -> Decimal | None:
         """Return the last price seen, or None before the first one."""
-        last = self._prices.get(symbol)
-        return None if last is None else last.price
+        seen = self._seen.get(symbol)
+        return None if seen is None else seen.price
 
     def glimpse(self, at: int, symbol: str, price: Decimal) -> MarketNow:
         """Return the market as it was at `at`, when `symbol` traded at `price`."""
@@ -196,10 +203,10 @@ class PastMarket(MarketNow):
 
     def price_at(self, symbol: str, at: int) -> Decimal | None:
         """Return the last price that was seen no later than `at`, as far back as two prices reach."""
-        last = self._prices.get(symbol)
-        if last is None or last.at <= at:
-            return None if last is None else last.price
-        return last.before
+        seen = self._seen.get(symbol)
+        if seen is None:
+            return None
+        return seen.price if seen.at <= at else seen.before
 
     def bars_at(self, symbol: str, timeframe: str, at: int) -> Bars:
         """Return the bars that were available at `at`."""
@@ -208,30 +215,20 @@ class PastMarket(MarketNow):
 
     def forming(self, symbol: str, timeframe: str) -> FormingBar | None:
         """Return the current bar of a timeframe as known at `now`, None when its beginning is not."""
-        forming, prints = self._source.formed_until(symbol, timeframe, self._now), self._prints.get(symbol)
-        if prints is not None and not prints.is_over:
-            last = float(self._prices[symbol].price)
-            forming.add(prints.opened_at, prints.first, prints.high, prints.low, last, 0.0)
+        forming, seen = self._source.formed_until(symbol, timeframe, self._now), self._seen.get(symbol)
+        if seen is not None and not seen.is_over:
+            first, high, low, last = map(float, (seen.first, seen.high, seen.low, seen.price))
+            forming.add(seen.opened_at, first, high, low, last, 0.0)
         return forming.bar(symbol)
 
     def forming_at(self, symbol: str, timeframe: str, at: int, price: float | None) -> FormingBar | None:
         """Return the current bar as it was at `at`, when a base bar opened; `price` traded after its first price."""
-        forming, prints = self._source.formed_until(symbol, timeframe, at), self._prints.get(symbol)
-        if prints is not None and (prints.opened_at == at or (prints.opened_at < at and not prints.is_over)):
-            forming.note(prints.opened_at, prints.first)
+        forming, seen = self._source.formed_until(symbol, timeframe, at), self._seen.get(symbol)
+        if seen is not None and (seen.opened_at == at or (seen.opened_at < at and not seen.is_over)):
+            forming.note(seen.opened_at, float(seen.first))
         if price is not None:
             forming.note(at, price)
         return forming.bar(symbol)
-
-    def _note_print(self, symbol: str, price: float, is_close: bool) -> None:
-        prints = self._prints.get(symbol)
-        if is_close:
-            if prints is not None:
-                prints.is_over = True
-        elif prints is None or prints.is_over:
-            self._prints[symbol] = _Prints(self._now, price, price, price)
-        else:
-            prints.high, prints.low = max(prints.high, price), min(prints.low, price)
 
     def bars(self, symbol: str, timeframe: str) -> Bars:
         """Return the bars that were available at `now`, oldest first (maybe none)."""
@@ -246,21 +243,20 @@ class PastMarket(MarketNow):
         return view
 
 
-@frozen
+@define
 class _Seen:
+    """The last price of a symbol, the one before that moment, and what traded since a base bar opened.
+
+    `is_over` once that bar has closed. Changed in place: a back-test sees two prices a bar.
+    """
+
     at: int
     price: Decimal
     before: Decimal | None
-
-
-@define
-class _Prints:
-    """What traded since a base bar opened; over once the bar has closed."""
-
     opened_at: int
-    first: float
-    high: float
-    low: float
+    first: Decimal
+    high: Decimal
+    low: Decimal
     is_over: bool = False
 
 
