@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from loguru import logger
 
 from atlas_core.errors import AtlasError
 
@@ -66,6 +68,23 @@ class ControlFile:
             for statement in _SCHEMA:
                 self._connection.execute(statement)
             self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+    @classmethod
+    def mended(cls, path: Path, now: int, *, waits: float = PERSON_WAITS_SECONDS) -> Self:
+        """Open the file; one that is damaged is put aside under another name, and a new one takes its place.
+
+        A session must start also without it: its positions wait. Raises AtlasError when not even that is possible.
+        """
+        try:
+            return cls(path, waits=waits)
+        except Busy:
+            raise
+        except AtlasError as fault:
+            aside = path.with_name(f"{path.name}.damaged-{now}")
+            logger.error("{}; it was moved to {}", fault, aside.name)
+            with suppress(OSError):
+                path.replace(aside)
+            return cls(path, waits=waits)
 
     def close(self) -> None:
         """Close the file; closing twice does nothing."""

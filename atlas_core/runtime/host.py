@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from attrs import define, evolve, frozen
+from loguru import logger
 
 from atlas_core.clock import NANOSECONDS_PER_SECOND, Clock
 from atlas_core.control.beat import BEAT_SECONDS
@@ -112,6 +113,7 @@ class Host:
     _body: asyncio.Task[object] | None = None
     _stopping: str = ""
     _aborted: str = ""
+    _is_deaf: bool = False
 
     @property
     def stop_reason(self) -> str:
@@ -249,6 +251,10 @@ class Host:
                 inbox.answer(request.id, status, answer, self.wall.now())
         except Busy:
             return  # the next look is half a second away
+        except AtlasError as fault:
+            if not self._is_deaf:
+                logger.error("commands cannot be taken, the session goes on without them: {}", fault)
+            self._is_deaf = True
 
     async def _end_in_time(self) -> None:
         """Ask for the stop that the command line asked for."""

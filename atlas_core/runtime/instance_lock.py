@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -77,8 +78,9 @@ class HeldLock:
 
     def __init__(self, path: Path, holder: Holder) -> None:
         self._handle = _locked(path)
-        os.ftruncate(self._handle, 0)
-        os.pwrite(self._handle, _json(holder.facts()), 0)
+        with suppress(OSError):  # a full disk: the lock is held all the same, only its note is missing
+            os.ftruncate(self._handle, 0)
+            os.pwrite(self._handle, _json(holder.facts()), 0)
 
     def release(self) -> None:
         """Let others in; releasing twice does nothing."""

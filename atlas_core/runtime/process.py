@@ -89,8 +89,10 @@ class SessionProcess:
             stack.enter_context(hold_instance(self.state, self.wall.now()))
             if self.system.mode is Mode.LIVE:
                 stack.enter_context(self._account())
-            self._control = stack.enter_context(ControlFile(self.state.control, waits=SESSION_WAITS_SECONDS))
-            self.start = StartLog(self._control).begin(os.getpid(), self.wall.now())
+            self._control = stack.enter_context(
+                ControlFile.mended(self.state.control, self.wall.now(), waits=SESSION_WAITS_SECONDS)
+            )
+            self.start = self._begun()
             stack.callback(self._note_the_end)
             self.permit = EntryPermit(KillSwitch(self.state.kill_file), self._safe_mode())
             self._stack = stack.pop_all()
@@ -151,6 +153,14 @@ class SessionProcess:
         with ExitStack() as stack:
             stack.enter_context(lock)
             return stack.pop_all()
+
+    def _begun(self) -> Start:
+        """Note the start; what cannot be noted keeps no session from starting."""
+        try:
+            return StartLog(self._control).begin(os.getpid(), self.wall.now())
+        except AtlasError as fault:
+            logger.warning("the start of this process could not be noted: {}", fault)
+            return Start(id=0, previous_crashed=False, crashes=0)
 
     def _safe_mode(self) -> str:
         if not (self.start.is_safe_mode and is_real_time(self.system)):

@@ -11,6 +11,8 @@ from loguru import logger
 
 from atlas_core.clock import NANOSECONDS_PER_SECOND, Clock
 from atlas_core.control.file import Busy
+from atlas_core.control.ledger import RUNNING
+from atlas_core.errors import AtlasError
 from atlas_core.runtime.schedule import Job, Slot, decide
 from atlas_core.runtime.supervisor import Restart, Supervisor
 
@@ -59,6 +61,7 @@ class Scheduler:
     seconds_of: Callable[[int], float] = lambda span: span / NANOSECONDS_PER_SECOND
     _looked_at: dict[str, int] = field(factory=dict)
     _running: set[str] = field(factory=set)
+    _claimed: set[tuple[str, str, str]] = field(factory=set)
     _tally: _Tally = field(factory=_Tally)
 
     @property
@@ -97,17 +100,30 @@ class Scheduler:
     def _act(self, job: Job, run: Run, slots: list[Slot], now: int) -> None:
         decision = decide(job, slots, now, is_running=job.name in self._running)
         for slot, why in decision.skipped:
-            if self.ledger.claim(slot.key, slot.due, now, why):
+            if self._claim(slot, now, why):
                 self._tally.left_out += 1
                 logger.info("schedule: {} of {} {} is left out: {}", job.name, slot.date, slot.slot, why)
         slot_to_run = decision.run
-        if slot_to_run is None or not self.ledger.claim(slot_to_run.key, slot_to_run.due, now):
+        if slot_to_run is None or not self._claim(slot_to_run, now, RUNNING):
             return
         self._running.add(job.name)
         self._tally.runs += 1
         late = (now - slot_to_run.due) / NANOSECONDS_PER_SECOND
         self._tally.latest_by_seconds = max(self._tally.latest_by_seconds, late)
         self.supervisor.own(f"job {job.name}", lambda: self._run(job.name, run, slot_to_run), restart=Restart.NEVER)
+
+    def _claim(self, slot: Slot, now: int, status: str) -> bool:
+        """Take a slot; where the ledger fails (a full disk) this process remembers it, so that jobs still run."""
+        if slot.key in self._claimed:
+            return False
+        try:
+            return self.ledger.claim(slot.key, slot.due, now, status)
+        except Busy:
+            raise
+        except AtlasError as fault:
+            logger.error("schedule: {}; {} of {} {} is remembered by this process only", fault, *slot.key)
+            self._claimed.add(slot.key)
+            return True
 
     async def _run(self, job: str, run: Run, slot: Slot) -> None:
         status = "interrupted"
@@ -125,7 +141,7 @@ class Scheduler:
     def _finish(self, slot: Slot, status: str) -> None:
         try:
             self.ledger.finish(slot.key, status, self.clock.now())
-        except Busy as fault:
+        except AtlasError as fault:
             logger.warning("schedule: the end of {} could not be noted: {}", slot.job, fault)
 
     def _pause(self) -> float:

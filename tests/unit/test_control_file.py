@@ -132,3 +132,10 @@ def test_a_file_that_is_none_is_refused_with_the_remedy(path: Path) -> None:
 def test_only_the_owner_may_read_the_file(path: Path) -> None:
     with ControlFile(path):
         assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_session_puts_a_damaged_file_aside_and_starts_with_a_new_one(path: Path) -> None:
+    path.write_text("not a database, but long enough to be read as one " * 30)
+    with ControlFile.mended(path, START) as file:
+        assert StartLog(file).begin(1, START).crashes == 0
+    assert path.with_name(f"control.db.damaged-{START}").read_text().startswith("not a database")

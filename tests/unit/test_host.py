@@ -385,3 +385,15 @@ def test_a_service_manager_is_asked_for_time_while_the_session_recovers_and_told
         play(tmp_path, recovers_for=3, ending=Ending(seconds=7), notifier=Notifier(str(tmp_path / "n")))
         told = [manager.recv(1000).decode().split("\n")[0] for _ in range(5)]
     assert told == ["EXTEND_TIMEOUT_USEC=60000000"] * 2 + ["READY=1", "WATCHDOG=1", "STOPPING=1"]
+
+
+def test_a_session_goes_on_when_its_commands_cannot_be_read(tmp_path: Path) -> None:
+    async def script(bench: Bench) -> None:
+        await asyncio.sleep(5)
+        bench.host.control.write("DROP TABLE command")
+        await asyncio.sleep(60)
+        assert not bench.host.heart.board.late()
+        bench.host.stop("enough")
+
+    outcome, _session, seconds = play(tmp_path, script)
+    assert (outcome, seconds) == (SUMMARY, 65)

@@ -16,7 +16,7 @@ from atlas_core.contracts import Capability
 from atlas_core.control.beat import Heartbeat, read_heartbeat
 from atlas_core.control.file import ControlFile
 from atlas_core.control.kill_switch import KillSwitch
-from atlas_core.errors import AlreadyRunning, DataError, UsageError
+from atlas_core.errors import AlreadyRunning, AtlasError, DataError, UsageError
 from atlas_core.journal import Journal
 from atlas_core.model.records import ComponentFailed, OrderIntended, Record, RunFinished, TradingStateChanged
 from atlas_core.model.timeframe import HOUR, MINUTE
@@ -195,3 +195,14 @@ def test_the_service_manager_is_told_that_the_session_is_up(
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "n"))
         ran(state, system())
         assert manager.recv(1000).decode().startswith("READY=1\nSTATUS=running, 0 positions")
+
+
+def test_a_start_that_cannot_be_noted_keeps_no_session_from_starting(
+    state: StateDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_arguments: object) -> int:
+        raise AtlasError("the disk is full")
+
+    monkeypatch.setattr(ControlFile, "write", full)
+    _records, summary = ran(state, system())
+    assert summary is not None

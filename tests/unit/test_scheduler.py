@@ -10,6 +10,7 @@ import pytest
 
 from atlas_core.control.file import Busy, ControlFile
 from atlas_core.control.ledger import ScheduleLedger
+from atlas_core.errors import AtlasError
 from atlas_core.model.timeframe import HOUR, MINUTE, SECOND, parse_timeframe
 from atlas_core.runtime.schedule import Cron, Every, Job, Slot
 from atlas_core.runtime.scheduler import ScheduleCounts, Scheduler
@@ -138,3 +139,20 @@ def test_a_ledger_that_is_held_by_another_process_delays_a_run_and_loses_none() 
 
     runs, *_ = play(Held(), M5, lambda _clock: wait(6 * 60))
     assert minutes(runs) == [5 + 3 / 60]
+
+
+def test_jobs_still_run_once_where_the_ledger_cannot_be_written() -> None:
+    class Full:
+        def claim(self, *_slot: object) -> bool:
+            raise AtlasError("the disk is full")
+
+        def finish(self, *_slot: object) -> None:
+            raise AtlasError("the disk is full")
+
+    async def script(clock: VirtualClock) -> None:
+        await wait(9 * 60)
+        clock.step(-2 * MINUTE)
+        await wait(3 * 60)
+
+    runs, *_ = play(Full(), M5, script)
+    assert [slot.slot for _, slot in runs] == ["00:05Z", "00:10Z"]
