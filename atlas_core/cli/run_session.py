@@ -106,8 +106,7 @@ def _continue(launch: Launch, system: System, process: SessionProcess) -> None:
     state = process.state
     run = launch.store.continue_in(state, system.synthetic)
     screen = launch.begin(system, run)
-    is_new = not state.journal.exists()
-    with Journal.create(state.journal) if is_new else Journal.resume(state.journal, now=LiveClock().now()) as journal:
+    with Journal.resume(state.journal, now=LiveClock().now()) as journal:
         launch.registry.run_started(run)
         with screen:
             summary = _run(process, journal, run.run_id, launch, screen)

@@ -81,7 +81,7 @@ class Journal(JournalReader):
         except BaseException:
             path.unlink()
             raise
-        journal._note({"created_by": f"atlas {__version__}", **(about or {})})
+        journal._note({**_made_by(), **(about or {})})
         return journal
 
     @classmethod
@@ -110,6 +110,8 @@ class Journal(JournalReader):
         expect_file(path)
         journal = cls._open(path, codec, steps, may_be_blank=True)
         try:
+            if not journal.meta():
+                journal._note(_made_by())
             journal._check_before_use(now)
         except BaseException:
             journal.close()
@@ -286,3 +288,7 @@ class Journal(JournalReader):
         except (JournalFailed, JournalCorrupt) as error:
             self._failure = str(error)
             raise
+
+
+def _made_by() -> dict[str, str]:
+    return {"created_by": f"atlas {__version__}"}

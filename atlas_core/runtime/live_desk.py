@@ -7,8 +7,9 @@ from attrs import define, field
 from atlas_core.compose import OpenSystem
 from atlas_core.engine.engine import Engine
 from atlas_core.engine.queue import EventQueue
-from atlas_core.model.events import CallAt, Cancel, Event, Phase, Query, Raise, Submit, TimerFired
+from atlas_core.model.events import CallAt, Cancel, Event, OperatorCommand, Phase, Query, Raise, Submit, TimerFired
 from atlas_core.runs import RunSummary
+from atlas_core.runtime.disk_room import NO_ROOM, DiskRoom
 from atlas_core.runtime.gateway import OrderGateway
 from atlas_core.tape import TapeEvent
 from atlas_core.watching import Scribe
@@ -22,6 +23,7 @@ class LiveDesk:
     engine: Engine
     scribe: Scribe
     gateway: OrderGateway
+    room: DiskRoom | None = None
     queue: EventQueue[TapeEvent] = field(factory=EventQueue)
     _requests: list[Submit | Cancel | Query] = field(factory=list)
 
@@ -42,10 +44,15 @@ class LiveDesk:
 
     def flush(self) -> None:
         """Write what was decided in one transaction, then ask for it."""
-        self.scribe.flush()
+        if self.room is None:
+            self.scribe.flush()
+        elif self.room.write(self.scribe):
+            self.feed(OperatorCommand(self.engine.recorder.now, "halt", "journal", {"reason": NO_ROOM}))
+            self.scribe.flush()
         requests, self._requests = self._requests, []
         for request in requests:
             self.gateway.dispatch(request)
+        self.scribe.journal.rest()
 
     def note(self) -> None:
         """Write, and ask for, what the engine decided outside of an event."""

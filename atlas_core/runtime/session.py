@@ -31,6 +31,7 @@ from atlas_core.model.timeframe import HOUR, MINUTE
 from atlas_core.runs import RunSummary
 from atlas_core.runtime.bounded_calls import BackgroundCalls, BoundedCalls
 from atlas_core.runtime.closings import close_job
+from atlas_core.runtime.disk_room import DiskRoom
 from atlas_core.runtime.gateway import OrderGateway, Permit, anything
 from atlas_core.runtime.inbox import EndOfStream, Inbox, MarketItem, StopAsked, Turn, UrgentItem
 from atlas_core.runtime.intake import Look, MarketIntake
@@ -330,7 +331,7 @@ async def _prepare(
         reconciler = None
     else:
         gateway = OrderGateway(live.broker, system.broker.label, system.clock, tasks, inbox.tell, plan.permit)
-        desk = LiveDesk(live, engine, scribe, gateway)
+        desk = LiveDesk(live, engine, scribe, gateway, DiskRoom.beside(scribe.journal))
         reconciler = Reconciler(live.broker, system.clock, inbox.tell, plan.account_id)
     window = LiveMarket(feeds, live.instruments, system.window_bars())
     times = ScanTimes(scan_job(system.profile))
