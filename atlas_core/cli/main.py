@@ -52,6 +52,7 @@ COMMANDS = {
     "pause": LazyCommand("atlas_core.cli.operate:pause", "Stop the entries of a session."),
     "resume": LazyCommand("atlas_core.cli.operate:resume", "Allow the entries of a session again."),
     "kill": LazyCommand("atlas_core.cli.operate:kill", "Stop entries until a person clears the kill switch."),
+    "ack": LazyCommand("atlas_core.cli.operate:ack", "Stop repeating critical alerts of a session."),
     "stop": LazyCommand("atlas_core.cli.operate:stop", "End a session in good order."),
     "audit": LazyCommand("atlas_core.cli.audit:audit", "Check whether a journal can be believed."),
     "replay": LazyCommand("atlas_core.cli.replay:replay", "Decide a recorded session again and compare."),

@@ -67,7 +67,7 @@ def _subject(argument: Argument) -> Callable[[Any], Any]:
     return click.argument(argument.name, required=False)
 
 
-_SUBJECTS = {"symbol": _subject}
+_SUBJECTS = {"symbol": _subject, "key": _subject}
 
 
 def _option(argument: Argument) -> Callable[[Any], Any]:
@@ -159,4 +159,4 @@ def _key(now: int) -> str:
     return f"cli-{os.getpid()}-{now}"
 
 
-close, pause, resume, kill, stop = (_acting(name) for name in ("close", "pause", "resume", "kill", "stop"))
+close, pause, resume, kill, ack, stop = (_acting(name) for name in ("close", "pause", "resume", "kill", "ack", "stop"))

@@ -54,7 +54,7 @@ TRADE_COLUMNS = (
     Column("R", numeric=True, drop=1),
     Column("Closed", drop=5),
 )
-ERROR_COLUMNS = (Column("When"), Column("Severity"), Column("What"), Column("Text"))
+ERROR_COLUMNS = (Column("When"), Column("Severity"), Column("What"), Column("Text"), Column("Key", drop=1))
 JOB_COLUMNS = (
     Column("Job"),
     Column("Due"),
@@ -251,7 +251,11 @@ def errors(ctx: click.Context, profile: str | None, mode: str | None, as_json: b
     if not rows:
         say("no warning, no critical alert, no failed component")
         return
-    print_table("The latest", ERROR_COLUMNS, [[when(row.ts), row.severity, row.title, row.text] for row in rows])
+    print_table(
+        "The latest",
+        ERROR_COLUMNS,
+        [[when(row.ts), row.severity, row.title, row.text, row.key or NOTHING] for row in rows],
+    )
 
 
 @_reading("jobs")

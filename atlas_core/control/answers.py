@@ -59,12 +59,13 @@ class TradeAnswer:
 
 @frozen(kw_only=True)
 class ErrorAnswer:
-    """Something that went wrong, or that people were told."""
+    """Something that went wrong, or that people were told; `key` names the matter for `ack`."""
 
     ts: int
     severity: str
     title: str
     text: str
+    key: str = ""
 
 
 def positions(reader: JournalReader, marks: Mapping[str, str]) -> tuple[PositionAnswer, ...]:
@@ -120,7 +121,7 @@ def _closed(trade: TradeRow) -> TradeAnswer:
 def errors(reader: JournalReader, count: int) -> tuple[ErrorAnswer, ...]:
     """Return the latest warnings, critical alerts and failed components, the newest first."""
     rows = [
-        ErrorAnswer(ts=alert.ts, severity=alert.severity.value, title=alert.title, text=alert.text)
+        ErrorAnswer(ts=alert.ts, severity=alert.severity.value, title=alert.title, text=alert.text, key=alert.key)
         for alert in reader.alerts()
         if alert.severity is not Severity.INFO
     ]

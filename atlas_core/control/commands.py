@@ -72,6 +72,11 @@ VERBS: Mapping[str, Verb] = {
             summary="Stop entries until a person clears the kill switch; works without a session too.",
             arguments=(Argument(name="flatten", help="close every position too", is_switch=True), _WHY),
         ),
+        Verb(
+            name="ack",
+            summary="Stop repeating critical alerts that have been told: those about one matter, or all.",
+            arguments=(Argument(name="key", help="the matter, as the alert names it; all without it"),),
+        ),
         Verb(name="stop", summary="End the session in good order; stops stay at the venue.", arguments=(_REASON,)),
     )
 }

@@ -13,7 +13,7 @@ from atlas_core.control.inbox import Request
 from atlas_core.control.kill_switch import EntryPermit
 from atlas_core.errors import UsageError
 
-HALT, RESUME, CLOSE, WIND_DOWN = "halt", "resume", "close", "wind-down"
+HALT, RESUME, CLOSE, WIND_DOWN, ACKNOWLEDGE = "halt", "resume", "close", "wind-down", "acknowledge"
 
 
 @define
@@ -84,6 +84,11 @@ class Operator:
         self.send(WIND_DOWN, actor, closing)
         return "killed: no entry until atlas resume --after-kill; every position is being closed at the market"
 
+    def _ack(self, actor: str, arguments: Mapping[str, Any]) -> str:
+        key = arguments.get("key", "")
+        self.send(ACKNOWLEDGE, actor, {"key": key})
+        return f"alerts about {key} are not repeated" if key else "alerts that have been told are not repeated"
+
     def _stop(self, actor: str, arguments: Mapping[str, Any]) -> str:
         reason = arguments.get("reason", "")
         self.end(f"stopped by {actor}" + (f": {reason}" if reason else ""))
@@ -95,5 +100,6 @@ _ACTS: Mapping[str, Callable[[Operator, str, Mapping[str, Any]], str]] = {
     "pause": Operator._pause,
     "resume": Operator._resume,
     "kill": Operator._kill,
+    "ack": Operator._ack,
     "stop": Operator._stop,
 }

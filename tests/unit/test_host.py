@@ -238,6 +238,7 @@ def test_commands_reach_the_session_and_are_answered(tmp_path: Path) -> None:
         assert (await bench.ask("close", symbol="X")).answer == "closing X at the market"
         assert (await bench.ask("close", all=True)).answer == "closing X, Y at the market"
         assert (await bench.ask("resume")).answer == "entries are allowed again"
+        assert (await bench.ask("ack", key="disk")).answer == "alerts about disk are not repeated"
         assert (await bench.ask("stop", reason="enough")).status == DONE
 
     _outcome, session, _seconds = play(tmp_path, script)
@@ -247,6 +248,7 @@ def test_commands_reach_the_session_and_are_answered(tmp_path: Path) -> None:
         ("cli:ann close", {"symbol": "X", "reason": "closed by a person"}),
         ("cli:ann close", {"symbol": "Y", "reason": "closed by a person"}),
         ("cli:ann resume", {"reason": "resumed by a person"}),
+        ("cli:ann acknowledge", {"key": "disk"}),
     ]
     assert session.reasons == ["began", "stopped by cli:ann: enough"]
 
@@ -260,8 +262,8 @@ def test_commands_reach_the_session_and_are_answered(tmp_path: Path) -> None:
         ("close", {"symbol": 7}, "close: expected a text for symbol, was 7"),
         ("kill", {}, "kill: expected reason, was missing"),
         ("pause", {"force": "x"}, "pause: expected reason, was force"),
-        ("status", {}, "expected one of close, pause, resume, kill, stop, was 'status'"),
-        ("format-disk", {}, "expected one of close, pause, resume, kill, stop, was 'format-disk'"),
+        ("status", {}, "expected one of close, pause, resume, kill, ack, stop, was 'status'"),
+        ("format-disk", {}, "expected one of close, pause, resume, kill, ack, stop, was 'format-disk'"),
         ("pause", {"reason": "a\nb"}, "pause: expected at most 500 printable signs for reason, were 3"),
     ],
 )

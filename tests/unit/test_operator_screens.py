@@ -204,6 +204,8 @@ def test_a_command_goes_through_the_inbox_and_its_answer_is_shown(
     asked = answering(state, DONE, "closing BTC-PERP at the market", monkeypatch)
     assert call("close", "3", "-p", "demo").stdout == "closing BTC-PERP at the market\n"
     assert json.loads(call("pause", "--reason", "lunch", "--json").stdout)["answer"].startswith("closing")
+    call("ack", "disk")
+    assert asked.pop() == ("ack", {"key": "disk"}, "cli:ann")
     assert asked == [("close", {"symbol": "BTC-PERP"}, "cli:ann"), ("pause", {"reason": "lunch"}, "cli:ann")]
 
 
