@@ -207,6 +207,8 @@ def test_a_stream_full_of_garbage_delays_no_exit_and_does_not_fill_the_journal()
     assert len(found(scene.records, AlertRaised)) == 4
 
 
+BRIEFLY = 0.25
+
 # --- in real time, with threads: outcomes only, the benchmark measures the time
 
 
@@ -225,8 +227,8 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
 @contextmanager
 def briefly(plan: SessionPlan) -> Iterator[SessionPlan]:
-    """Harden a plan with deadlines of hundredths of seconds."""
-    with BoundedCalls(0.05) as calls, closing(BackgroundCalls(0.2)) as background, Isolation() as isolation:
+    """Harden a plan with short deadlines, though long enough for a busy machine."""
+    with BoundedCalls(BRIEFLY) as calls, closing(BackgroundCalls(BRIEFLY)) as background, Isolation() as isolation:
         yield evolve(plan, calls=calls, background=background, isolation=isolation)
 
 
@@ -250,9 +252,9 @@ def test_an_exit_rule_that_hangs_is_benched_and_the_sound_one_goes_on(
     kind: type[Doing], how: str, gate: threading.Event
 ) -> None:
     scene = in_real_time(with_rule(gate.wait if how == "waits" else spin, kind))
-    failures = found(scene.records, ComponentFailed)
-    assert "ComponentHung: no answer within 0.05 s" in failures[0].error
-    assert "benched" in failures[0].policy
+    failure = next(each for each in found(scene.records, ComponentFailed) if each.component == "exit rule hostile")
+    assert "ComponentHung: no answer within" in failure.error
+    assert "benched" in failure.policy
     assert {decided.rule for decided in found(scene.records, ExitDecided)} == {"two-bars"}
 
 
@@ -270,11 +272,15 @@ def test_a_gate_that_hangs_refuses_and_exits_go_on(gate: threading.Event) -> Non
         return gate.wait() if len(asked) > 2 else Approve()
 
     scene = with_gate(once)
-    fast(scene).run_in_real_time(
-        briefly, lambda: len(scene.venue.exits()) == 2 and scene.session is not None and len(asked) == 3
-    )
-    assert len(found(scene.records, GateAnswered)) == 2
-    assert len(scene.venue.exits()) == 2
+
+    def is_seen() -> bool:
+        roles = [role for _, role in scene.venue.sent]
+        is_benched = scene.session is not None and scene.session.desk.engine.guard.is_benched("gate hostile")
+        return is_benched and roles.count("entry") == roles.count("exit")
+
+    fast(scene).run_in_real_time(briefly, is_seen)
+    assert len(asked) <= 3
+    assert len(found(scene.records, GateAnswered)) == len(scene.venue.exits()) > 0
 
 
 @define
