@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,6 +27,7 @@ from atlas_core.runs import Mode, RunSummary
 from atlas_core.runtime.closings import close_job
 from atlas_core.runtime.ending import Ending
 from atlas_core.runtime.face import BoardWatch, SessionFace
+from atlas_core.runtime.hardening import hardened
 from atlas_core.runtime.heart import Heart
 from atlas_core.runtime.host import Host, News
 from atlas_core.runtime.instance_lock import hold_account, hold_instance
@@ -132,14 +133,18 @@ class SessionProcess:
             account_id=profile.live.account if system.mode is Mode.LIVE else "", begun=begun,
             random=system.context(system.broker).random("supervisor").random,
         )  # fmt: skip
-        with self._watchdog(board, words):
+        with self._watchdog(board, words), self._kept_apart(plan) as apart:
             try:
-                summary = asyncio.run(host.run(run_session(system, journal, plan)))
+                summary = asyncio.run(host.run(run_session(system, journal, apart)))
             except BaseException as error:
                 heart.last(f"{type(error).__name__}: {error}")
                 raise
         heart.last(summary.reason)
         return summary
+
+    def _kept_apart(self, plan: SessionPlan) -> AbstractContextManager[SessionPlan]:
+        """Keep the plugins of a session in real time apart; in a market of the past none can delay another."""
+        return hardened(plan) if isinstance(self.system.clock, LiveClock) else nullcontext(plan)
 
     def held_back(self) -> str:
         """Return what keeps this session from entering, for the person who starts it."""
