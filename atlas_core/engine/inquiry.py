@@ -67,7 +67,7 @@ class InquiryDesk:
 
     def answered(self, track: OrderTrack) -> None:
         """Note that the venue knows the order; ask again for its end where that was asked for and is not confirmed."""
-        track.is_missing = False
+        track.is_missing, track.reads_without = False, 0
         track.answered_at = self.recorder.now
         if track.is_withdrawn and track.is_working and self.recorder.now - track.withdrawn_at >= FIRST_QUESTION_AFTER:
             track.withdrawn_at = self.recorder.now
@@ -97,6 +97,7 @@ class InquiryDesk:
         for track in self.state.orders.values():
             if not track.is_working or track.intent.client_order_id in listed or track.moved_at >= asked_at:
                 continue
+            track.reads_without += 1
             track.is_missing = 0 < track.not_found_since < asked_at
             yield track
 

@@ -21,6 +21,10 @@ from atlas_core.model.orders import (
     client_order_id,
 )
 from atlas_core.model.records import ExitRequested, OrderIntended, OrderMoved
+from atlas_core.model.timeframe import SECOND
+
+STILL_HELD = 15 * SECOND
+"""How long a refused exit is sent again before its stop comes back."""
 
 _WAITING = (OrderStatus.INTENDED, OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
 _WORKING = (*_WAITING, OrderStatus.ACKNOWLEDGED, OrderStatus.PARTIALLY_FILLED)
@@ -113,6 +117,15 @@ class OrderDesk:
         """Send an exit that waited, once nothing holds the quantity any more."""
         if position.exit_wanted is not None and not self.protective_orders(position.symbol):
             self._send_exit(position, *position.exit_wanted)
+
+    def want_again(self, position: PositionTrack, track: OrderTrack) -> None:
+        """Ask for a refused exit once more: a venue may go on holding the quantity for a while after a withdrawal."""
+        is_still_held = self.recorder.now - position.uncovered_since <= STILL_HELD
+        if self.holds_quantity and track.intent.role is OrderRole.EXIT and position.uncovered_since and is_still_held:
+            rule, reason = track.intent.rule, track.intent.reason
+            self.recorder.write(
+                ExitRequested(ts=self.recorder.now, trade_id=position.trade_id, rule=rule, reason=reason)
+            )
 
     def _send_exit(self, position: PositionTrack, rule: str, reason: str) -> None:
         self.send(

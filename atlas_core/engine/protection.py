@@ -253,9 +253,10 @@ class ProtectionDesk:
     def _counts(self, track: OrderTrack) -> bool:
         """Tell whether a stop works at the venue, or was sent a moment ago.
 
-        One that we have withdrawn does not count, nor one of unknown outcome.
+        One that we have withdrawn does not count, nor one of unknown outcome, nor one that two complete reads of the
+        account did not have.
         """
-        if track.is_withdrawn:
+        if track.is_withdrawn or track.reads_without >= MISSING_READS:
             return False
         is_on_its_way = track.status is OrderStatus.SUBMITTED and self.recorder.now - track.intent.ts <= ANSWER_WITHIN
         return is_on_its_way or track.status in _TAKEN
@@ -274,6 +275,7 @@ class ProtectionDesk:
 
 DEFAULT_RULE = "signal"
 _TAKEN = (OrderStatus.ACKNOWLEDGED, OrderStatus.PARTIALLY_FILLED)
+MISSING_READS = 2
 ANSWER_WITHIN = 9 * SECOND  # so long a stop may be on its way before its position counts as unprotected
 
 

@@ -77,7 +77,7 @@ class OrderTrack:
     `not_found` counts the venue's answers since `not_found_since` that it does not know the order; `signal` is kept for
     an order that outlives the verdict of its signal. Notes of the moment stand beside it: that a touch caused it, that
     we asked for its end (since when, when last, and whether people know that it is overdue), when we asked for its
-    state and were answered last, and that a complete read of the account had no such order.
+    state and were answered last, and that complete reads of the account had no such order (how many in a row).
     """
 
     intent: OrderIntended
@@ -98,6 +98,7 @@ class OrderTrack:
     answered_at: int = 0
     times_asked: int = 0
     is_missing: bool = False
+    reads_without: int = 0
 
     @property
     def is_working(self) -> bool:

@@ -20,6 +20,7 @@ from atlas_core.marketdata.feed import BarFeed
 from atlas_core.marketdata.timetable import Intake
 from atlas_core.model.events import BarClosed, Event, FundingDue, OperatorCommand, Phase, SignalsFound
 from atlas_core.runtime.closings import closing_events
+from atlas_core.runtime.plausibility import PlausiblePrices
 from atlas_core.runtime.scanning import ScanDesk
 from atlas_core.runtime.schedule import Job
 from atlas_core.tape import ScanDue, TapeEvent, bar_pair
@@ -72,7 +73,11 @@ class MarketIntake:
     now: int | None = None
     scanned_at: int = 0
     waiting: list[OperatorCommand] = field(factory=list)
+    plausible: PlausiblePrices = field(init=False)
     _group: dict[str, BarClosed] = field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self.plausible = PlausiblePrices(self.feeds)
 
     @property
     def is_waiting(self) -> bool:
@@ -86,6 +91,8 @@ class MarketIntake:
         or too late.
         """
         self._require(bar)
+        if not self.replays:
+            self.plausible.require(bar)
         placed = self.door.bar(bar)
         return placed is not None and self._hold(placed)
 

@@ -19,6 +19,7 @@ from atlas_core.model.events import (
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
+    OrderRejected,
     OrderReported,
     OrderUnknown,
     Query,
@@ -251,4 +252,38 @@ def test_an_exit_that_fails_again_and_again_does_not_hide_that_the_stop_is_gone(
         scene.wait(5)
         scene.feed(OrderUnknown(ts=scene.ts, client_order_id=scene.order(OrderRole.EXIT), reason="lost"))
     assert not scene.found(ProtectionChanged)[0].protected
+    assert "Position without protection" in scene.alarms()
+
+
+def test_an_exit_is_sent_again_while_the_venue_goes_on_holding_the_quantity() -> None:
+    scene = Scene(holds_quantity=True)
+    stop = scene.entered()
+    scene.engine.orders.close_position(scene.engine.state.positions["X"], "test", "leave")
+    scene.feed(OrderCancelled(ts=scene.ts, client_order_id=stop))
+    for _ in range(2):
+        scene.feed(OrderRejected(ts=scene.ts, client_order_id=scene.order(OrderRole.EXIT), reason="held"))
+        scene.wait(5)
+    assert [submit.order.attempt for submit in scene.sent if submit.order.role is OrderRole.EXIT] == [1, 2, 3]
+
+
+def test_the_stop_comes_back_when_the_venue_never_lets_go_of_the_quantity() -> None:
+    scene = Scene(holds_quantity=True)
+    stop = scene.entered()
+    scene.engine.orders.close_position(scene.engine.state.positions["X"], "test", "leave")
+    scene.feed(OrderCancelled(ts=scene.ts, client_order_id=stop))
+    for _ in range(5):
+        if scene.engine.state.positions["X"].exit_order:
+            scene.feed(OrderRejected(ts=scene.ts, client_order_id=scene.order(OrderRole.EXIT), reason="held"))
+        scene.wait(5)
+    assert scene.sent[-1].order.role is OrderRole.STOP
+    assert scene.ts - scene.sent[-1].order.created_at <= 5 * SECOND
+
+
+def test_a_stop_that_two_complete_reads_do_not_have_protects_nothing() -> None:
+    scene = Scene()
+    scene.entered()
+    for _ in range(2):
+        scene.wait(30)
+        scene.read(held="1")
+    scene.wait(5)
     assert "Position without protection" in scene.alarms()

@@ -1,0 +1,46 @@
+"""Holds back a bar of a live market whose prices cannot be believed yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import define, field
+
+from atlas_core.clock import to_datetime
+from atlas_core.errors import DataError
+from atlas_core.marketdata.feed import BarFeed
+from atlas_core.model.events import BarClosed
+
+FARTHEST_JUMP = 0.25
+"""The part of the last close by which one bar may depart from it; a farther one must be followed by another like it."""
+
+
+@define
+class PlausiblePrices:
+    """Lets a jump pass when a second bar confirms it: a wild print is gone by then, a new price is not."""
+
+    feeds: Mapping[str, BarFeed]
+    _suspects: dict[str, float] = field(factory=dict)
+
+    def require(self, bar: BarClosed) -> None:
+        """Raise DataError for prices that are not above zero, and for a jump that nothing has confirmed."""
+        prices = (bar.open, bar.high, bar.low, bar.close)
+        named = f"the bar of {bar.symbol} that ends at {to_datetime(bar.ts):%Y-%m-%d %H:%M}Z"
+        if min(prices) <= 0:
+            raise DataError(f"provider's stream: expected prices above 0, {named} has {min(prices)}")
+        feed = self.feeds[bar.symbol]
+        if not len(feed):
+            return
+        last = float(feed.bars(feed.timeframe, 1).close[-1])
+        suspect = self._suspects.pop(bar.symbol, None)
+        if _is_near(prices, last) or (suspect is not None and _is_near(prices, suspect)):
+            return
+        self._suspects[bar.symbol] = bar.close
+        raise DataError(
+            f"provider's stream: expected prices near {last}, {named} closes at {bar.close}; it counts when the next "
+            "bar confirms it"
+        )
+
+
+def _is_near(prices: tuple[float, ...], last: float) -> bool:
+    return all(abs(price / last - 1) <= FARTHEST_JUMP for price in prices)

@@ -1,0 +1,53 @@
+"""Wild prints of a live market are held back; new prices are not."""
+
+from __future__ import annotations
+
+import pytest
+
+from atlas_core.errors import DataError
+from atlas_core.marketdata.feed import BarFeed
+from atlas_core.model.timeframe import parse_timeframe
+from atlas_core.runtime.plausibility import PlausiblePrices
+from tests.memory import bar
+
+
+def prices_after(close: float = 100.0) -> PlausiblePrices:
+    feed = BarFeed("X", parse_timeframe("1m"))
+    first = bar(0, close)
+    feed.append(first.opened_at, first.ts, close, close, close, close, 1.0)
+    return PlausiblePrices({"X": feed})
+
+
+def test_a_usual_move_passes() -> None:
+    prices_after().require(bar(1, 115.0))
+
+
+@pytest.mark.parametrize("price", [1_000.0, 10.0])
+def test_a_wild_print_is_held_back(price: float) -> None:
+    prices = prices_after()
+    with pytest.raises(DataError, match="expected prices near 100"):
+        prices.require(bar(1, price))
+    prices.require(bar(2, 100.0))
+
+
+def test_a_jump_counts_when_the_next_bar_confirms_it() -> None:
+    prices = prices_after()
+    with pytest.raises(DataError):
+        prices.require(bar(1, 60.0))
+    prices.require(bar(2, 61.0))
+
+
+def test_two_wild_prints_apart_confirm_nothing() -> None:
+    prices = prices_after()
+    for minute, price in ((1, 1_000.0), (2, 10.0), (3, 1_000.0)):
+        with pytest.raises(DataError):
+            prices.require(bar(minute, price))
+
+
+def test_a_price_of_nothing_is_no_price() -> None:
+    with pytest.raises(DataError, match="above 0"):
+        prices_after().require(bar(1, 0.4))
+
+
+def test_the_first_bar_of_a_symbol_has_nothing_to_be_held_against() -> None:
+    PlausiblePrices({"X": BarFeed("X", parse_timeframe("1m"))}).require(bar(1, 60.0))
