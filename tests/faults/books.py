@@ -27,7 +27,6 @@ class Intent:
     filled: Decimal = ZERO
     ended_at: int = 0
     not_found: int = 0
-    not_found_from: int = 0
 
     @property
     def is_entry(self) -> bool:
@@ -89,6 +88,8 @@ class Books:
     refused: set[str] = field(factory=set)
     requests: dict[str, int] = field(factory=dict)
     throttled: dict[str, float] = field(factory=dict)
+    unknown_to_venue: dict[str, list[int]] = field(factory=dict)
+    closings: dict[int, int] = field(factory=dict)
     trading_state: str = "active"
     is_killed: bool = False
     is_up: bool = False
@@ -170,7 +171,6 @@ class Books:
         record: Any = entry.record
         intent = self.intents.get(record.client_order_id)
         if intent is not None:
-            intent.not_found_from = intent.not_found_from if record.count > 1 and intent.not_found else entry.at
             intent.not_found = record.count
 
     def _fill_booked(self, entry: Entry) -> None:
@@ -201,7 +201,13 @@ class Books:
     def _position_closed(self, entry: Entry) -> None:
         record: Any = entry.record
         self.trades.pop(record.trade_id, None)
+        self.closings.pop(record.trade_id, None)
         self.profit += record.net
+
+    def _exit_decided(self, entry: Entry) -> None:
+        record: Any = entry.record
+        if getattr(record, "acted", True) and record.trade_id in self.trades:
+            self.closings.setdefault(record.trade_id, entry.at)
 
     def _protection_changed(self, entry: Entry) -> None:
         record: Any = entry.record
@@ -280,6 +286,10 @@ class Books:
         order.is_open, order.ended_at = False, at
         self.open.pop(order.number, None)
 
+    def _queried(self, entry: Entry) -> None:
+        if entry["status"] is None:
+            self.unknown_to_venue.setdefault(entry["client_id"], []).append(entry.at)
+
     def _snapshot(self, entry: Entry) -> None:
         self.reads.append(entry)
 
@@ -318,6 +328,7 @@ _HANDLERS: dict[str, Any] = {
     "account_reconciled": Books._account_reconciled, "alert_raised": Books._alert_raised,
     "request": Books._request, "throttled": Books._throttled, "refused": Books._refused, "accepted": Books._accepted,
     "fill": Books._filled, "liquidated": Books._liquidated, "canceled": Books._ended, "expired": Books._ended,
-    "snapshot": Books._snapshot, "up": Books._up, "down": Books._down, "kill_file": Books._killed,
+    "snapshot": Books._snapshot, "queried": Books._queried, "exit_decided": Books._exit_decided,
+    "exit_requested": Books._exit_decided, "up": Books._up, "down": Books._down, "kill_file": Books._killed,
     "bars": Books._bars, "clock": Books._clock, "calm": Books._calm, "storm": Books._storm,
 }  # fmt: skip

@@ -29,6 +29,7 @@ from atlas_core.model.venue import OrderReport, VenuePosition, VenueSnapshot
 from tests.faults.venue import Refusal, Request, VenueOrder
 from tests.faults.world import World
 
+NAMESPACE = "memory/live/memory"
 TICK_PLACES, LOT_PLACES, GRAIN_PLACES = -2, -3, -5
 ABSURD_WAITS = (0.0, -1.0, 1e9, 3.0, float("inf"))
 STATUS = {
@@ -185,7 +186,7 @@ class SimBroker(Broker):
     async def cancel(self, client_order_id: str) -> None:
         """Ask for a withdrawal over the faulty wire."""
         self._leave("cancel-not-sent")
-        self.world.trace.venue("cancel_request", client_id=client_order_id)
+        self.world.trace.venue("cancel_request", client_id=client_order_id, namespace=NAMESPACE)
         venue, fault = self.world.venue, self.world.weather.first(*CANCEL_FAULTS)
         draws = self.world.weather.draws(f"{fault}/how")
 

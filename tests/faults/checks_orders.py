@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from attrs import define, field
 
-from atlas_core.model.orders import OrderRole, OrderStatus
+from atlas_core.model.orders import OrderRole, OrderStatus, is_order_of
 from tests.faults.checking import SECOND, Checker
 from tests.faults.trace import Entry
 
@@ -46,7 +46,10 @@ class OneOrderForEachIntent(Checker):
 
 @define
 class IntentBeforeRequest(Checker):
-    """I2, I3: an intent is committed before its request leaves, says the same, and is sent once after a clear no."""
+    """I2, I3: an intent is committed before its request leaves, says the same, and is sent again after a clear no only.
+
+    What is not ours is never asked to end.
+    """
 
     name: ClassVar[str] = "I2"
 
@@ -67,6 +70,11 @@ class IntentBeforeRequest(Checker):
             self.breach(f"request {client_id} was sent again without knowing that the first one failed")
         if intent.status.is_terminal:
             self.breach(f"request {client_id} was sent although the order is {intent.status} in the journal")
+
+    def before_cancel_request(self, entry: Entry) -> None:
+        name = entry["client_id"]
+        if name not in self.books.intents and not is_order_of(entry["namespace"], name):
+            self.breach(f"order {name} is not ours and was asked to end")
 
 
 @define
@@ -110,12 +118,16 @@ class EndNeedsProof(Checker):
             return
         if client_id in self.books.refused or client_id not in self.books.requests or client_id in self.books.throttled:
             return
-        if not self._is_proven(intent.not_found, intent.not_found_from):
+        if not self._is_proven(client_id, intent.not_found):
             self.breach(f"order {client_id} is {status} without proof: {intent.not_found} answers of not found")
 
-    def _is_proven(self, answers: int, since: int) -> bool:
-        is_between = any(since <= read.at <= self.at for read in self.books.reads)
-        return answers >= PROOF_ANSWERS and self.at - since >= PROOF_SPAN and is_between
+    def _is_proven(self, client_id: str, answers: int) -> bool:
+        """Tell whether venue and journal show enough answers, and a complete read between the first and now."""
+        told = self.books.unknown_to_venue.get(client_id, [])
+        if min(answers, len(told)) < PROOF_ANSWERS:
+            return False
+        is_between = any(told[0] <= read.at <= self.at for read in self.books.reads)
+        return self.at - told[0] >= PROOF_SPAN and is_between
 
 
 @define
@@ -285,6 +297,7 @@ class ClosedByFacts(Checker):
     """I34: a position ends in the books only with the venue's fills, its word, or two agreeing complete reads."""
 
     name: ClassVar[str] = "I34"
+    ended: dict[str, int] = field(factory=dict)
 
     def before_position_adjusted(self, entry: Entry) -> None:
         record = entry.record
@@ -293,11 +306,16 @@ class ClosedByFacts(Checker):
         if len(agreeing) < 2 or agreeing[1].at - agreeing[0].at < 5 * SECOND:
             self.breach(f"position of {symbol} was adjusted to {venue} lots without two agreeing reads")
 
+    def after_position_adjusted(self, entry: Entry) -> None:
+        self.ended[entry.record.symbol] = self.at  # type: ignore[attr-defined]
+
+    def after_fill_booked(self, entry: Entry) -> None:
+        self.ended[entry.record.symbol] = self.at  # type: ignore[attr-defined]
+
     def after_position_closed(self, entry: Entry) -> None:
-        symbol = entry.record.symbol  # type: ignore[attr-defined]
-        ours = self.books.ours.get(symbol, 0)
-        if ours and self.books.held.get(symbol, 0):
-            self.breach(f"position of {symbol} is closed in the books, the venue holds {ours} lots of ours")
+        record = entry.record
+        if record.rule != "liquidation" and self.ended.get(record.symbol) != self.at:  # type: ignore[attr-defined]
+            self.breach(f"position of {record.symbol} is closed in the books without a fill or an adjustment")  # type: ignore[attr-defined]
 
 
 ORDER_CHECKS = (

@@ -19,6 +19,7 @@ TICK = 6 * SECOND
 KNOWN_WITHIN = 60 * SECOND
 CONVERGED_WITHIN = 60 * SECOND
 RECOVERED_WITHIN = 60 * SECOND
+CLOSED_WITHIN = 200 * SECOND
 DIVERGENCE_READS = 4
 ALARM_GRACE = 5 * SECOND
 MOST_TASKS = 40
@@ -32,30 +33,30 @@ class Protected(Checker):
     name: ClassVar[str] = "I6"
     naked_since: dict[str, int] = field(factory=dict)
     doubted_since: dict[int, int] = field(factory=dict)
-    told: set[object] = field(factory=set)
 
     def pass_time(self, at: int) -> None:
-        """Judge what has lasted too long; time counts from the start of the process that should have seen to it."""
+        """Judge what has lasted too long without an alarm; time counts from the start of the process."""
         if not self.books.is_up:
             return
         for symbol, begun in self.naked_since.items():
             since = max(begun, self.books.up_since)
-            if at - since > KNOWN_WITHIN and symbol not in self.told and not self._alarm(symbol, since):
-                self._naked(symbol, since)
+            if self._alarm(symbol, since):
+                self.naked_since[symbol] = at
+            elif at - since > KNOWN_WITHIN and self._could_know(since):
+                self.naked_since[symbol] = at
+                held, cover = self.books.held[symbol], self.books.covered(symbol)
+                self.breach(f"{symbol}: {held} lots at the venue, stops for {cover}, nobody was told")
         for trade_id, begun in self.doubted_since.items():
             since, symbol = max(begun, self.books.up_since), self.books.trades[trade_id].symbol
-            if at - since > UNPROTECTED_AT_MOST + TICK and trade_id not in self.told and not self._alarm(symbol, since):
-                self.told.add(trade_id)
-                held, cover = self.books.trades[trade_id].quantity, self.books.believed_cover(symbol)
-                self.breach(f"{symbol}: {held} in the books, stops for {cover}, nobody was told")
+            if self._alarm(symbol, since):
+                self.doubted_since[trade_id] = at
+            elif at - since > UNPROTECTED_AT_MOST + TICK:
+                self.doubted_since[trade_id] = at
+                held_here, covered = self.books.trades[trade_id].quantity, self.books.believed_cover(symbol)
+                self.breach(f"{symbol}: {held_here} in the books, stops for {covered}, nobody was told")
 
-    def _naked(self, symbol: str, since: int) -> None:
-        """Judge a position without its stop at the venue, once it could be known."""
-        if len([read for read in self.books.reads if since < read["as_of"] and read["true"]]) < 2:
-            return
-        self.told.add(symbol)
-        held, cover = self.books.held[symbol], self.books.covered(symbol)
-        self.breach(f"{symbol}: {held} lots at the venue, stops for {cover}, nobody was told")
+    def _could_know(self, since: int) -> bool:
+        return len([read for read in self.books.reads if since < read["as_of"] and read["true"]]) >= 2
 
     def _alarm(self, symbol: str, since: int) -> bool:
         books = self.books
@@ -70,14 +71,12 @@ class Protected(Checker):
             self.naked_since.setdefault(symbol, self.at)
         else:
             self.naked_since.pop(symbol, None)
-            self.told.discard(symbol)
 
     def _look_at(self, trade_id: int, trade: Trade | None) -> None:
         if trade is not None and self.books.believed_cover(trade.symbol) != trade.quantity:
             self.doubted_since.setdefault(trade_id, self.at)
         else:
             self.doubted_since.pop(trade_id, None)
-            self.told.discard(trade_id)
 
     def _books_moved(self, entry: Entry) -> None:
         for trade_id in {*self.books.trades, *self.doubted_since}:
@@ -111,6 +110,10 @@ class Converged(Checker):
                 f"open orders differ: only at the venue {sorted(working - believed)}, only in the books "
                 f"{sorted(f'{name} ({books.intents[name].status})' for name in believed - working)}"
             )
+        for order in books.open.values():
+            intent = books.intent_of(order.client_id)
+            if intent is not None and not intent.is_entry and not books.ledger(order.symbol):
+                self.breach(f"{intent.record.role} {order.client_id} works without a position")
         if not books.is_touched:
             self._money(entry)
 
@@ -131,6 +134,19 @@ class Bounded(Checker):
 
     name: ClassVar[str] = "I8"
     limits: dict[str, int] = field(factory=dict)
+    recent: list[int] = field(factory=list)
+
+    def before_up(self, entry: Entry) -> None:
+        self.recent = []  # the rate is counted by the process
+
+    def before_request(self, entry: Entry) -> None:
+        intent = self.books.intent_of(entry["client_id"])
+        if intent is None or not intent.is_entry or entry["client_id"] in self.books.requests:
+            return
+        self.recent = [*(at for at in self.recent if at > intent.at - 60 * SECOND), intent.at]
+        most = self.limits.get("max_orders_per_minute", 999)
+        if len(self.recent) > most and not self.books.clock_offset:
+            self.breach(f"{len(self.recent)} entries in a minute, at most {most} are allowed")
 
     def before_limits(self, entry: Entry) -> None:
         self.limits = dict(entry.data)
@@ -235,6 +251,20 @@ class Replayed(Checker):
 
 
 @define
+class ExitsFinish(Checker):
+    """I26 as a bound: a position that shall be closed is closed once the venue has been well for a while."""
+
+    name: ClassVar[str] = "I26"
+
+    def before_settled(self, entry: Entry) -> None:
+        calm = self.books.calm_since
+        for trade_id, since in self.books.closings.items():
+            trade, begun = self.books.trades[trade_id], max(since, calm or 0, self.books.up_since)
+            if trade_id in self.books.trades and self.at - begun > CLOSED_WITHIN:
+                self.breach(f"{trade.symbol}: an exit was decided {(self.at - since) / SECOND:.0f} s ago, still open")
+
+
+@define
 class TasksOwned(Checker):
     """I24, I30: a process that stopped leaves no task, and one that runs stays small."""
 
@@ -283,5 +313,6 @@ class AlarmsDelivered(Checker):
 
 
 CHECKS: tuple[type[Checker], ...] = (
-    *ORDER_CHECKS, Protected, Converged, Bounded, Recovered, DivergenceTold, Replayed, TasksOwned, AlarmsDelivered,
+    *ORDER_CHECKS, Protected, Converged, Bounded, Recovered, DivergenceTold, Replayed, ExitsFinish,
+    TasksOwned, AlarmsDelivered,
 )  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +37,13 @@ class HostDied(asyncio.CancelledError):
 
 
 class SimJournal(Journal):
-    """A journal whose process may die before or after a commit, and whose disk may be full or locked."""
+    """A journal whose process may die before or after a commit, and whose disk may be full or locked.
+
+    It remembers what was committed, so that a restart need not decode it; that both are equal is checked at the end.
+    """
 
     process: Process
+    committed: list[Record]
 
     def append(self, records: Sequence[Record]) -> range:
         """Append, unless a fault strikes; what was committed is written into the trace."""
@@ -53,11 +57,18 @@ class SimJournal(Journal):
             if weather.strikes("crash-before-commit"):
                 self.process.die_here()
         numbers = super().append(records)
+        self.committed += records
         for record in records:
             self.process.world.trace.journal(record)
         if records and weather.strikes("crash-after-commit"):
             self.process.die_here()
         return numbers
+
+    def records(self, *asked: Any, **conditions: Any) -> Iterator[Record]:
+        """Yield records; all of them come from memory."""
+        if asked or conditions:
+            return super().records(*asked, **conditions)
+        return iter(list(self.committed))
 
     def settle_deliveries(self, deliveries: Sequence[Any]) -> None:
         """Note deliveries, unless the process is dead."""
@@ -69,7 +80,7 @@ class SimJournal(Journal):
         return self._connection.serialize()
 
 
-def journal_of(process: Process, image: bytes | None) -> SimJournal:
+def journal_of(process: Process, image: bytes | None, committed: list[Record]) -> SimJournal:
     """Open the journal on a disk's content, or make an empty one."""
     if image is None:
         journal = SimJournal.in_memory()
@@ -77,7 +88,7 @@ def journal_of(process: Process, image: bytes | None) -> SimJournal:
         connection: sqlite3.Connection = connect_memory()
         connection.deserialize(image)
         journal = SimJournal(connection, Path(":memory:"))
-    journal.process = process
+    journal.process, journal.committed = process, committed
     return journal
 
 
@@ -145,6 +156,7 @@ class Host:
     is_over: bool = False
     is_killed: bool = False
     image: bytes | None = None
+    committed: list[Record] = field(factory=list)
     process: Process | None = None
     control: Any = None
     _offset: int = 0
@@ -163,7 +175,7 @@ class Host:
         self._has_died.clear()
         self.starts += 1
         process = self.process = Process(self.world, self.starts, self._clock(), self._has_died.set)
-        process.journal = journal_of(process, self.image)
+        process.journal = journal_of(process, self.image, self.committed)
         before = asyncio.all_tasks()
         self.world.trace.process("up", number=self.starts)
         self.control = self.start(process)

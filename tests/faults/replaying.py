@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ from atlas_core.engine.state import State
 from atlas_core.errors import AtlasError
 from atlas_core.journal import Journal
 from atlas_core.journal.files import connect_memory
+from atlas_core.model.record import Record
 from atlas_core.runtime.session import Session
 
 NOTES_OF_THE_MOMENT = {
     "last_price", "highest", "lowest", "bars_held", "lost_at", "is_from_touch", "is_withdrawn", "withdrawn_at",
     "asked_at", "times_asked", "is_missing", "exit_asked_at", "uncovered_since", "withdrawn_since",
-    "is_overdue", "answered_at", "instruments", "peak_equity", "day_equity", "moved_at",
+    "is_overdue", "answered_at", "reads_without", "instruments", "peak_equity", "day_equity", "moved_at",
 }  # fmt: skip
 
 
@@ -30,15 +32,19 @@ def difference(session: Session, journal: Journal) -> str:
     return "; ".join(f"{name}: engine {_short(ours[name])}, journal {_short(theirs[name])}" for name in wrong)
 
 
-def verified(image: bytes) -> str:
-    """Return what is wrong with a journal's chain or projections, "" for nothing."""
+def verified(image: bytes, committed: Sequence[Record]) -> str:
+    """Return what is wrong with a journal's chain, its projections or what it gives back, "" for nothing."""
     connection: sqlite3.Connection = connect_memory()
     connection.deserialize(image)
+    journal = Journal(connection, Path(":memory:"))
     try:
-        Journal(connection, Path(":memory:")).verify()
+        journal.verify()
+        kept = list(journal.records())
     except AtlasError as error:
         return str(error)
-    return ""
+    finally:
+        connection.close()
+    return "" if kept == list(committed) else "it gives back other records than were committed"
 
 
 def _facts(value: Any) -> Any:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from tests.faults.chance import Chance
 from tests.faults.venue import Personality
@@ -55,3 +56,7 @@ class Setup:
             is_shuffled=draw.random() < 0.3,
             storm_seconds=draw.choice((1_200.0, 2_400.0, 4_800.0)),
         )
+
+    def only(self, kinds: Iterable[str]) -> Setup:
+        """Return the setup with these kinds of faults alone."""
+        return evolve(self, plan=self.plan.only(kinds))

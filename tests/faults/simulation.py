@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections import Counter
-from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -75,7 +75,7 @@ class Run:
         trace, setup, loop = self.world.trace, self.setup, self.world.loop
         trace.process(
             "limits", max_positions=setup.max_positions, equity=CASH, max_exposure_pct=MAX_EXPOSURE_PCT,
-            symbols=setup.symbols,
+            symbols=setup.symbols, max_orders_per_minute=setup.max_orders_per_minute,
         )  # fmt: skip
         tasks = [asyncio.create_task(self.world.turn(), name="world turns"), *self.nature.begin()]
         keeper = asyncio.create_task(self.host.keep(), name="world host")
@@ -146,32 +146,28 @@ def simulate(setup: Setup, changed: AbstractContextManager[Any] | None = None) -
         await parts[0].play()
 
     choose = Chance(setup.seed).stream("scheduler").randrange if setup.is_shuffled else None
-    with changed or nullcontext():
-        try:
+    was_collecting = gc.isenabled()
+    gc.disable()  # a run makes many small objects and keeps most of them until its end
+    try:
+        with changed or nullcontext():
             run_virtual(main(), choose)
-        except VirtualTimeError as error:
-            parts[0].world.trace.process("deadlock", text=str(error))
+    except VirtualTimeError as error:
+        parts[0].world.trace.process("deadlock", text=str(error))
+    finally:
+        if was_collecting:
+            gc.enable()
     run = parts[0]
     world, host = run.world, run.host
     if host.image is not None:
-        world.trace.process("verified", problem=verified(host.image))
+        world.trace.process("verified", problem=verified(host.image, host.committed))
     return Outcome(
         setup=setup,
         breaches=check(world.trace, CHECKS),
         trace=world.trace,
         struck=world.weather.struck,
         covered=coverage_of(world.trace),
-        digest=_digest(world.trace),
+        digest=world.trace.digest(),
         crashes=host.crashes,
         starts=host.starts,
         hours=world.loop.time() / 3_600,
     )
-
-
-def _digest(trace: Trace) -> str:
-    return trace.digest()
-
-
-def outcomes(setups: Iterable[Setup]) -> Iterable[Outcome]:
-    """Run setups one after the other."""
-    return (simulate(setup) for setup in setups)

@@ -77,6 +77,7 @@ def _profile(holds: bool, symbols: tuple[str, ...], max_positions: int, max_orde
     limits = (
         f"[limits]\nmax_positions = {max_positions}\nmax_exposure_pct = {MAX_EXPOSURE_PCT}\nmax_leverage = 5\n"
         f"max_orders_per_minute = {max_orders_per_minute}\nstale_data_seconds = {STALE_DATA_SECONDS}\n"
+        '[live]\naccount = "A"\n'
     )
     return profile_of(
         _registry(holds), symbols=symbols, scanners=[use], gates=[use], sizer=use, broker=use, exits=[use],

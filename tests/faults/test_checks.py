@@ -168,7 +168,13 @@ def test_a_good_story_breaches_nothing() -> None:
 Told = Callable[[Story], object]
 EXIT = OrderRole.EXIT
 VERDICT = r.VerdictReached(ts=0, key="k", outcome=Outcome.CLOSED, by="b", reason="")
-PROOF = [r.OrderQueried(ts=0, client_order_id="e", count=count, since=0) for count in (1, 2, 3)]
+
+
+def _proof(story: Story) -> Story:
+    for count in (1, 2, 3):
+        story.venue("queried", client_id="e", status=None)
+        story.journal(r.OrderQueried(ts=0, client_order_id="e", count=count, since=0))
+    return story
 
 
 def _unproven(story: Story) -> None:
@@ -176,11 +182,31 @@ def _unproven(story: Story) -> None:
 
 
 def _proven_too_soon(story: Story) -> None:
-    story.signal().intend("e").request("e").wait(10).journal(*PROOF).read().wait(60).move("e", REJECTED)
+    _proof(story.signal().intend("e").request("e").wait(10)).read().wait(60).move("e", REJECTED)
 
 
 def _proven_without_a_read(story: Story) -> None:
-    story.signal().intend("e").request("e").wait(10).journal(*PROOF).wait(130).move("e", REJECTED)
+    _proof(story.signal().intend("e").request("e").wait(10)).wait(130).move("e", REJECTED)
+
+
+def _proven_by_nothing(story: Story) -> None:
+    rows = [r.OrderQueried(ts=0, client_order_id="e", count=count, since=0) for count in (1, 2, 3)]
+    story.signal().intend("e").request("e").wait(10).journal(*rows).wait(60).read().wait(130).move("e", REJECTED)
+
+
+def _never_closed(story: Story) -> None:
+    story.entered().process("calm").journal(r.ExitRequested(ts=0, trade_id=1, rule="r", reason="")).wait(300).settle()
+
+
+def _left_over(story: Story) -> None:
+    story.intend("s", OrderRole.STOP).request("s", sign=-1, type="stop", reduce=True)
+    story.accept("s", sign=-1, type="stop").move("s", ACCEPTED).settle()
+
+
+def _too_many(story: Story) -> None:
+    story.process("limits", max_orders_per_minute=1)
+    for name in ("e", "f"):
+        story.signal(name).intend(name, key=name).request(name)
 
 
 def _adjusted_on_one_read(story: Story) -> None:
@@ -228,11 +254,13 @@ BAD: list[tuple[str, str, Told]] = [
     ("I2", "differs from its intent", lambda s: s.signal().intend("e").request("e", lots=99)),
     ("I2", "sent again", lambda s: s.signal().intend("e").request("e").wait(9).request("e")),
     ("I2", "although the order is", lambda s: s.signal().intend("e").move("e", REJECTED).request("e")),
+    ("I2", "is not ours", lambda s: s.venue("cancel_request", client_id="web-1", namespace="n")),
     ("I3", "attempt before is", lambda s: s.entered().intend("x", EXIT).intend("y", EXIT, attempt=2)),
     ("I3", "written twice", lambda s: s.signal().intend("e").intend("e")),
     ("I4", "without proof", _unproven),
     ("I4", "without proof", _proven_too_soon),
     ("I4", "without proof", _proven_without_a_read),
+    ("I4", "without proof", _proven_by_nothing),
     ("I4", "works at the venue", lambda s: s.entered().move("s", OrderStatus.CANCELLED)),
     ("I5", "without an intent", lambda s: s.book("ghost")),
     ("I5", "does not grow", lambda s: s.entered().book("e")),
@@ -243,9 +271,11 @@ BAD: list[tuple[str, str, Told]] = [
     ("I6", "in the books", lambda s: _held_on(s.entered().intend("s2", OrderRole.STOP).move("s2", ACCEPTED))),
     ("I7", "venue 0 lots", lambda s: s.signal().intend("e").opened().settle()),
     ("I7", "open orders differ", lambda s: s.signal().intend("e").settle()),
+    ("I7", "works without a position", _left_over),
     ("I7", "money differs", lambda s: s.entered().settle(profit=10**6)),
     ("I8", "are open there", lambda s: s.entered().signal("sig2").intend("e2", key="sig2").request("e2").accept("e2")),
     ("I8", "another one works", lambda s: s.signal().intend("e").accept("e").intend("e2", key="g").accept("e2")),
+    ("I8", "in a minute", _too_many),
     ("I8", "3 positions", _third_position),
     ("I8", "is worth", lambda s: s.process("limits", equity=1000).signal().intend("e").accept("e")),
     ("I9", "trading state", lambda s: _halt(s).signal().intend("e").request("e")),
@@ -273,9 +303,10 @@ BAD: list[tuple[str, str, Told]] = [
     ("I24", "are running", lambda s: s.process("sizes", tasks=500)),
     ("I24", "ended with", lambda s: s.process("bug", error="KeyError: 'x'")),
     ("I24", "cannot go on", lambda s: s.process("deadlock", text="all wait")),
+    ("I26", "still open", _never_closed),
     ("I27", "nobody was told: Broken", lambda s: s.alarm("Broken").wait(150).settle()),
     ("I34", "without two agreeing", _adjusted_on_one_read),
-    ("I34", "closed in the books", lambda s: s.entered().closed()),
+    ("I34", "closed in the books", lambda s: s.entered().wait(9).closed()),
 ]  # fmt: skip
 
 
@@ -293,7 +324,7 @@ def test_an_alarm_makes_a_missing_stop_known() -> None:
 
 
 def test_a_proof_ends_an_order_that_the_venue_never_had() -> None:
-    story = Story().signal().intend("e").request("e").wait(10).journal(*PROOF).wait(60).read().wait(70)
+    story = _proof(Story().signal().intend("e").request("e").wait(10)).wait(60).read().wait(70)
     assert story.move("e", REJECTED).breaches() == []
 
 
