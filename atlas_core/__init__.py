@@ -121,6 +121,7 @@ if TYPE_CHECKING:
     from atlas_core.model.signals import signal_table as signal_table
     from atlas_core.model.timeframe import Timeframe as Timeframe
     from atlas_core.model.timeframe import parse_timeframe as parse_timeframe
+    from atlas_core.model.venue import CarriedAccount as CarriedAccount
     from atlas_core.model.venue import OrderReport as OrderReport
     from atlas_core.model.venue import VenuePosition as VenuePosition
     from atlas_core.model.venue import VenueSnapshot as VenueSnapshot
@@ -173,7 +174,7 @@ _HOME = {
     "atlas_core.model.portfolio": "Account ClosedTrade Portfolio Position",
     "atlas_core.model.signals": "EntryKind Side Signal SignalTable concat_signals no_signals signal_table",
     "atlas_core.model.timeframe": "Timeframe parse_timeframe",
-    "atlas_core.model.venue": "OrderReport VenuePosition VenueSnapshot",
+    "atlas_core.model.venue": "CarriedAccount OrderReport VenuePosition VenueSnapshot",
     "atlas_core.options": "Check Moment Secret above at_least at_most between each matches not_empty one_of option "
     "read_moment time_of_day time_zone",
     "atlas_core.runs": "Mode RunInfo RunSummary",

@@ -98,6 +98,11 @@ class System:
         return Capability.SYNTHETIC in self.profile.provider.component.capabilities
 
     @property
+    def is_real_time(self) -> bool:
+        """Tell whether the market goes on by itself: a session on it has no end, and continues its journal."""
+        return self.mode is Mode.LIVE or Capability.REAL_TIME in self.profile.provider.component.capabilities
+
+    @property
     def base_timeframe(self) -> Timeframe:
         """Return the timeframe of the bars that everything is built from."""
         return self.profile.universe.base_timeframe

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from atlas_core.model.portfolio import Account, Portfolio, Position
     from atlas_core.model.signals import Signal, SignalTable
     from atlas_core.model.timeframe import Timeframe
-    from atlas_core.model.venue import OrderReport, VenueSnapshot
+    from atlas_core.model.venue import CarriedAccount, OrderReport, VenueSnapshot
 
 T = TypeVar("T")
 
@@ -409,6 +409,10 @@ class SimulatedBroker(Protocol):
     @abstractmethod
     def withdraw(self, client_order_id: str, now: int) -> Sequence[BrokerEvent]:
         """Cancel an order at `now`."""
+
+    @abstractmethod
+    def take_over(self, account: CarriedAccount, now: int) -> None:
+        """Go on with an account that an earlier process left."""
 
 
 class Alerter(Protocol):

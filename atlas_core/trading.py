@@ -9,6 +9,7 @@ from attrs import define, field
 from atlas_core.clock import SimClock
 from atlas_core.compose import OpenSystem
 from atlas_core.contracts import SimulatedBroker
+from atlas_core.engine.carrying import carried_account
 from atlas_core.engine.dialogue import Answers, converse
 from atlas_core.engine.engine import Engine
 from atlas_core.engine.queue import EventQueue
@@ -49,8 +50,14 @@ class TradingDesk:
         return self.live.simulated()
 
     def start(self, ts: int) -> None:
-        """Begin the run at `ts`."""
-        self.engine.start(self.live.started(ts))
+        """Begin the run at `ts`, or go on with the journal that there is: the broker takes over what it held."""
+        self.engine.restore(self.scribe.journal.records())
+        state = self.engine.state
+        if not state.is_begun:
+            self.engine.start(self.live.started(ts))
+            return
+        self.broker.take_over(carried_account(state, self.engine.recorder.now), ts)
+        self.engine.resume(self.live.resumed(ts, crashed=not state.is_paused))
 
     def feed(self, event: Event) -> None:
         """Let an event happen: the market moves the broker first, then the engine hears of it."""
@@ -65,12 +72,18 @@ class TradingDesk:
         self.scribe.take(self.engine.take_records())
 
     def finish(self, end: int, reason: str) -> RunSummary:
-        """End the run at `end`: a back-test closes what is open at the last price, a session leaves it open."""
+        """End the run at `end`: a back-test closes what is open at the last price, a session leaves it open.
+
+        One on a market that goes on is only paused, for the next session to continue.
+        """
         is_backtest = self.live.system.mode is Mode.BACKTEST
         self.feed(OperatorCommand(end, "wind-down", "driver", {"reason": reason, "close_positions": is_backtest}))
         if is_backtest:
             self._settle(end)
-        self.engine.finish(end, reason)
+        if self.live.system.is_real_time:
+            self.engine.pause(end, reason)
+        else:
+            self.engine.finish(end, reason)
         self.scribe.take(self.engine.take_records())
         state = self.engine.state
         return self.scribe.summary(len(state.positions), state.account().equity, reason)

@@ -150,6 +150,44 @@ class Scene:
         return compose(profile_of(parts, **tables), Mode.LIVE, VirtualClock(loop, START))
 
 
+@define
+class PaperScene:
+    """A paper account on a market that goes on, and the journal that its sessions continue."""
+
+    signals: Sequence[tuple[int, str, int]] = ((3, "X", 1),)
+    prices: dict[int, tuple[float, float]] = field(factory=dict)
+    journal: Journal = field(factory=Journal.in_memory)
+
+    def run(self, minutes: float, *, start: float = 0, crashes: bool = False) -> RunSummary | None:
+        """Run a session from minute `start` for some minutes, then stop it in good order or let it die."""
+        return run_virtual(self._run(minutes, start, crashes))
+
+    @property
+    def records(self) -> list[Record]:
+        return list(self.journal.records())
+
+    async def _run(self, minutes: float, start: float, crashes: bool) -> RunSummary | None:
+        await asyncio.sleep(start * 60)
+        loop = asyncio.get_running_loop()
+        provider = memory(
+            Tape((), venue=Venue(), prices=self.prices), Capability.HISTORY, Capability.STREAM, Capability.REAL_TIME
+        )
+        profile = profile_of(registry(provider, script(*self.signals)))
+        system = compose(profile, Mode.PAPER, VirtualClock(loop, START))
+
+        def begun(session: Session) -> None:
+            loop.call_later(minutes * 60, session.request_stop, "enough")
+
+        run = run_session(system, self.journal, SessionPlan(begun=begun))
+        if not crashes:
+            return await run
+        task = asyncio.ensure_future(run)
+        await asyncio.sleep(minutes * 60 - 1)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return None
+
+
 def lost(_: object) -> None:
     """Let the answer be lost."""
     raise VenueError("the connection was reset")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 from attrs import define, field
 
 from atlas_core.engine.bookkeeping import Bookkeeper
@@ -26,6 +27,7 @@ from atlas_core.engine.reports import events_of
 from atlas_core.engine.signals import SignalDesk
 from atlas_core.engine.state import PositionTrack, State
 from atlas_core.errors import EngineError
+from atlas_core.model.bars import Bars
 from atlas_core.model.decisions import Outcome, Severity
 from atlas_core.model.events import (
     AccountRead,
@@ -90,7 +92,7 @@ class Engine:
     def restore(self, records: Iterable[Record]) -> None:
         """Take over the state of an engine that wrote these records.
 
-        What open positions saw of the market and the equity peak within a day come back with the market.
+        What open positions saw of the market comes back with `catch_up`, the equity peak within a day with the prices.
         """
         last = 0
         for record in records:
@@ -110,6 +112,23 @@ class Engine:
                 reason = "the process ended before the venue's answer"
                 self.orders.move(track.intent.client_order_id, OrderStatus.UNKNOWN, reason=reason)
         self.signals.resume()
+
+    def catch_up(self, bars: Bars) -> None:
+        """Tell a continued session what the market did in a symbol: the last price, and what a position has seen."""
+        if not len(bars):
+            return
+        symbol = bars.symbol
+        last = self._exact(symbol, float(bars.close[-1]))
+        self.market.see(symbol, last)
+        position = self.state.positions.get(symbol)
+        if position is None:
+            return
+        position.last_price = last
+        since = bars.between(int(np.searchsorted(bars.opened_at, position.opened_at)), len(bars))
+        if len(since):
+            position.highest = max(position.highest, self._exact(symbol, float(since.high.max())))
+            position.lowest = min(position.lowest, self._exact(symbol, float(since.low.min())))
+            position.bars_held = len(since)
 
     def pause(self, ts: int, reason: str) -> None:
         """Stop in good order: entries that have not filled are withdrawn, all else stays for the next session."""

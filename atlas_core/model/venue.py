@@ -7,7 +7,7 @@ from decimal import Decimal
 from attrs import frozen
 
 from atlas_core.model.instrument import ZERO
-from atlas_core.model.orders import Action, OrderKind, OrderStatus
+from atlas_core.model.orders import Action, Order, OrderKind, OrderStatus
 from atlas_core.model.portfolio import Account
 from atlas_core.model.signals import Side
 
@@ -56,3 +56,37 @@ class VenueSnapshot:
     orders: tuple[OrderReport, ...] = ()
     positions: tuple[VenuePosition, ...] = ()
     account_id: str = ""
+
+
+@frozen(kw_only=True)
+class CarriedPosition:
+    """A position that a simulated account held when its process ended; `quantity` is below 0 for a short.
+
+    `cost` is the exact sum of price times quantity times multiplier, with the sign of the quantity.
+    """
+
+    symbol: str
+    quantity: Decimal
+    cost: Decimal
+    leverage: Decimal
+    last_price: Decimal
+    seen_at: int
+
+
+@frozen(kw_only=True)
+class CarriedOrder:
+    """An order that worked in a simulated account when its process ended, and what had been filled of it."""
+
+    order: Order
+    filled: Decimal = ZERO
+    paid: Decimal = ZERO
+    fee: Decimal = ZERO
+
+
+@frozen(kw_only=True)
+class CarriedAccount:
+    """A simulated account as its journal left it: what the next process goes on with."""
+
+    cash: Decimal
+    positions: tuple[CarriedPosition, ...] = ()
+    orders: tuple[CarriedOrder, ...] = ()

@@ -42,7 +42,7 @@ class SessionFace(HostedSession):
     def command(self, name: str, actor: str, arguments: dict[str, Any]) -> None:
         """Give a command, at the time up to which the session has come: its market may be behind the clock."""
         session = self.session
-        ts = session.live.system.clock.now() if session.is_live else session.intake.now or 0
+        ts = session.live.system.clock.now() if session.is_real_time else session.intake.now or 0
         session.command(OperatorCommand(ts, name, actor, arguments))
 
     def report(self, news: News) -> None:
@@ -64,7 +64,7 @@ class SessionFace(HostedSession):
 
     def is_ready(self) -> bool:
         """Tell whether a real account has been read whole since the start; a simulated one needs no reading."""
-        return not self.session.is_live or self.board.as_of.get(RECONCILE, 0) > 0
+        return self.session.reconciler is None or self.board.as_of.get(RECONCILE, 0) > 0
 
     def vitals(self) -> Vitals:
         """Return how the session stands, and note as of when."""

@@ -14,6 +14,7 @@ from typing import Protocol
 from attrs import define, evolve, field
 
 from atlas_core.clock import to_datetime
+from atlas_core.engine.engine import Engine
 from atlas_core.engine.queue import EventQueue
 from atlas_core.errors import DataError
 from atlas_core.marketdata.feed import BarFeed
@@ -28,6 +29,11 @@ from atlas_core.tape import ScanDue, TapeEvent, bar_pair
 
 class Desk(Protocol):
     """What a session feeds: the simulated or the live trading desk."""
+
+    @property
+    @abstractmethod
+    def engine(self) -> Engine:
+        """What decides."""
 
     @property
     @abstractmethod
@@ -136,6 +142,9 @@ class MarketIntake:
         """Begin the session at `ts`; bars that end by then are history."""
         self.now = ts
         self.desk.start(ts)
+        if not self.replays:
+            for feed in self.feeds.values():
+                self.desk.engine.catch_up(feed.bars(feed.timeframe))
         for command in self.waiting:
             self.desk.feed(evolve(command, ts=ts))
         self.waiting = []

@@ -26,6 +26,7 @@ from atlas_core.engine.engine import Engine
 from atlas_core.errors import DataError, NotFound
 from atlas_core.marketdata.feed import BarFeed
 from atlas_core.marketdata.grid import BucketGrid
+from atlas_core.model.bars import Bars
 from atlas_core.model.decisions import Severity
 from atlas_core.model.events import Command, Event, SignalsFound
 from atlas_core.model.instrument import Instrument
@@ -160,6 +161,10 @@ class _RecordedEngine(Engine):
     def resume(self, record: SessionResumed) -> None:
         self.note(["resume", plain_of(record, SessionResumed)])
         super().resume(record)
+
+    def catch_up(self, bars: Bars) -> None:
+        self.note(["catch up", bars.symbol])
+        super().catch_up(bars)
 
     def pause(self, ts: int, reason: str) -> None:
         self.note(["pause", ts, reason])

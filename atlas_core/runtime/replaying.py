@@ -146,6 +146,10 @@ class Stage:
         self.engine.restore(self.journal.records(until=self.first_seq - 1))
         self.engine.resume(value_of(plain, SessionResumed))
 
+    def _catch_up(self, symbol: str) -> None:
+        feed = self.feeds[symbol]
+        self.engine.catch_up(feed.bars(feed.timeframe))
+
     def _event(self, name: str, plain: Any) -> Difference | None:
         event = event_of(name, plain)
         if isinstance(event, SignalsFound):
@@ -260,6 +264,7 @@ _ACTIONS: Mapping[str, Callable[..., Difference | None]] = {
     "until": Stage._until,
     "start": Stage._start,
     "resume": Stage._resume,
+    "catch up": Stage._catch_up,
     "event": Stage._event,
     "failed": Stage._failed,
     "scan": Stage._scan,

@@ -1,8 +1,8 @@
 """A session: one loop that takes what the market, the venue and people say through a desk, in the order of its inbox.
 
-With a simulated broker nothing waits: the session ends with its stream. With a real one tasks stand beside the loop:
-they read the venue's events and the whole account, tick, and send orders; the loop goes on until somebody asks for its
-end, and the journal is continued by the next session.
+On a market of the past the session ends with its stream. On one that goes on, it ends when somebody asks for it, and
+the next session continues its journal. A simulated broker answers at once; with a real one tasks stand beside the loop
+that read the venue's events and the whole account, and send orders.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from atlas_core.marketdata.history import PastMarket
 from atlas_core.marketdata.live import LiveMarket
 from atlas_core.marketdata.timetable import Intake
 from atlas_core.model.events import AccountRead, BarClosed, OperatorCommand, Quote, SignalsFound, Tick
-from atlas_core.model.timeframe import HOUR, MINUTE
+from atlas_core.model.timeframe import DAY, HOUR, MINUTE
 from atlas_core.runs import RunSummary
 from atlas_core.runtime.bounded_calls import BackgroundCalls, BoundedCalls
 from atlas_core.runtime.closings import close_job
@@ -52,6 +52,8 @@ TICK_SECONDS = 5.0
 GRACE_TICKS = 1
 SETTLE_SECONDS = 8.0
 FEWEST_BARS_KEPT = 10_000
+LOOKED_BACK = 30 * DAY
+"""How old a position may be whose whole life is read again when a session continues."""
 
 Stream = Callable[[AsyncIterator[BarClosed]], AsyncIterator[BarClosed]]
 
@@ -133,9 +135,9 @@ class Session:
     _bad_bars: Rarely = field(factory=Rarely)
 
     @property
-    def is_live(self) -> bool:
-        """Tell whether a real broker answers."""
-        return isinstance(self.desk, LiveDesk)
+    def is_real_time(self) -> bool:
+        """Tell whether the market goes on by itself."""
+        return self.live.system.is_real_time
 
     def request_stop(self, reason: str) -> None:
         """Ask for the end of the session in good order."""
@@ -148,12 +150,12 @@ class Session:
     async def run(self) -> RunSummary:
         """Run until the stream ends (with a simulated broker) or until somebody asks for the end."""
         self._start_tasks()
-        if self.is_live:
+        if self.is_real_time:
             self.intake.begin(self.live.system.clock.now())
         reason = ""
         while not reason:
             reason = self._take(await self.inbox.get())
-            if self.is_live:
+            if self.is_real_time:
                 await asyncio.sleep(0)  # a full inbox must not keep orders from leaving
         return await self._finish(reason)
 
@@ -165,32 +167,31 @@ class Session:
             self.desk.note()
 
     def _start_tasks(self) -> None:
-        self.tasks.own("provider stream", self._read_stream, critical=not self.is_live, restart=self._stream_restart())
+        restart = Restart.ALWAYS if self.is_real_time else Restart.NEVER
+        self.tasks.own("provider stream", self._read_stream, critical=not self.is_real_time, restart=restart)
+        if self.is_real_time:
+            self.tasks.own("ticks", self._tick, critical=True, restart=Restart.ALWAYS)
         if isinstance(self.desk, LiveDesk):
             assert self.reconciler is not None
             label = self.live.system.broker.label
             self.tasks.own("account", self.reconciler.run, plugin=label, critical=True, restart=Restart.ALWAYS)
             self.tasks.own("broker events", self._read_events, plugin=label, critical=True, restart=Restart.ALWAYS)
-            self.tasks.own("ticks", self._tick, critical=True, restart=Restart.ALWAYS)
-            if self.prices is not None:
-                label = self.live.system.profile.provider.label
-                self.tasks.own("prices", self.prices.run, plugin=label, restart=Restart.ALWAYS)
-
-    def _stream_restart(self) -> Restart:
-        return Restart.ALWAYS if self.is_live else Restart.NEVER
+        if self.prices is not None:
+            label = self.live.system.profile.provider.label
+            self.tasks.own("prices", self.prices.run, plugin=label, restart=Restart.ALWAYS)
 
     async def _read_stream(self) -> None:
-        """Read the provider's stream to its end; with a real broker its end is a failure that is tried again."""
+        """Read the provider's stream to its end; where the market goes on, its end is a failure that is tried again."""
         stream = self.plan.pace(self.live.system.provider.stream(self.request))
         try:
             async for item in stream:
                 await self.inbox.put(item)
         except Exception as error:
-            if self.is_live:
+            if self.is_real_time:
                 raise
             await self.inbox.put(EndOfStream(error))
         else:
-            if not self.is_live:
+            if not self.is_real_time:
                 await self.inbox.put(EndOfStream())
         finally:
             if isinstance(stream, AsyncGenerator):
@@ -244,7 +245,7 @@ class Session:
         try:
             is_complete = self.intake.take(bar)
         except DataError as error:
-            if not self.is_live:
+            if not self.is_real_time:
                 raise
             if self._bad_bars.is_told(asyncio.get_running_loop().time()):
                 policy = f"left the bar out (the {self._bad_bars.happened:,}. one)"
@@ -308,7 +309,7 @@ async def _prepare(
 ) -> Session:
     """Make the session: read the warm-up history and make the growing market."""
     system, universe = live.system, live.system.profile.universe
-    start = universe.start if live.is_simulated else system.clock.now()
+    start = system.clock.now() if system.is_real_time else universe.start
     plan.recorder.begin(live)
     feeds = {
         symbol: plan.recorder.feed(
@@ -318,8 +319,8 @@ async def _prepare(
     }
     request = live.history(start, universe.end)
     if start is not None:
-        await _warm_up(live, feeds, start)
-    if not live.is_simulated:
+        await _warm_up(live, feeds, start, scribe.journal)
+    if system.is_real_time:
         for feed in feeds.values():
             feed.keep_last(max(FEWEST_BARS_KEPT, 2 * len(feed)))
     everything, calls = LiveMarket(feeds, live.instruments), plan.calls
@@ -337,13 +338,13 @@ async def _prepare(
     times = ScanTimes(scan_job(system.profile))
     desk_of_scans = ScanDesk(system.scanners, feeds, window, _scanner_failed(desk), live.timetable, times)
     scans = plan.recorder.scans(desk_of_scans)
-    funding = list(await funding_of(live, request, start or 0)) if live.is_simulated else []
-    is_beside = plan.background is not None and not live.is_simulated
+    funding = list(await funding_of(live, request, start or 0)) if not system.is_real_time else []
+    is_beside = plan.background is not None and system.is_real_time
     look = _look_beside(scans, plan.background, inbox, tasks) if plan.background and is_beside else scans.scan
     door = Intake(live.timetable, system.base_timeframe)
-    closings = close_job(system.profile)
-    intake = MarketIntake(desk, feeds, scans, look, funding, door, start, replays=live.is_simulated, closings=closings)
-    prices = None if live.is_simulated else _price_poll(live, desk, inbox)
+    replays, closings = not system.is_real_time, close_job(system.profile)
+    intake = MarketIntake(desk, feeds, scans, look, funding, door, start, replays=replays, closings=closings)
+    prices = _price_poll(live, desk, inbox) if system.is_real_time else None
     return Session(live, desk, intake, inbox, tasks, request, plan, reconciler, prices)
 
 
@@ -380,9 +381,10 @@ def _look_beside(scans: ScanDesk, calls: BackgroundCalls, inbox: Inbox, tasks: S
     return look
 
 
-async def _warm_up(live: OpenSystem, feeds: dict[str, BarFeed], start: int) -> None:
-    """Fill the feeds with what the scanners look back on; it is never traded."""
-    request = live.history(live.warm_from(start), start)
+async def _warm_up(live: OpenSystem, feeds: dict[str, BarFeed], start: int, journal: Journal) -> None:
+    """Fill the feeds with what the scanners look back on and what open positions have seen; it is never traded."""
+    opened_at = [trade.opened_at for trade in journal.trades(state="open")]
+    request = live.history(min([live.warm_from(start), *(ts for ts in opened_at if start - ts <= LOOKED_BACK)]), start)
     intake = Intake(live.timetable, request.timeframe)
     for symbol, delivered in (await live.system.provider.history(request)).items():
         bars = intake.bars(delivered)

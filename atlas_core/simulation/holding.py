@@ -61,6 +61,11 @@ class Holding:
             self.margin += to_nearest_money(notional / leverage)
         return realised
 
+    def carry(self, quantity: Decimal, cost: Decimal, leverage: Decimal) -> None:
+        """Hold what an earlier process held; quantity and cost carry the sign of the side."""
+        self.quantity, self.cost = quantity, cost
+        self.margin = to_nearest_money(abs(cost) / leverage)
+
     def _close(self, quantity: Decimal, price: Decimal) -> Decimal:
         held = abs(self.quantity)
         whole = quantity == held

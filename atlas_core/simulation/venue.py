@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from atlas_core.model.instrument import Instrument
     from atlas_core.model.orders import Order
     from atlas_core.model.portfolio import Account
-    from atlas_core.model.venue import OrderReport
+    from atlas_core.model.venue import CarriedAccount, OrderReport
 
 NOTHING: tuple[BrokerEvent, ...] = ()
 NANOSECONDS_PER_MILLISECOND = 1_000_000
@@ -112,6 +112,25 @@ class SimulatedVenue:
         """Return the account marked to the last prices; margin counts positions and orders that would open one."""
         return self._ledger.account()
 
+    def take_over(self, account: CarriedAccount, now: int) -> None:
+        """Go on with an account that an earlier process left; raises NotFound for a symbol that is not listed."""
+        self._ledger.cash = account.cash
+        self._desk.now = now
+        for held in account.positions:
+            market = self._listed(held.symbol)
+            market.holding.carry(held.quantity, held.cost, held.leverage)
+            market.glance(BarOpened(held.seen_at, held.symbol, float(held.last_price)))
+            market.funded_until = now
+            market.settle()
+        for carried in account.orders:
+            order = carried.order
+            market = self._listed(order.symbol)
+            self._admit(order, market, reserve_price(order, market, self._costs))
+            working = self._orders[order.client_order_id]
+            working.filled, working.paid, working.fee = carried.filled, carried.paid, carried.fee
+            market.settle()
+        self._desk.drain()  # what they caused was told when they were new
+
     def snapshot(self) -> VenueSnapshot:
         """Return the account with every working order and every open position."""
         orders = [working for working in self._orders.values() if not working.is_done]
@@ -132,10 +151,8 @@ class SimulatedVenue:
 
     def position(self, symbol: str) -> HoldingSnapshot | None:
         """Return what is held in a symbol, or None when that is nothing; raises NotFound for an unknown one."""
-        market = self._market(symbol)
-        if market is None:
-            raise NotFound(f"symbol: expected one of the venue's instruments, was {symbol}")
-        return market.holding.snapshot() if market.holding.quantity else None
+        holding = self._listed(symbol).holding
+        return holding.snapshot() if holding.quantity else None
 
     @property
     def fees_paid(self) -> Decimal:
@@ -146,6 +163,12 @@ class SimulatedVenue:
     def funding_paid(self) -> Decimal:
         """Return all funding so far, below 0 when more was received than paid."""
         return self._ledger.funding
+
+    def _listed(self, symbol: str) -> Market:
+        market = self._market(symbol)
+        if market is None:
+            raise NotFound(f"symbol: expected one of the venue's instruments, was {symbol}")
+        return market
 
     def _market(self, symbol: str) -> Market | None:
         market = self._markets.get(symbol)

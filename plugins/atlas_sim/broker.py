@@ -10,7 +10,16 @@ from atlas_core import Broker, SimulatedBroker, SimulatedVenue
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from atlas_core import BrokerEvent, Context, CostOptions, MarketEvent, Order, OrderReport, VenueSnapshot
+    from atlas_core import (
+        BrokerEvent,
+        CarriedAccount,
+        Context,
+        CostOptions,
+        MarketEvent,
+        Order,
+        OrderReport,
+        VenueSnapshot,
+    )
 
 
 class PaperBroker(Broker, SimulatedBroker):
@@ -64,6 +73,10 @@ class PaperBroker(Broker, SimulatedBroker):
     def withdraw(self, client_order_id: str, now: int) -> Sequence[BrokerEvent]:
         """Cancel an order at `now`."""
         return self._venue.withdraw(client_order_id, now)
+
+    def take_over(self, account: CarriedAccount, now: int) -> None:
+        """Go on with an account that an earlier process left."""
+        self._venue.take_over(account, now)
 
     def _tell(self, events: Sequence[BrokerEvent]) -> None:
         for event in events:

@@ -11,19 +11,19 @@ from tests.architecture.sources import kernel
 
 PINNED = (
     "Account Action Alert Alerter Approve AtlasError AuthFailed BarClosed BarOpened Bars Broker BrokerEvent "
-    "Capability Check Clock ClosedTrade Component Context ContractError CostOptions DataError EntryKind Exit "
-    "ExitRule FundingCharged FundingDue FundingProvider Gate GateAnswer GateMask HOOK_API HistoryRequest Instrument "
-    "InstrumentKind Kind LevelRule Levels LeveragedSizer Liquidity LiveClock MarketEvent MarketHistory MarketNow "
-    "MaskingGate MissingExtra Mode Moment Need NoOptions NotReady NotSent Order OrderAccepted OrderCancelled "
-    "OrderExpired OrderFilled OrderKind OrderPlan OrderRefused OrderRejected OrderReport OrderRole OrderStatus "
-    "OrderUnknown Portfolio Position PositionLiquidated Provider Quote Refuse RunInfo RunSummary Scale Scanner "
-    "Secret Severity Side Signal SignalTable SimClock SimulatedBroker SimulatedVenue Sizer TellsCosts Throttled "
-    "Timeframe Touch TradingCosts Unsupported VenueError VenuePosition VenueSnapshot __version__ above alerter "
-    "at_least at_most bars_of_rows between broker concat_signals each exit_rule from_datetime gate hookimpl "
-    "matches no_signals not_empty one_of option parse_timeframe provider read_moment resample scanner signal_table "
-    "sizer time_of_day time_zone to_datetime BucketGrid FormingBar FormingColumns KnowsTimeframes NeedsBars "
-    "TradingSession grid_of "
-    "Column HasOwnTimeframe QuoteProvider print_json print_table read_bars say "
+    "BucketGrid Capability CarriedAccount Check Clock ClosedTrade Column Component Context ContractError "
+    "CostOptions DataError EntryKind Exit ExitRule FormingBar FormingColumns FundingCharged FundingDue "
+    "FundingProvider Gate GateAnswer GateMask HOOK_API HasOwnTimeframe HistoryRequest Instrument InstrumentKind "
+    "Kind KnowsTimeframes LevelRule Levels LeveragedSizer Liquidity LiveClock MarketEvent MarketHistory MarketNow "
+    "MaskingGate MissingExtra Mode Moment Need NeedsBars NoOptions NotReady NotSent Order OrderAccepted "
+    "OrderCancelled OrderExpired OrderFilled OrderKind OrderPlan OrderRefused OrderRejected OrderReport OrderRole "
+    "OrderStatus OrderUnknown Portfolio Position PositionLiquidated Provider Quote QuoteProvider Refuse RunInfo "
+    "RunSummary Scale Scanner Secret Severity Side Signal SignalTable SimClock SimulatedBroker SimulatedVenue Sizer "
+    "TellsCosts Throttled Timeframe Touch TradingCosts TradingSession Unsupported VenueError VenuePosition "
+    "VenueSnapshot __version__ above alerter at_least at_most bars_of_rows between broker concat_signals each "
+    "exit_rule from_datetime gate grid_of hookimpl matches no_signals not_empty one_of option parse_timeframe "
+    "print_json print_table provider read_bars read_moment resample say scanner signal_table sizer time_of_day "
+    "time_zone to_datetime "
 )
 PUBLIC = tuple(PINNED.split())
 
