@@ -60,5 +60,7 @@ _TELLERS: dict[type[recorded.Record], Callable[[Any, Decimals], str]] = {
     recorded.TradingStateChanged: _halted,
     recorded.ComponentFailed: lambda record, _: f"{record.component}: {record.error}; {record.policy}",
     recorded.OperatorActed: lambda record, _: f"{record.actor}: {record.name}",
+    recorded.SessionResumed: lambda record, _: f"the journal goes on{', after a crash' if record.crashed else ''}",
+    recorded.SessionPaused: lambda record, _: f"paused: {record.reason}",
     recorded.RunFinished: lambda record, _: f"{record.reason}, equity {record.equity:,.2f}",
 }

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from atlas_core.errors import NotFound
 from atlas_core.model.instrument import ZERO
-from atlas_core.model.records import ComponentFailed, Record, RunFinished, RunStarted
+from atlas_core.model.records import ComponentFailed, Record, RunFinished, RunStarted, SessionPaused, SessionResumed
 from atlas_core.model.timeframe import DAY
 from atlas_core.report import groups, metrics
 from atlas_core.report.equity import (
@@ -27,6 +27,7 @@ from atlas_core.report.signals import Refusal, SignalRow, refusals, signal_rows,
 from atlas_core.report.trades import OpenRow, TradeRow, closed_trades, open_positions, price_decimals
 
 NOT_FINISHED = "not finished"
+_LIMITS_OF_SESSIONS = (RunStarted, SessionResumed, SessionPaused, RunFinished)
 
 
 @frozen(kw_only=True)
@@ -66,6 +67,8 @@ class Report:
     started: RunStarted
     ended_at: int
     finished: str
+    sessions: int
+    crashes: int
     trades: tuple[TradeRow, ...]
     open_positions: tuple[OpenRow, ...]
     signals: tuple[SignalRow, ...]
@@ -89,13 +92,16 @@ def report_of(records: Sequence[Record], *, risk_free: float = 0.0) -> Report:
     started = next((record for record in records if isinstance(record, RunStarted)), None)
     if started is None:
         raise NotFound("expected the journal of a run, found no record of its start")
-    finished = next((record for record in reversed(records) if isinstance(record, RunFinished)), None)
+    ending = next((record for record in reversed(records) if isinstance(record, _LIMITS_OF_SESSIONS)), started)
+    finished = ending if isinstance(ending, RunFinished) else None
     trades, signals = closed_trades(records), signal_rows(records)
     curve = equity_curve(records)
     return Report(
         started=started,
         ended_at=records[-1].ts,
-        finished=finished.reason if finished else NOT_FINISHED,
+        finished=_told(ending),
+        sessions=1 + sum(isinstance(record, SessionResumed) for record in records),
+        crashes=sum(isinstance(record, SessionResumed) and record.crashed for record in records),
         trades=trades,
         open_positions=open_positions(records),
         signals=signals,
@@ -113,6 +119,12 @@ def report_of(records: Sequence[Record], *, risk_free: float = 0.0) -> Report:
         price_decimals=price_decimals(records),
         failures=failures(records),
     )
+
+
+def _told(ending: Record) -> str:
+    if isinstance(ending, RunFinished):
+        return ending.reason
+    return f"paused: {ending.reason}" if isinstance(ending, SessionPaused) else NOT_FINISHED
 
 
 def failures(records: Sequence[Record]) -> tuple[str, ...]:
@@ -177,7 +189,10 @@ def key_figures(
 def notes_of(report: Report) -> tuple[str, ...]:
     """Return what a reader should know before believing a run."""
     cut = "the run did not finish: this is what it wrote until it stopped"
-    notes = (cut,) if report.finished == NOT_FINISHED else ()
+    notes = [cut] if report.finished == NOT_FINISHED else []
+    if report.sessions > 1:
+        crashed = f", {report.crashes} of them after a crash" if report.crashes else ""
+        notes.append(f"{report.sessions} sessions wrote this journal, one after the other{crashed}")
     return (*notes, *report.failures, *honesty(report.figures, report.trades))
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from atlas_core.errors import NotFound
 from atlas_core.model.decisions import Outcome
-from atlas_core.model.records import ComponentFailed, PositionOpened, Record
+from atlas_core.model.records import ComponentFailed, PositionOpened, Record, SessionPaused, SessionResumed
 from atlas_core.model.timeframe import DAY, HOUR
 from atlas_core.report.equity import (
     EquityPoint,
@@ -177,3 +177,24 @@ def test_a_component_that_failed_is_named_with_its_first_fault_and_how_often() -
     notes = notes_of(report_of([*sample_run(), *faults]))
     assert "gate late failed: 0 (and 2 more of gate late)" in notes
     assert "sizer units failed: 2" in notes
+
+
+def test_a_journal_of_several_sessions_tells_how_the_last_one_is() -> None:
+    def resumed(day: int, *, crashed: bool) -> SessionResumed:
+        return SessionResumed(ts=START + day * DAY, crashed=crashed, profile_digest="abc", components=())
+
+    records: list[Record] = sample_run()[:-1]
+    assert report_of(records).finished == "not finished"
+    records.append(SessionPaused(ts=START + 2 * DAY, reason="stopped by a person"))
+    paused = report_of(records)
+    assert (paused.finished, paused.sessions, paused.figures.equity) == (
+        "paused: stopped by a person",
+        1,
+        D("10135.21"),
+    )
+    records += [resumed(3, crashed=False), resumed(4, crashed=True)]
+    running = report_of(records)
+    assert (running.finished, running.sessions, running.crashes) == ("not finished", 3, 1)
+    assert "3 sessions wrote this journal, one after the other, 1 of them after a crash" in notes_of(running)
+    records += [sample_run()[-1]]
+    assert report_of(records).finished == "end of data"
