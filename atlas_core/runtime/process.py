@@ -24,6 +24,7 @@ from atlas_core.errors import AtlasError
 from atlas_core.journal import Journal
 from atlas_core.model.events import BarClosed
 from atlas_core.runs import Mode, RunSummary
+from atlas_core.runtime.backing_up import BackupTask
 from atlas_core.runtime.closings import close_job
 from atlas_core.runtime.ending import Ending
 from atlas_core.runtime.face import BoardWatch, SessionFace
@@ -37,6 +38,7 @@ from atlas_core.runtime.pacing import PacedClock, Speed, paced, until
 from atlas_core.runtime.progress import ProgressBoard
 from atlas_core.runtime.scan_times import scan_job
 from atlas_core.runtime.session import Session, SessionPlan, run_session
+from atlas_core.runtime.supervisor import Restart
 from atlas_core.runtime.watchdog import Watchdog
 from atlas_core.statedir import StateDirectory
 
@@ -127,6 +129,8 @@ class SessionProcess:
 
         def begun(session: Session) -> None:
             host.attach(SessionFace(session, journal, board))
+            if system.mode is Mode.LIVE and is_real_time(system):
+                session.tasks.own("backups", BackupTask(journal.path).run, restart=Restart.ALWAYS)
 
         plan = evolve(
             plan, watch=BoardWatch(plan.watch, board), pace=self._pace, permit=lambda _order: self.permit.refusal(),

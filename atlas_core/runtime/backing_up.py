@@ -1,0 +1,42 @@
+"""Backups of a session's journal, made by a process of their own: the session waits for none."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from pathlib import Path
+
+from attrs import define
+
+from atlas_core.errors import JournalError
+
+LOOK_SECONDS = 600.0
+
+
+@define
+class BackupTask:
+    """Has a journal backed up once an hour, as long as it runs."""
+
+    journal: Path
+
+    async def run(self) -> None:
+        """Look every ten minutes whether a backup is due; raises JournalError for one that failed."""
+        while True:
+            await back_up_beside(self.journal)
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def back_up_beside(journal: Path) -> None:
+    """Let another process back a journal up if that is due; raises JournalError with what it said when it failed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "atlas_core", "--quiet", "backup", str(journal), "--if-due", stdout=DEVNULL, stderr=PIPE
+    )
+    try:
+        _, said = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    if process.returncode:
+        told = said.decode(errors="replace").strip().splitlines() or [f"exit code {process.returncode}"]
+        raise JournalError(f"the backup of {journal} failed: {told[-1]}")

@@ -1,0 +1,32 @@
+"""A session has its journal backed up beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from atlas_core.errors import JournalError
+from atlas_core.journal import Journal
+from atlas_core.journal.backups import backups_in
+from atlas_core.runtime.backing_up import BackupTask, back_up_beside
+from tests.journal_samples import short_run
+
+
+def test_another_process_backs_a_journal_up_while_this_one_writes_it(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with Journal.create(path) as journal:
+        journal.append(short_run())
+        asyncio.run(back_up_beside(path))
+        [taken] = backups_in(tmp_path / "backups")
+        asyncio.run(back_up_beside(path))
+        journal.append(short_run())
+    assert backups_in(tmp_path / "backups")[0] == taken
+
+
+def test_a_backup_that_fails_says_why(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    path.write_text("no journal\n" * 1_000)
+    with pytest.raises(JournalError, match=r"the backup of .* failed: .*was not a SQLite file"):
+        asyncio.run(BackupTask(path).run())
