@@ -55,6 +55,19 @@ def verify(ctx: click.Context, journal: str | None, as_json: bool) -> None:
     ctx.exit(JournalError.exit_code if is_broken else 0)
 
 
+@audit.command()
+@click.argument("journal", required=False, metavar="[RUN]", shell_complete=complete_journal)
+@click.pass_context
+def migrate(ctx: click.Context, journal: str | None) -> None:
+    """Bring a journal of an earlier Atlas to this one's version; a checked copy of before stays beside it."""
+    from atlas_core.journal import Journal
+
+    named = find_journal(ctx, journal)
+    with Journal.open(named.path) as opened:
+        opened.verify(projections=True)
+        say(f"{named.title}: {opened.count():,} events, as this Atlas reads them")
+
+
 def examine(named: NamedJournal) -> Iterator[Checked]:
     """Yield what each check of a journal finds; after a file that cannot be opened there is nothing more to check."""
     from atlas_core.journal import JournalReader

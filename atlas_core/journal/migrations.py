@@ -25,7 +25,7 @@ def expect_current(connection: sqlite3.Connection, path: Path, steps: Sequence[S
         raise _too_new(path, version, current)
     if version < current:
         raise JournalError(
-            f"{path}: expected schema version {current}, was {version}; opening it for writing once migrates it"
+            f"{path}: expected schema version {current}, was {version}; migrate it: atlas audit migrate {path}"
         )
     _expect_known_steps(connection, path, steps)
 

@@ -11,6 +11,8 @@ import pytest
 
 from atlas_core.cli.main import run_command_line
 from atlas_core.journal import Journal
+from atlas_core.journal.codec import CODEC
+from atlas_core.journal.schema import STEPS
 from atlas_core.runs import Mode
 from atlas_core.statedir import StateDirectory
 from tests.journal_samples import short_run
@@ -77,6 +79,19 @@ def test_a_file_that_is_no_journal_is_told_without_a_traceback(tmp_path: Path, c
     path.write_text("ts,open,high,low,close\n" * 100)
     assert run_command_line(["audit", "verify", str(path)]) == 4
     assert "was not a SQLite file" in capsys.readouterr().out
+
+
+def test_a_journal_of_an_earlier_atlas_says_how_to_migrate_it_and_is(tmp_path: Path, capsys: Output) -> None:
+    path = tmp_path / "journal.db"
+    path.touch()
+    with Journal._open(path, CODEC, STEPS[:1], may_be_blank=True) as old:
+        old.append(short_run())
+    assert run_command_line(["audit", "verify", str(path)]) == 4
+    assert f"migrate it: atlas audit migrate {path}" in capsys.readouterr().err
+    assert run_command_line(["audit", "migrate", str(path)]) == 0
+    assert "22 events" in capsys.readouterr().out
+    assert run_command_line(["audit", "verify", str(path)]) == 0
+    assert path.with_name("journal.db.v1-backup").exists()
 
 
 def test_a_continuing_session_is_found_by_its_profile(home: Path, capsys: Output) -> None:

@@ -105,7 +105,7 @@ def test_a_newer_file_is_refused_with_what_to_do(path: Path, open_it: Callable[[
 
 def test_a_reader_refuses_an_older_file_and_says_how_to_migrate_it(path: Path) -> None:
     connection = connect_reader(path)
-    expected = f"expected schema version {_HEAD + 1}, was {_HEAD}; opening it for writing once migrates it"
+    expected = f"expected schema version {_HEAD + 1}, was {_HEAD}; migrate it: atlas audit migrate "
     with pytest.raises(JournalError, match=expected):
         expect_current(connection, path, (*STEPS, _NOTE))
     connection.close()
