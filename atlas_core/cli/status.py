@@ -265,7 +265,7 @@ def jobs(ctx: click.Context, profile: str | None, mode: str | None, as_json: boo
     from atlas_core.control.ledger import ScheduleLedger
 
     seen = find_session(ctx, profile, mode)
-    upcoming = dict(seen.beat.next_jobs) if seen.beat else {}
+    upcoming = dict(seen.beat.next_jobs) if seen.beat and seen.is_running else {}
     with ControlFile(seen.state.control) as file:
         done = ScheduleLedger(file).latest(count=20)
     if as_json:
@@ -273,7 +273,7 @@ def jobs(ctx: click.Context, profile: str | None, mode: str | None, as_json: boo
         return
     say_parts(seen.line())
     if not upcoming and not done:
-        say("the schedule has no jobs: scans follow the bars; see [schedule] in docs/reference-profile.md")
+        say("no job comes, and none was done; see [schedule] in the reference")
         return
     rows = [[job, when(ts), "", "", "next"] for job, ts in sorted(upcoming.items(), key=lambda item: item[1])]
     rows += [

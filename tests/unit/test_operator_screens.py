@@ -164,12 +164,15 @@ def test_working_orders_closed_trades_and_errors_come_from_the_journal() -> None
     assert "The latest 2 closed trades" in call("trades", "demo").stdout
 
 
-def test_jobs_show_what_comes_and_what_was(state: StateDirectory) -> None:
+def test_jobs_show_what_comes_while_it_runs_and_what_was(state: StateDirectory) -> None:
     with ControlFile(state.control) as file:
         ScheduleLedger(file).claim(("scan", "2026-04-05", "09:35"), START, START + 2 * SECOND)
         ScheduleLedger(file).finish(("scan", "2026-04-05", "09:35"), "done", START + 3 * SECOND)
-    lines = call("jobs", "demo").stdout.splitlines()
-    assert [line.split()[-1] for line in lines if line.startswith("scan")] == ["next", "done"]
+    with hold_instance(state, START):
+        running = call("jobs", "demo").stdout.splitlines()
+    ended = call("jobs", "demo").stdout.splitlines()
+    assert [line.split()[-1] for line in running if line.startswith("scan")] == ["next", "done"]
+    assert [line.split()[-1] for line in ended if line.startswith("scan")] == ["done"]
 
 
 @pytest.mark.parametrize("width", [80, 120])
