@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -72,13 +73,17 @@ def columns(symbol: str, bars: Sequence[BarClosed], request: HistoryRequest) -> 
 
 @define
 class MemoryProvider(Provider):
-    """Delivers bars made by a test; `streamed` is what the stream yields instead, an exception is raised there."""
+    """Delivers bars made by a test; `streamed` is what the stream yields instead, an exception is raised there.
+
+    A market that `goes_on` has no end after its last bar.
+    """
 
     bars: Sequence[BarClosed]
     due: Sequence[FundingDue] = ()
     streamed: Sequence[BarClosed | Exception] | None = None
     diary: list[str] = field(factory=list)
     kind: InstrumentKind = InstrumentKind.PERP
+    goes_on: bool = False
 
     async def open(self) -> None:
         self.diary.append("provider opened")
@@ -98,6 +103,8 @@ class MemoryProvider(Provider):
                 if isinstance(item, Exception):
                     raise item
                 yield item
+            if self.goes_on:
+                await asyncio.Event().wait()
         finally:
             self.diary.append("stream closed")
 

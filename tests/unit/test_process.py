@@ -16,7 +16,7 @@ from atlas_core.contracts import Capability
 from atlas_core.control.beat import Heartbeat, read_heartbeat
 from atlas_core.control.file import ControlFile
 from atlas_core.control.kill_switch import KillSwitch
-from atlas_core.errors import AlreadyRunning, AtlasError, DataError, UsageError
+from atlas_core.errors import AlreadyRunning, AtlasError, SafetyStop, UsageError
 from atlas_core.journal import Journal
 from atlas_core.model.records import ComponentFailed, OrderIntended, Record, RunFinished, TradingStateChanged
 from atlas_core.model.timeframe import HOUR, MINUTE
@@ -39,8 +39,9 @@ def state(tmp_path: Path) -> StateDirectory:
 def system(*abilities: Capability, minutes: int = 30, broken: bool = False) -> System:
     """Compose a market of half an hour with an entry at its fifth minute."""
     bars = flat(range(minutes))
-    streamed = [*bars[:3], DataError("the line is cut")] if broken else None
-    return system_of(memory(MemoryProvider(bars, streamed=streamed), *abilities), script((5, "X", 1)))
+    streamed = [*bars[:3], SafetyStop("the line is cut")] if broken else None
+    provider = MemoryProvider(bars, streamed=streamed, goes_on=Capability.REAL_TIME in abilities)
+    return system_of(memory(provider, *abilities), script((5, "X", 1)))
 
 
 def ran(
@@ -55,13 +56,18 @@ def ran(
     summary = None
     with Journal.in_memory() as journal:
         try:
-            with SessionProcess(state, made, options or ProcessOptions(), SimClock(wall)) as process:
+            with SessionProcess(state, made, options or lasting(made), SimClock(wall)) as process:
                 meanwhile(process)
                 summary = process.run(journal, "run-1", SessionPlan())
         except BaseException as error:
             if fault is None or not isinstance(error, fault):
                 raise
         return list(journal.records()), summary
+
+
+def lasting(made: System) -> ProcessOptions:
+    """Return options with which a session ends: soon where its market goes on."""
+    return ProcessOptions(ending=Ending(seconds=0.2 if made.is_real_time else None))
 
 
 def last_beat(state: StateDirectory) -> Heartbeat:
@@ -104,12 +110,12 @@ def test_a_session_that_is_killed_before_it_begins_enters_nothing_and_says_why(s
 
 
 def test_the_next_process_tells_what_the_last_one_could_not(state: StateDirectory) -> None:
-    ran(state, system(*REAL_TIME, broken=True), fault=DataError)
-    assert last_beat(state).ended == "DataError: the line is cut"
+    ran(state, system(*REAL_TIME, broken=True), fault=SafetyStop)
+    assert last_beat(state).ended == "SafetyStop: the line is cut"
     records, _ = ran(state, system(*REAL_TIME))
     [told] = found(records, ComponentFailed)
     assert told.component == "the process before"
-    assert told.error.endswith("DataError: the line is cut")
+    assert told.error.endswith("SafetyStop: the line is cut")
     assert found(ran(state, system(*REAL_TIME))[0], ComponentFailed) == []
 
 
@@ -138,7 +144,7 @@ def test_after_five_crashes_in_ten_minutes_a_real_market_is_met_without_entries(
 
 def test_crashes_of_a_market_of_the_past_change_nothing(state: StateDirectory) -> None:
     for _ in range(7):
-        ran(state, system(broken=True), fault=DataError)
+        ran(state, system(broken=True), fault=SafetyStop)
     assert found(ran(state, system())[0], OrderIntended) != []
 
 
