@@ -268,7 +268,8 @@ class BackgroundCalls:
         """Give up what still runs, and let the other threads end."""
         for component, answer in list(self._busy.items()):
             self.lost.add(component, self._workers.pop(component))
-            answer.cancel()
+            if not answer.get_loop().is_closed():
+                answer.cancel()
         for worker in self._workers.values():
             worker.close()
         self._workers.clear()

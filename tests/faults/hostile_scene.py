@@ -72,6 +72,20 @@ class FastTape(Tape):
 
 
 @define
+class PatientTape(FastTape):
+    """Bars one after the other: the next one comes when the session has nothing more to do."""
+
+    is_idle: Callable[[], bool] = field(kw_only=True)
+
+    async def stream(self, request: HistoryRequest) -> AsyncIterator[BarClosed]:
+        async for each in super().stream(request):
+            yield each
+            await asyncio.sleep(0)
+            while not self.is_idle():
+                await asyncio.sleep(0.001)
+
+
+@define
 class HostileScene:
     """One session: the sound parts, and what a test adds as parts and tables."""
 
@@ -114,8 +128,10 @@ class HostileScene:
                 self._watch(session, until)
 
         with Journal.in_memory() as journal, harden(SessionPlan(begun=begun)) as plan:
-            await run_session(self._system(loop), journal, plan)
-            self.records = list(journal.records())
+            try:
+                await run_session(self._system(loop), journal, plan)
+            finally:
+                self.records = list(journal.records())
 
     def _watch(self, session: Session, until: Callable[[], bool]) -> None:
         if until():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from typing import Any
 
 import pytest
@@ -13,15 +13,23 @@ from attrs import define, evolve, field
 
 from atlas_core import components as offer
 from atlas_core.contracts import HistoryRequest, Need
-from atlas_core.errors import DataError
+from atlas_core.errors import DataError, SessionFailed
 from atlas_core.model.decisions import Approve
 from atlas_core.model.events import BarClosed
-from atlas_core.model.records import AlertRaised, ComponentFailed, ExitDecided, GateAnswered, SignalDetected
+from atlas_core.model.records import (
+    AlertRaised,
+    ComponentFailed,
+    ExitDecided,
+    GateAnswered,
+    PositionClosed,
+    PositionOpened,
+    SignalDetected,
+)
 from atlas_core.model.signals import signal_table
 from atlas_core.runtime.bounded_calls import BackgroundCalls, BoundedCalls
 from atlas_core.runtime.isolation import Isolation
 from atlas_core.runtime.session import SessionPlan
-from tests.faults.hostile_scene import FastTape, HostileScene
+from tests.faults.hostile_scene import ROUND, FastTape, HostileScene, PatientTape, TimedVenue
 from tests.live_scene import Tape
 from tests.memory import Doing, Mailbox, at, bar, found, made
 
@@ -209,6 +217,25 @@ def test_a_stream_full_of_garbage_delays_no_exit_and_does_not_fill_the_journal()
 
 BRIEFLY = 0.25
 
+
+@define
+class Deaf(TimedVenue):
+    """A venue whose stream of events breaks at once, every time."""
+
+    async def events(self) -> AsyncIterator[Any]:
+        raise ConnectionError("torn")
+        yield
+
+
+def test_a_task_that_cannot_be_missed_ends_the_session_and_the_journal_says_why() -> None:
+    scene = HostileScene(venue=Deaf())
+    with pytest.raises(SessionFailed, match="ConnectionError: torn"):
+        scene.run()
+    failures = [each for each in found(scene.records, ComponentFailed) if each.component == "task broker events"]
+    assert [failure.policy for failure in failures][-1] == "ended the session"
+    assert len(failures) == 5
+
+
 # --- in real time, with threads: outcomes only, the benchmark measures the time
 
 
@@ -239,6 +266,34 @@ def fast(scene: HostileScene) -> HostileScene:
 
 def in_real_time(scene: HostileScene, exits: int = 3) -> HostileScene:
     return fast(scene).run_in_real_time(briefly, lambda: len(scene.venue.exits()) >= exits)
+
+
+def decisions(scene: HostileScene, until: int) -> list[str]:
+    """Return what was decided up to a minute: within one instant a scan and the venue's answers have no order."""
+    kinds = (SignalDetected, GateAnswered, ExitDecided, PositionOpened, PositionClosed)
+    return sorted(repr(each) for each in scene.records if isinstance(each, kinds) and each.ts <= at(until))
+
+
+def test_threads_change_no_decision_where_nothing_hangs(gate: threading.Event) -> None:
+    def run(calls: BoundedCalls | None, background: BackgroundCalls | None) -> list[str]:
+        sound = (made(offer.gate, "sound", Doing(answering(Approve("fine")))),)
+        scene = HostileScene(sound, gates=('use = "sound"',))
+
+        def is_idle() -> bool:
+            session = scene.session
+            if session is None or len(session.inbox) or not scene.venue.told.empty():
+                return False
+            return not any(name.startswith(("scan", "submit", "cancel", "find")) for name in session.tasks.names())
+
+        scene.provider = lambda venue: PatientTape((), venue=venue, is_idle=is_idle)
+        plan = lambda usual: nullcontext(evolve(usual, calls=calls, background=background))  # noqa: E731
+        scene.run_in_real_time(plan, lambda: len(scene.venue.exits()) >= 6)
+        return decisions(scene, 5 * ROUND)
+
+    with BoundedCalls(30) as calls, closing(BackgroundCalls()) as background:
+        direct = run(None, None)
+        assert direct == run(calls, background)
+    assert len(direct) > 15
 
 
 def spin() -> None:

@@ -239,6 +239,17 @@ def test_errors_of_every_kind_reach_whoever_awaits() -> None:
     in_background(test)
 
 
+def test_closing_after_the_loop_gives_up_what_still_runs(gate: threading.Event) -> None:
+    calls = BackgroundCalls()
+
+    async def begin() -> None:
+        calls.begin("slow", gate.wait)
+
+    asyncio.run(begin())
+    calls.close()
+    assert calls.lost.names() == ("slow",)
+
+
 def test_closing_leaves_no_thread_behind_that_could_end(gate: threading.Event) -> None:
     before = set(threading.enumerate())
 
