@@ -66,6 +66,7 @@ class OrderGateway:
     _questions: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(QUESTIONS_AT_ONCE))
     _sending: dict[str, asyncio.Event] = field(factory=dict)
     _asking: set[str] = field(factory=set)
+    _withdrawing: set[asyncio.Task[Any]] = field(factory=set)
     _quiet_until: float = 0.0
 
     def dispatch(self, command: Submit | Cancel | Query) -> None:
@@ -75,7 +76,9 @@ class OrderGateway:
                 sent = self._sending[order.client_order_id] = asyncio.Event()
                 self._own(f"submit {order.client_order_id}", lambda: self._submit(order, sent))
             case Cancel(name):
-                self._own(f"cancel {name}", lambda: self._cancel(name))
+                task = self._own(f"cancel {name}", lambda: self._cancel(name))
+                self._withdrawing.add(task)
+                task.add_done_callback(self._withdrawing.discard)
             case Query(name) if name not in self._asking:
                 self._asking.add(name)
                 self._own(f"find {name}", lambda: self._find(name))
@@ -86,17 +89,17 @@ class OrderGateway:
         return len(self._sending)
 
     async def settle(self, seconds: float) -> None:
-        """Wait for the orders on their way, but not for long; what is not answered by then stays unknown."""
-        waiting = [sent.wait() for sent in self._sending.values()]
+        """Wait for orders and withdrawals on their way, but not for long; what is not answered then stays unknown."""
+        waiting = [*(sent.wait() for sent in self._sending.values()), *self._withdrawing]
         if waiting:
             try:
                 async with asyncio.timeout(seconds):
                     await asyncio.gather(*waiting)
             except TimeoutError:
-                logger.warning("{} orders were still on their way", self.in_flight)
+                logger.warning("{} orders were still on their way", self.in_flight + len(self._withdrawing))
 
-    def _own(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        self.tasks.own(name, run, plugin=self.plugin, restart=Restart.NEVER)
+    def _own(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[Any]:
+        return self.tasks.own(name, run, plugin=self.plugin, restart=Restart.NEVER)
 
     async def _submit(self, order: Order, sent: asyncio.Event) -> None:
         try:

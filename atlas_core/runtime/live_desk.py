@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 from attrs import define, field
+from loguru import logger
 
 from atlas_core.compose import OpenSystem
 from atlas_core.engine.engine import Engine
+from atlas_core.engine.inquiry import UNANSWERED
 from atlas_core.engine.queue import EventQueue
+from atlas_core.errors import JournalError, JournalFailed, JournalFull, JournalLocked, SessionFailed
 from atlas_core.model.events import CallAt, Cancel, Event, OperatorCommand, Phase, Query, Raise, Submit, TimerFired
+from atlas_core.model.orders import OrderRole
+from atlas_core.model.timeframe import SECOND
 from atlas_core.runs import RunSummary
 from atlas_core.runtime.disk_room import NO_ROOM, DiskRoom
 from atlas_core.runtime.gateway import OrderGateway
 from atlas_core.tape import TapeEvent
 from atlas_core.watching import Scribe
 
+HELD_BACK_LONGEST = 60 * SECOND
+"""How long a journal may take nothing before the session gives up: its stops stay, and the next start recovers."""
+
 
 @define
 class LiveDesk:
-    """Takes events through the engine; what it asks for leaves only after its records are on the disk."""
+    """Takes events through the engine; what it asks for leaves only after its records are on the disk.
+
+    While the journal takes nothing (a full disk, a program that locks it) nothing leaves. Raises SessionFailed when
+    that lasts, and when the disk failed.
+    """
 
     live: OpenSystem
     engine: Engine
@@ -26,6 +38,15 @@ class LiveDesk:
     room: DiskRoom | None = None
     queue: EventQueue[TapeEvent] = field(factory=EventQueue)
     _requests: list[Submit | Cancel | Query] = field(factory=list)
+    _held_back_since: int | None = None
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Tell whether nothing is on its way that could leave a position without its stop."""
+        working = [track for track in self.engine.state.orders.values() if track.is_working]
+        is_underway = any(track.intent.role is OrderRole.ENTRY or track.status in UNANSWERED for track in working)
+        positions = self.engine.state.positions.values()
+        return not is_underway and all(each.is_protected and not each.is_closing for each in positions)
 
     def start(self, ts: int) -> None:
         """Begin a journal at `ts`, or go on with the one that there is."""
@@ -44,11 +65,14 @@ class LiveDesk:
 
     def flush(self) -> None:
         """Write what was decided in one transaction, then ask for it."""
-        if self.room is None:
-            self.scribe.flush()
-        elif self.room.write(self.scribe):
-            self.feed(OperatorCommand(self.engine.recorder.now, "halt", "journal", {"reason": NO_ROOM}))
-            self.scribe.flush()
+        try:
+            self._write()
+        except (JournalFull, JournalLocked) as fault:
+            self._hold_back(fault)
+            return
+        except JournalFailed as fault:
+            raise _given_up(fault) from fault
+        self._held_back_since = None
         requests, self._requests = self._requests, []
         for request in requests:
             self.gateway.dispatch(request)
@@ -66,6 +90,23 @@ class LiveDesk:
         state = self.engine.state
         return self.scribe.summary(len(state.positions), state.account().equity, reason)
 
+    def _write(self) -> None:
+        """Write what waits, also with the room that was kept for it; then nothing is entered any more."""
+        if self.room is None:
+            self.scribe.flush()
+        elif self.room.write(self.scribe):
+            self.feed(OperatorCommand(self.engine.recorder.now, "halt", "journal", {"reason": NO_ROOM}))
+            self.scribe.flush()
+
+    def _hold_back(self, fault: JournalError) -> None:
+        """Keep what was decided for the next try; a tick is never far."""
+        now = self.live.system.clock.now()
+        if self._held_back_since is None:
+            self._held_back_since = now
+            logger.critical("nothing is sent until the journal can be written: {}", fault)
+        elif now - self._held_back_since > HELD_BACK_LONGEST:
+            raise _given_up(fault) from fault
+
     def _collect(self) -> None:
         for command in self.engine.recorder.take_commands():
             self._keep(command)
@@ -79,3 +120,7 @@ class LiveDesk:
                 """The record of the alert is in the outbox."""
             case _:
                 self._requests.append(command)
+
+
+def _given_up(fault: JournalError) -> SessionFailed:
+    return SessionFailed(f"the journal cannot be written, the next start recovers from it: {fault}")

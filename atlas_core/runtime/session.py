@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 from attrs import define, field
 from loguru import logger
@@ -26,7 +26,7 @@ from atlas_core.marketdata.feed import BarFeed
 from atlas_core.marketdata.history import PastMarket
 from atlas_core.marketdata.live import LiveMarket
 from atlas_core.marketdata.timetable import Intake
-from atlas_core.model.events import AccountRead, BarClosed, OperatorCommand, Quote, SignalsFound, Tick
+from atlas_core.model.events import AccountRead, BarClosed, Event, OperatorCommand, Quote, SignalsFound, Tick
 from atlas_core.model.timeframe import DAY, HOUR, MINUTE
 from atlas_core.runs import RunSummary
 from atlas_core.runtime.bounded_calls import BackgroundCalls, BoundedCalls
@@ -235,6 +235,9 @@ class Session:
         if isinstance(event, Tick):
             self._grant_grace()
             self.intake.pass_time(event.ts)
+        self._tell_desk(event)
+
+    def _tell_desk(self, event: Event) -> None:
         self.desk.feed(event)
         self.desk.flush()
         self.plan.recorder.flush()
@@ -286,9 +289,21 @@ class Session:
         assert self.intake.now is not None
         if not isinstance(self.desk, LiveDesk):
             return self.desk.finish(self.intake.now, reason)
+        await self._come_to_rest(self.desk)
         summary = self.desk.finish(self.live.system.clock.now(), reason)
         await self.desk.gateway.settle(SETTLE_SECONDS)
         return summary
+
+    async def _come_to_rest(self, desk: LiveDesk) -> None:
+        """Take what the venue tells, and nothing of the market, until all that was sent has its end and its stop."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_SECONDS):
+                while not desk.is_at_rest:
+                    item = await self.inbox.get()
+                    if isinstance(item, Turn):
+                        item.act()
+                    elif not isinstance(item, StopAsked | BarClosed | Quote | EndOfStream | SignalsFound):
+                        self._tell_desk(item)
 
     def _tell_progress(self) -> None:
         self.plan.recorder.flush()

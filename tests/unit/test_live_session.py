@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import pytest
+
+from atlas_core.errors import JournalFull, JournalLocked, SessionFailed
+from atlas_core.journal import Journal
 from atlas_core.model.orders import OrderStatus
 from atlas_core.model.records import (
     AccountReconciled,
@@ -9,6 +15,7 @@ from atlas_core.model.records import (
     OrderMoved,
     PositionClosed,
     PositionOpened,
+    Record,
     SessionPaused,
     SessionResumed,
     VerdictReached,
@@ -83,3 +90,51 @@ def test_the_next_session_goes_on_where_the_last_one_stopped() -> None:
     [closed] = found(scene.records, PositionClosed)
     assert closed.rule == "stop"
     assert len(found(scene.records, AccountReconciled)) >= 2
+
+
+def test_a_journal_that_takes_nothing_for_a_while_holds_orders_back_and_then_lets_them_go() -> None:
+    scene = Scene()
+    refusals = 5
+
+    def append(records: Sequence[Record]) -> range:
+        nonlocal refusals
+        if refusals and any(isinstance(record, OrderIntended) for record in records):
+            refusals -= 1
+            assert scene.venue.names() == []
+            raise JournalFull("the disk is full")
+        return Journal.append(scene.journal, records)
+
+    scene.journal.append = append  # type: ignore[method-assign]
+    scene.run(6)
+    assert refusals == 0
+    assert scene.venue.names() == ["entry", "stop"]
+
+
+def test_a_journal_that_takes_nothing_any_more_ends_the_session() -> None:
+    scene = Scene()
+
+    def append(records: Sequence[Record]) -> range:
+        if any(isinstance(record, OrderIntended) for record in records):
+            raise JournalLocked("another program holds the file")
+        return Journal.append(scene.journal, records)
+
+    scene.journal.append = append  # type: ignore[method-assign]
+    with pytest.raises(SessionFailed, match="another program holds the file"):
+        scene.run(9)
+    assert scene.venue.names() == []
+
+
+def test_an_entry_that_fills_while_the_session_stops_gets_its_stop_first() -> None:
+    scene = Scene()
+    scene.run(4 - 1 / 60)
+    assert scene.venue.names() == ["entry", "stop"]
+    assert isinstance(scene.records[-1], SessionPaused)
+    assert [order.status for order in scene.venue.venue.snapshot().orders] == [OrderStatus.ACKNOWLEDGED]
+
+
+def test_an_entry_that_does_not_fill_while_the_session_stops_is_withdrawn_at_the_venue() -> None:
+    scene = Scene()
+    scene.run(3 + 0.07 / 60)  # the entry has just left
+    assert scene.venue.names() == ["entry"]
+    assert scene.venue.venue.snapshot().orders == ()
+    assert isinstance(scene.records[-1], SessionPaused)
