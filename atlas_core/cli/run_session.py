@@ -88,7 +88,7 @@ def run_in_process(launch: Launch, flags: SessionFlags) -> None:
     with SessionProcess(state, system, options) as process:
         if process.held_back():
             click.echo(f"no entries: {process.held_back()}", err=True)
-        if mode is Mode.LIVE:
+        if system.is_real_time:
             _continue(launch, system, process)
             return
         run = launch.store.create(profile.name, mode, system.synthetic)

@@ -16,7 +16,6 @@ from loguru import logger
 
 from atlas_core.clock import Clock, LiveClock, monotonic_seconds
 from atlas_core.compose import System
-from atlas_core.contracts import Capability
 from atlas_core.control.file import SESSION_WAITS_SECONDS, ControlFile
 from atlas_core.control.kill_switch import EntryPermit, KillSwitch
 from atlas_core.control.starts import CRASHED, LOOP_SECONDS, Start, StartLog
@@ -63,11 +62,6 @@ def clock_of(profile_is_real_time: bool, speed: Speed) -> Clock | None:
     return None if speed.factor is None else PacedClock(speed.factor, monotonic_seconds)
 
 
-def is_real_time(system: System) -> bool:
-    """Tell whether the market of a system goes on by itself: then it has no speed and no end."""
-    return system.mode is Mode.LIVE or Capability.REAL_TIME in system.profile.provider.component.capabilities
-
-
 @define
 class SessionProcess:
     """Holds a state directory for one process; a context manager around `run`.
@@ -104,7 +98,7 @@ class SessionProcess:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if error is None or isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
             self._how = STOPPED
-        elif is_real_time(self.system):
+        elif self.system.is_real_time:
             LastWords(self.state.last_words).say(f"{type(error).__name__}: {error}", self.wall.now())
         self._stack.close()
 
@@ -129,7 +123,7 @@ class SessionProcess:
 
         def begun(session: Session) -> None:
             host.attach(SessionFace(session, journal, board))
-            if system.mode is Mode.LIVE and is_real_time(system):
+            if system.is_real_time:
                 session.tasks.own("backups", BackupTask(journal.path).run, restart=Restart.ALWAYS)
 
         plan = evolve(
@@ -172,13 +166,13 @@ class SessionProcess:
             return Start(id=0, previous_crashed=False, crashes=0)
 
     def _safe_mode(self) -> str:
-        if not (self.start.is_safe_mode and is_real_time(self.system)):
+        if not (self.start.is_safe_mode and self.system.is_real_time):
             return ""
         return f"{self.start.crashes} crashes within {LOOP_SECONDS // 60} minutes; allow entries: atlas resume"
 
     def _news(self, words: LastWords) -> tuple[News, ...]:
         """Return what people must learn of the processes before this one."""
-        if not is_real_time(self.system):
+        if not self.system.is_real_time:
             return ()
         policy = "started again and recovered from the journal"
         news = [News(subject="the process before", text=text, policy=policy) for text in words.words()]
@@ -189,7 +183,7 @@ class SessionProcess:
 
     def _pace(self, stream: AsyncIterator[BarClosed]) -> AsyncIterator[BarClosed]:
         """Hold the market of the past to its speed and its end."""
-        if is_real_time(self.system):
+        if self.system.is_real_time:
             return stream
         if self.options.ending.at is not None:
             stream = until(stream, self.options.ending.at)
@@ -197,11 +191,11 @@ class SessionProcess:
         return paced(stream, clock, self.system.profile.universe.start) if isinstance(clock, PacedClock) else stream
 
     def _speed(self) -> str:
-        return "" if is_real_time(self.system) else str(self.options.speed)
+        return "" if self.system.is_real_time else str(self.options.speed)
 
     def _watchdog(self, board: ProgressBoard, words: LastWords) -> Watchdog | nullcontext[None]:
         """Watch what lasts; a market of the past as fast as it goes is over before anything could hang."""
-        if not is_real_time(self.system) and self.options.speed.factor is None:
+        if not self.system.is_real_time and self.options.speed.factor is None:
             return nullcontext()
         return Watchdog(board, self.state.stacks, lambda text: words.say(text, self.wall.now()))
 
