@@ -269,7 +269,9 @@ class Engine:
             return
         if isinstance(event, OrderRejected):
             self.orders.want_again(position, track)
-            self.protection.check(position)  # tried again at the next price: at once it would only be rejected again
+            self.protection.refused(
+                position, intent.role
+            )  # tried again at the next price: at once it would only be rejected again
         elif not track.is_withdrawn:
             self.protection.lost(position, intent.role)
         else:

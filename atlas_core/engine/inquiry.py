@@ -24,13 +24,16 @@ from atlas_core.model.venue import VenueSnapshot
 REQUEST_ENDS_AFTER = 10 * SECOND
 """When a request has certainly left or failed: the deadline of a call, and a little."""
 
-CONFIRMED_WITHIN = 15 * SECOND
+CONFIRMED_WITHIN = 9 * SECOND
 """How long a withdrawal may go unconfirmed before people are told."""
 
 FIRST_QUESTION_AFTER = 5 * SECOND
 LONGEST_BETWEEN_QUESTIONS = 30 * SECOND
 PROOF_ANSWERS = 3
 PROOF_SPAN = 120 * SECOND
+COUNTED_BETWEEN = 45 * SECOND
+"""As much of the time between two answers counts at most."""
+
 UNANSWERED = (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
 
 
@@ -80,7 +83,7 @@ class InquiryDesk:
             track.answered_at = now
         if track is None or not track.is_working or now < track.intent.ts + REQUEST_ENDS_AFTER:
             return None
-        since = track.not_found_since or now
+        since = _since(track, now)
         self.recorder.write(
             OrderQueried(ts=now, client_order_id=client_order_id, count=track.not_found + 1, since=since)
         )
@@ -111,3 +114,11 @@ class InquiryDesk:
             return False
         pause = min(FIRST_QUESTION_AFTER << min(track.times_asked, 4), LONGEST_BETWEEN_QUESTIONS)
         return now - max(since, track.asked_at) >= (pause if track.times_asked else FIRST_QUESTION_AFTER)
+
+
+def _since(track: OrderTrack, now: int) -> int:
+    """Return since when the venue does not know an order; a clock that is set between two answers proves nothing."""
+    if not track.not_found:
+        return now
+    proven = track.not_found_at - track.not_found_since
+    return now - proven - max(0, min(now - track.not_found_at, COUNTED_BETWEEN))

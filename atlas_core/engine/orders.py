@@ -114,9 +114,15 @@ class OrderDesk:
             self.cancel(track)
 
     def resume_exit(self, position: PositionTrack) -> None:
-        """Send an exit that waited, once nothing holds the quantity any more."""
-        if position.exit_wanted is not None and not self.protective_orders(position.symbol):
+        """Send an exit that waited, once nothing holds the quantity; withdraw again what a restart forgot to."""
+        if position.exit_wanted is None:
+            return
+        protective = self.protective_orders(position.symbol)
+        if not protective:
             self._send_exit(position, *position.exit_wanted)
+        for track in protective:
+            if not track.is_withdrawn:
+                self.cancel(track)
 
     def want_again(self, position: PositionTrack, track: OrderTrack) -> None:
         """Ask for a refused exit once more: a venue may go on holding the quantity for a while after a withdrawal."""

@@ -96,14 +96,26 @@ class ProtectionDesk:
         """Let time pass: send an exit that waited for its stop to be gone, and try again what does not hold."""
         self.orders.resume_exit(position)
         self.check(position)
-        if not position.is_protected or self._has_surplus(position):
+        is_patient = position.refusals >= QUICK_TRIES and self.recorder.now - position.refused_at < PATIENT_PAUSE
+        if self._has_surplus(position) or (not position.is_protected and not is_patient):
             self.sync(position)
+
+    def refused(self, position: PositionTrack, role: OrderRole) -> None:
+        """Look at what a refused order leaves open; after some quick tries of a stop only every minute follows one.
+
+        Where there is nothing to protect any more, complete reads of the account find out in the meantime.
+        """
+        if role is OrderRole.STOP:
+            position.refusals, position.refused_at = position.refusals + 1, self.recorder.now
+        self.check(position)
 
     def check(self, position: PositionTrack) -> None:
         """Compare the working stop with the position; a breach raises an alert and is retried until it holds."""
         covered = self._covered(position)
         if covered == position.quantity:
             position.uncovered_since = 0
+            if self._is_taken(position):
+                position.refusals = 0
         elif not position.uncovered_since:
             position.uncovered_since = self.recorder.now
         is_protected = bool(self.waiver) or covered == position.quantity or self._is_handed_over(position)
@@ -261,6 +273,11 @@ class ProtectionDesk:
         is_on_its_way = track.status is OrderStatus.SUBMITTED and self.recorder.now - track.intent.ts <= ANSWER_WITHIN
         return is_on_its_way or track.status in _TAKEN
 
+    def _is_taken(self, position: PositionTrack) -> bool:
+        """Tell whether the venue has taken a stop, and not only been sent one."""
+        orders = self._orders_of(position)
+        return any(t.intent.role is OrderRole.STOP and t.status in _TAKEN for t in orders)
+
     def _covered(self, position: PositionTrack) -> Decimal:
         """Return the quantity that a stop at the right price covers: the position's own where one fits.
 
@@ -275,6 +292,8 @@ class ProtectionDesk:
 
 DEFAULT_RULE = "signal"
 _TAKEN = (OrderStatus.ACKNOWLEDGED, OrderStatus.PARTIALLY_FILLED)
+QUICK_TRIES = 4
+PATIENT_PAUSE = 60 * SECOND
 MISSING_READS = 2
 ANSWER_WITHIN = 9 * SECOND  # so long a stop may be on its way before its position counts as unprotected
 

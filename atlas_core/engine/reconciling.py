@@ -22,7 +22,7 @@ from atlas_core.engine.state import OrderTrack, State
 from atlas_core.model.decisions import Severity
 from atlas_core.model.events import AccountRead, BrokerEvent, Cancel
 from atlas_core.model.instrument import ZERO
-from atlas_core.model.orders import is_order_of
+from atlas_core.model.orders import OrderStatus, is_order_of
 from atlas_core.model.records import AccountReconciled, ForeignFound, PositionAdjusted
 from atlas_core.model.timeframe import SECOND
 from atlas_core.model.venue import OrderReport, VenuePosition
@@ -127,7 +127,7 @@ class ReconcileDesk:
         """Tell whether a difference has stood long enough, and the venue was heard on what could explain it."""
         doubt = self._doubts.get(symbol)
         related = self._related(symbol)
-        is_moving = any(t.status in UNANSWERED or t.moved_at >= read.asked_at - AGREEMENT_SPAN for t in related)
+        is_moving = any(_is_moving(track, read.asked_at - AGREEMENT_SPAN) for track in related)
         if doubt is None or (doubt.ledger, doubt.venue) != (ledger, venue) or is_moving:
             doubt = self._doubts[symbol] = _Doubt(ledger, venue, read.asked_at)
         silent = [track for track in related if track.answered_at < doubt.since]
@@ -194,3 +194,9 @@ class ReconcileDesk:
 
 def _signed(held: VenuePosition | None) -> Decimal:
     return ZERO if held is None else held.quantity * held.side.sign
+
+
+def _is_moving(track: OrderTrack, since: int) -> bool:
+    """Tell whether an order may have changed a position lately; one that was refused has not."""
+    was_refused = track.status is OrderStatus.REJECTED and not track.cumulative_quantity
+    return track.status in UNANSWERED or (track.moved_at >= since and not was_refused)

@@ -16,7 +16,7 @@ from attrs import Factory, define
 
 from atlas_core.errors import EngineError
 from atlas_core.model.instrument import ZERO, Instrument
-from atlas_core.model.orders import OrderRole, OrderStatus
+from atlas_core.model.orders import Action, OrderRole, OrderStatus
 from atlas_core.model.portfolio import Account, ClosedTrade, Portfolio, Position
 from atlas_core.model.records import (
     EquityMarked,
@@ -88,6 +88,7 @@ class OrderTrack:
     moved_at: int = 0
     not_found: int = 0
     not_found_since: int = 0
+    not_found_at: int = 0
     signal: Signal | None = None
     is_from_touch: bool = False
     is_withdrawn: bool = False
@@ -144,6 +145,8 @@ class PositionTrack:
     exit_wanted: tuple[str, str] | None = None
     exit_asked_at: int = 0
     uncovered_since: int = 0
+    refusals: int = 0
+    refused_at: int = 0
 
     @property
     def is_closing(self) -> bool:
@@ -333,7 +336,7 @@ class State:
     def _order_queried(self, record: OrderQueried) -> None:
         track = self.orders.get(record.client_order_id)
         if track is not None:
-            track.not_found, track.not_found_since = record.count, record.since
+            track.not_found, track.not_found_since, track.not_found_at = record.count, record.since, record.ts
 
     def _exit_over(self, track: OrderTrack) -> None:
         """Note that an exit order can do no more: what is still open then is asked about and protected again."""
@@ -351,16 +354,17 @@ class State:
         track.cumulative_fee += record.fee
         self.cash -= record.fee
         if record.trade_id:
-            self._fill_of_position(record, is_exit=track.intent.role is not OrderRole.ENTRY)
+            self._fill_of_position(record, track.intent.action)
         self._exit_over(track)
         self._forget_if_done(track)
 
-    def _fill_of_position(self, record: FillBooked, *, is_exit: bool) -> None:
+    def _fill_of_position(self, record: FillBooked, action: Action) -> None:
+        """Book a fill on the position of its symbol; even an entry that came late may have closed some of it."""
         position = self.positions[record.symbol]
         position.fees += record.fee
         position.slippage += record.slippage
         position.is_ambiguous |= record.ambiguous
-        if is_exit:
+        if action.sign != position.side.sign:
             position.exit_cost += record.quantity * record.price
             position.exit_quantity += record.quantity
 

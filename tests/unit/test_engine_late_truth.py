@@ -19,6 +19,7 @@ from atlas_core.model.events import (
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
+    OrderNotFound,
     OrderRejected,
     OrderReported,
     OrderUnknown,
@@ -33,6 +34,7 @@ from atlas_core.model.records import (
     AlertRaised,
     FillBooked,
     PositionAdjusted,
+    PositionClosed,
     ProtectionChanged,
     Record,
     RunStarted,
@@ -85,10 +87,10 @@ class Scene:
         self.now += 60
         self.feed(BarClosed(self.ts, "X", self.ts - MINUTE, price, price, price, price, 1.0))
 
-    def signal(self, setup: int = 0) -> None:
+    def signal(self, setup: int = 0, side: int = 1) -> None:
         table = signal_table(
-            available_at=[self.ts], setup_at=[START + setup], symbol="X", timeframe="1m", pattern="p", side=[1],
-            stop=95.0, target=120.0,
+            available_at=[self.ts], setup_at=[START + setup], symbol="X", timeframe="1m", pattern="p",
+            side=[side], stop=100.0 - 5.0 * side, target=100.0 + 20.0 * side,
         )  # fmt: skip
         self.feed(SignalsFound(self.ts, "s", table))
 
@@ -287,3 +289,60 @@ def test_a_stop_that_two_complete_reads_do_not_have_protects_nothing() -> None:
         scene.read(held="1")
     scene.wait(5)
     assert "Position without protection" in scene.alarms()
+
+
+def test_an_exit_that_waited_when_the_process_died_withdraws_the_stop_again() -> None:
+    scene = Scene(holds_quantity=True)
+    stop = scene.entered()
+    scene.engine.orders.close_position(scene.engine.state.positions["X"], "test", "leave")
+    scene.engine.state.orders[stop].is_withdrawn = False  # what a restart forgets
+    scene.engine.recorder.take_commands()
+    assert Cancel(stop) in scene.feed(Tick(scene.ts))
+
+
+def test_a_late_entry_against_the_position_closes_what_it_closed() -> None:
+    scene = Scene()
+    scene.signal(0, side=-1)
+    late = scene.order(OrderRole.ENTRY)
+    scene.feed(OrderRejected(ts=scene.ts, client_order_id=late, reason="given up"))
+    scene.bar()
+    scene.entered(setup=1)
+    scene.fill(late, price="101")
+    assert scene.engine.state.positions == {}
+    assert scene.found(PositionClosed)[-1].exit_price == 101
+
+
+def test_a_clock_that_is_set_proves_nothing() -> None:
+    scene = Scene()
+    scene.signal()
+    entry = scene.order(OrderRole.ENTRY)
+    scene.feed(OrderUnknown(ts=scene.ts, client_order_id=entry, reason="lost"))
+    for seconds in (20, 20, 3_600, 10):
+        scene.now += seconds
+        scene.feed(OrderNotFound(ts=scene.ts, client_order_id=entry))
+        scene.read()
+    assert scene.engine.state.orders[entry].status is OrderStatus.UNKNOWN
+    for _ in range(2):
+        scene.now += 30
+        scene.read()
+        scene.feed(OrderNotFound(ts=scene.ts, client_order_id=entry))
+    assert [v.outcome for v in scene.found(VerdictReached)] == ["rejected"]
+
+
+def test_a_position_that_is_gone_is_noticed_although_its_stops_are_refused_without_end() -> None:
+    scene = Scene()
+    scene.feed(OrderCancelled(ts=scene.ts, client_order_id=scene.entered()))
+    for _ in range(60):
+        scene.wait(5)
+        stop = scene.order(OrderRole.STOP)
+        if scene.engine.state.find_order(stop).is_working:  # type: ignore[union-attr]
+            scene.feed(OrderRejected(ts=scene.ts, client_order_id=stop, reason="nothing to reduce"))
+        if scene.now % 30 == 0:
+            for query in [command for command in scene.read() if isinstance(command, Query)]:
+                track = scene.engine.state.find_order(query.client_order_id)
+                if track is not None and track.intent.role is OrderRole.ENTRY:
+                    scene.report(query.client_order_id, OrderStatus.FILLED, filled="1")
+                else:
+                    scene.feed(OrderNotFound(ts=scene.ts, client_order_id=query.client_order_id))
+    assert scene.engine.state.positions == {}
+    assert len([s for s in scene.sent if s.order.role is OrderRole.STOP]) < 12
