@@ -154,6 +154,8 @@ class Books:
     def _order_intended(self, entry: Entry) -> None:
         record: Any = entry.record
         self.intents[record.client_order_id] = self.live[record.client_order_id] = Intent(record, entry.at)
+        if record.role is OrderRole.STOP:
+            self._exit_given_up(record.symbol)
 
     def _order_moved(self, entry: Entry) -> None:
         record: Any = entry.record
@@ -161,10 +163,17 @@ class Books:
         if intent is not None:
             self._move(intent, record.status, entry.at)
 
+    def _exit_given_up(self, symbol: str) -> None:
+        """The exit failed or the stop is back: what is open now is asked about anew."""
+        for trade_id in [number for number, trade in self.trades.items() if trade.symbol == symbol]:
+            self.closings.pop(trade_id, None)
+
     def _move(self, intent: Intent, status: OrderStatus, at: int) -> None:
         intent.status = status
         if status.is_terminal:
             intent.ended_at = self.last_ended[intent.record.symbol] = at
+            if intent.record.role is OrderRole.EXIT:
+                self._exit_given_up(intent.record.symbol)
             self.live.pop(intent.record.client_order_id, None)
 
     def _order_queried(self, entry: Entry) -> None:

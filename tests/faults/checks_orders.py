@@ -227,7 +227,8 @@ class SaneNumbers(Checker):
 
     def before_order_intended(self, entry: Entry) -> None:
         record = entry.record
-        price = self.prices.get(record.symbol)  # type: ignore[attr-defined]
+        is_seen = self.at - self.books.bar_at.get(record.symbol, 0) < STALE_DATA  # type: ignore[attr-defined]
+        price = self.prices.get(record.symbol) if is_seen else None  # type: ignore[attr-defined]
         reference = record.reference_price  # type: ignore[attr-defined]
         if price and reference is not None and abs(float(reference) * 100 / price - 1) > FAR_FROM_THE_MARKET:
             self.breach(f"{record.role} in {record.symbol} was decided at {reference}, the market is {price / 100}")  # type: ignore[attr-defined]

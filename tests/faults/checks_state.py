@@ -19,6 +19,9 @@ TICK = 6 * SECOND
 KNOWN_WITHIN = 60 * SECOND
 CONVERGED_WITHIN = 60 * SECOND
 RECOVERED_WITHIN = 60 * SECOND
+A_MINUTE = 58 * SECOND
+"""A bar may come a second or two late, so that two entries of two minutes lie closer together."""
+
 CLOSED_WITHIN = 200 * SECOND
 DIVERGENCE_READS = 4
 ALARM_GRACE = 5 * SECOND
@@ -40,17 +43,17 @@ class Protected(Checker):
             return
         for symbol, begun in self.naked_since.items():
             since = max(begun, self.books.up_since)
-            if self._alarm(symbol, since):
+            if self._is_told(symbol):
                 self.naked_since[symbol] = at
-            elif at - since > KNOWN_WITHIN and self._could_know(since):
+            elif at - since > KNOWN_WITHIN and self._could_know(since) and not self._alarm(symbol, since):
                 self.naked_since[symbol] = at
                 held, cover = self.books.held[symbol], self.books.covered(symbol)
                 self.breach(f"{symbol}: {held} lots at the venue, stops for {cover}, nobody was told")
         for trade_id, begun in self.doubted_since.items():
             since, symbol = max(begun, self.books.up_since), self.books.trades[trade_id].symbol
-            if self._alarm(symbol, since):
+            if self._is_told(symbol):
                 self.doubted_since[trade_id] = at
-            elif at - since > UNPROTECTED_AT_MOST + TICK:
+            elif at - since > UNPROTECTED_AT_MOST + TICK and not self._alarm(symbol, since):
                 self.doubted_since[trade_id] = at
                 held_here, covered = self.books.trades[trade_id].quantity, self.books.believed_cover(symbol)
                 self.breach(f"{symbol}: {held_here} in the books, stops for {covered}, nobody was told")
@@ -58,10 +61,12 @@ class Protected(Checker):
     def _could_know(self, since: int) -> bool:
         return len([read for read in self.books.reads if since < read["as_of"] and read["true"]]) >= 2
 
+    def _is_told(self, symbol: str) -> bool:
+        """Tell whether people see the position as one without protection at this moment."""
+        return any(t.symbol == symbol and not t.is_protected for t in self.books.trades.values())
+
     def _alarm(self, symbol: str, since: int) -> bool:
         books = self.books
-        if any(t.symbol == symbol and not t.is_protected for t in books.trades.values()):
-            return True
         names = [name for name, intent in books.live.items() if intent.record.symbol == symbol]
         return books.alarm_since(since - ALARM_GRACE, symbol, *names)
 
@@ -143,7 +148,7 @@ class Bounded(Checker):
         intent = self.books.intent_of(entry["client_id"])
         if intent is None or not intent.is_entry or entry["client_id"] in self.books.requests:
             return
-        self.recent = [*(at for at in self.recent if at > intent.at - 60 * SECOND), intent.at]
+        self.recent = [*(at for at in self.recent if at > intent.at - A_MINUTE), intent.at]
         most = self.limits.get("max_orders_per_minute", 999)
         if len(self.recent) > most and not self.books.clock_offset:
             self.breach(f"{len(self.recent)} entries in a minute, at most {most} are allowed")
@@ -216,8 +221,9 @@ class DivergenceTold(Checker):
         for symbol, since in self.moved.items():
             if symbol in self.told or self._is_open_ended(symbol, since):
                 continue
-            reads = [read for read in books.reads[-12:] if read["true"] and read["as_of"] > since]
-            if len(reads) <= DIVERGENCE_READS or reads[-1].at - reads[0].at < KNOWN_WITHIN:
+            reads = [read for read in books.reads[-60:] if read["true"] and read["as_of"] > since]
+            patience = KNOWN_WITHIN if books.calm_since is not None else 3 * KNOWN_WITHIN
+            if len(reads) <= DIVERGENCE_READS or reads[-1].at - reads[0].at < patience:
                 continue
             known = books.ledger(symbol) + books.foreign.get(symbol, Decimal(0))
             if known * 1000 != books.held.get(symbol, 0):

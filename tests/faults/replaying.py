@@ -16,8 +16,9 @@ from atlas_core.runtime.session import Session
 
 NOTES_OF_THE_MOMENT = {
     "last_price", "highest", "lowest", "bars_held", "lost_at", "is_from_touch", "is_withdrawn", "withdrawn_at",
-    "asked_at", "times_asked", "is_missing", "exit_asked_at", "uncovered_since", "withdrawn_since",
-    "is_overdue", "answered_at", "reads_without", "instruments", "peak_equity", "day_equity", "moved_at",
+    "asked_at", "times_asked", "is_missing", "exit_asked_at", "uncovered_since", "withdrawn_since", "is_overdue",
+    "answered_at", "refusals", "refused_at", "reads_without", "instruments", "peak_equity", "day_equity",
+    "moved_at",
 }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from tests.faults.checking import Breach, check
 from tests.faults.checks_state import CHECKS
 from tests.faults.coverage import coverage_of
 from tests.faults.events import Nature
-from tests.faults.host import Host
+from tests.faults.host import Host, HostDied
 from tests.faults.replaying import difference, verified
 from tests.faults.setup import Setup
 from tests.faults.system import MAX_EXPOSURE_PCT, Control
@@ -134,6 +134,13 @@ async def _first(keeper: asyncio.Task[None], what: Any) -> None:
         keeper.result()
 
 
+def _note(world: World, told: dict[str, Any]) -> None:
+    """Write into the trace what was raised where nobody listens; a dead process may raise what it likes."""
+    error = told.get("exception")
+    if not isinstance(error, HostDied | asyncio.CancelledError):
+        world.trace.process("bug", error=f"{told['message']}: {error!r}", where="")
+
+
 def simulate(setup: Setup, changed: AbstractContextManager[Any] | None = None) -> Outcome:
     """Run one setup, under a change of the client if one is given; return what the checkers say."""
     logger.disable("atlas_core")
@@ -142,6 +149,7 @@ def simulate(setup: Setup, changed: AbstractContextManager[Any] | None = None) -
     async def main() -> None:
         loop = asyncio.get_running_loop()
         world = World(loop, Chance(setup.seed), setup.symbols, setup.personality, setup.plan)
+        loop.set_exception_handler(lambda _, told: _note(world, told))
         parts.append(Run(setup, world))
         await parts[0].play()
 

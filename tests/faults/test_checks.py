@@ -243,7 +243,7 @@ def _third_position(story: Story) -> None:
 
 def _manual_trade(story: Story) -> None:
     story.accept("", sign=1).fill(1, "")
-    for _ in range(8):
+    for _ in range(12):
         story.wait(30).read(held=100)
 
 

@@ -1,0 +1,95 @@
+"""Whole sessions in virtual time against a venue that loses, delays and repeats, and that die at any moment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+
+from tests.faults.campaign import Tally, results
+from tests.faults.mutants import MUTANTS, QUICK, deaths
+from tests.faults.setup import Setup
+from tests.faults.shrink import snippet
+from tests.faults.simulation import simulate
+from tests.faults.weather import Plan
+
+HERE = Path(__file__).parent
+WORKERS = 2
+DEFAULT_SEEDS, DEFAULT_HOURS = 300, 6.0
+OFTEN = (
+    "unknown resolved to working", "unknown proven dead", "partial then cancelled", "stop filled", "exit filled",
+    "exit waited for its stop", "position adjusted", "foreign position", "unprotected, told", "protected again",
+    "fill while down", "restart with a position", "restart with an unanswered order", "halted",
+)  # fmt: skip
+
+
+def regression_setups() -> list[Setup]:
+    """Return the setups of the seeds that are kept."""
+    lines = (HERE / "seeds.txt").read_text(encoding="utf-8").splitlines()
+    fields = [line.split(maxsplit=2) for line in lines if line and not line.startswith("#")]
+    return [Setup.drawn(int(seed), float(hours)) for seed, hours, _why in fields]
+
+
+@pytest.mark.timeout(600)
+def test_seeds_that_failed_once_hold_every_invariant() -> None:
+    assert {r.seed: r.breaches for r in results(regression_setups(), WORKERS) if r.breaches} == {}
+
+
+@pytest.mark.timeout(1_800)
+@pytest.mark.campaign
+def test_sessions_hold_every_invariant_whatever_the_venue_does() -> None:
+    tally = Tally()
+    for result in results([Setup.drawn(seed, DEFAULT_HOURS) for seed in range(1, DEFAULT_SEEDS + 1)], WORKERS):
+        tally.add(result)
+    assert {failed.seed: failed.breaches[0] for failed in tally.failed} == {}
+    assert [name for name in OFTEN if not tally.covered[name]] == []
+    assert tally.crashes > DEFAULT_SEEDS / 4
+
+
+def test_without_faults_books_and_venue_agree_exactly() -> None:
+    outcome = simulate(evolve(Setup.drawn(4, 2.0), plan=Plan({})))
+    assert outcome.breaches == []
+    assert outcome.covered["stop filled"] + outcome.covered["target filled"] > 0
+    assert any(entry.kind == "settled" for entry in outcome.trace)
+
+
+PROGRAM = """
+from tests.faults.setup import Setup
+from tests.faults.simulation import simulate
+print(simulate(Setup.drawn(3, 1.0)).digest)
+"""
+
+
+def test_the_same_seed_gives_the_same_trace_in_every_process() -> None:
+    root = HERE.parents[1]
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", PROGRAM], cwd=root, env={**os.environ, "PYTHONHASHSEED": seed}, check=True,
+            capture_output=True, text=True, timeout=100,
+        ).stdout.strip()
+        for seed in ("1", "2")
+    }  # fmt: skip
+    assert digests == {simulate(Setup.drawn(3, 1.0)).digest}
+
+
+@pytest.mark.timeout(600)
+def test_the_worst_known_faults_are_found_in_few_seeds() -> None:
+    assert [death.line() for death in deaths(QUICK, range(1, 31), 1.5, WORKERS) if death.seed is None] == []
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("name", sorted(MUTANTS))
+def test_every_known_fault_is_found(name: str) -> None:
+    assert [death.line() for death in deaths([name], range(1, 301), 2.0, 1) if death.seed is None] == []
+
+
+def test_a_failure_is_told_as_a_test_that_repeats_it() -> None:
+    outcome = simulate(Setup.drawn(3, 0.2).only(["crash", "gap"]))
+    text = snippet(outcome)
+    assert "Setup.drawn(3, 0.2000).only([" in text
+    compile(text, "snippet", "exec")
