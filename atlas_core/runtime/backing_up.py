@@ -9,9 +9,13 @@ from pathlib import Path
 
 from attrs import define
 
-from atlas_core.errors import JournalError
+from atlas_core.errors import AtlasError
 
 LOOK_SECONDS = 600.0
+
+
+class BackupFailed(AtlasError):
+    """A backup was not made; the journal itself is not in doubt, so the session goes on and people are told."""
 
 
 @define
@@ -21,14 +25,14 @@ class BackupTask:
     journal: Path
 
     async def run(self) -> None:
-        """Look every ten minutes whether a backup is due; raises JournalError for one that failed."""
+        """Look every ten minutes whether a backup is due; raises BackupFailed for one that failed."""
         while True:
             await back_up_beside(self.journal)
             await asyncio.sleep(LOOK_SECONDS)
 
 
 async def back_up_beside(journal: Path) -> None:
-    """Let another process back a journal up if that is due; raises JournalError with what it said when it failed."""
+    """Let another process back a journal up if that is due; raises BackupFailed with what it said when it failed."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "atlas_core", "--quiet", "backup", str(journal), "--if-due", stdout=DEVNULL, stderr=PIPE
     )
@@ -37,6 +41,7 @@ async def back_up_beside(journal: Path) -> None:
     finally:
         if process.returncode is None:
             process.kill()
+            await process.wait()  # nobody else would take its end
     if process.returncode:
         told = said.decode(errors="replace").strip().splitlines() or [f"exit code {process.returncode}"]
-        raise JournalError(f"the backup of {journal} failed: {told[-1]}")
+        raise BackupFailed(f"the backup of {journal} failed: {told[-1]}")

@@ -118,7 +118,7 @@ class SessionProcess:
         )  # fmt: skip
         host = Host(
             heart, self._control, self.permit, system.clock, self.wall, self.options.ending, caught_signals,
-            news=self._news(words), told=words.delivered, closings=closings if system.mode is Mode.LIVE else None,
+            news=self._news(words), told=words.delivered, closings=closings if system.is_real_time else None,
         )  # fmt: skip
 
         def begun(session: Session) -> None:

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from atlas_core.errors import JournalError
 from atlas_core.journal import Journal
 from atlas_core.journal.backups import backups_in
-from atlas_core.runtime.backing_up import BackupTask, back_up_beside
+from atlas_core.runtime.backing_up import BackupFailed, BackupTask, back_up_beside
 from tests.journal_samples import short_run
 
 
@@ -28,5 +27,5 @@ def test_another_process_backs_a_journal_up_while_this_one_writes_it(tmp_path: P
 def test_a_backup_that_fails_says_why(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     path.write_text("no journal\n" * 1_000)
-    with pytest.raises(JournalError, match=r"the backup of .* failed: .*was not a SQLite file"):
+    with pytest.raises(BackupFailed, match=r"the backup of .* failed: .*was not a SQLite file"):
         asyncio.run(BackupTask(path).run())

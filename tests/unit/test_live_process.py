@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
 from attrs import define, evolve
 
 from atlas_core import components as offer
+from atlas_core.cli.run import Launch, Showing
+from atlas_core.cli.run_session import SessionFlags, run_in_process
 from atlas_core.clock import LiveClock
 from atlas_core.compose import System, compose
 from atlas_core.contracts import HistoryRequest
 from atlas_core.control.beat import read_heartbeat
-from atlas_core.errors import AlreadyRunning, ProfileError, SafetyStop
-from atlas_core.journal import Journal
+from atlas_core.errors import AlreadyRunning, ProfileError, SafetyStop, UsageError
+from atlas_core.journal import Journal, JournalReader
 from atlas_core.model.records import SessionPaused, SessionResumed
 from atlas_core.model.venue import VenueSnapshot
 from atlas_core.runs import Mode, RunSummary
+from atlas_core.runstore import RunStore, is_continuing
 from atlas_core.runtime.ending import Ending
 from atlas_core.runtime.process import ProcessOptions, SessionProcess
 from atlas_core.runtime.session import SessionPlan
@@ -104,3 +108,26 @@ def test_a_live_profile_without_its_account_has_a_problem_with_an_address() -> N
     with pytest.raises(ProfileError) as told:
         live(more="")
     assert "[live] account: expected the account that a live session may trade on, was missing" in str(told.value)
+
+
+def test_the_command_line_begins_a_live_session_and_goes_on_with_it(
+    own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ATLAS_RUNTIME_DIR", str(tmp_path))
+    store = RunStore(own_home)
+    for _ in range(2):
+        broker = made(offer.broker, "real", Named(), *REAL)
+        parts = registry(memory(Silent([])), broker, script())
+        profile = profile_of(parts, broker='use = "real"', mode="live", more=LIVE)
+        launch = Launch(profile, parts, Mode.LIVE, store, (), Showing(quiet=True, all_rows=False, as_json=True))
+        run_in_process(launch, SessionFlags(arm=True, lasting="1s"))
+        said = json.loads(capsys.readouterr().out)
+        assert (said["run_id"], said["reason"]) == ("memory-live", "the time of the session is over")
+    [run] = store.all()
+    assert is_continuing(run)
+    with JournalReader.open(run.directory / "journal.db") as journal:
+        assert [session.state for session in journal.sessions()] == ["paused", "paused"]
+    with pytest.raises(UsageError, match="a live session trades on account A-1"):
+        run_in_process(launch, SessionFlags())
+    with pytest.raises(UsageError, match="--speed is for markets of the past"):
+        run_in_process(launch, SessionFlags(arm=True, speed="1x"))
