@@ -164,19 +164,22 @@ def hold_account(
 
 
 def _renew(state: StateDirectory, shared: Path, what: str, holder: Holder, take_over: bool) -> None:
-    """Compare the nonce of the state directory with the account's last one, and write the next into both."""
+    """Compare the nonce of the state directory with the account's last one, and write the next into both.
+
+    A process may die between the two: so the state directory also knows the nonce that the account had before.
+    """
     known, own = read_json(shared), read_json(state.lease)
     here = machine()
     if not take_over:
         if own and own.get("machine") != here:
             raise AlreadyRunning(f"{what}: {state.path} was copied from another machine; {_MEANT}")
-        if known and known.get("nonce") != own.get("nonce"):
+        if known and known.get("nonce") not in (own.get("nonce"), own.get("previous")):
             last = Holder.of(known)
             who = f"{last.title or 'another session'} ({last})" if last else "another session"
             raise AlreadyRunning(f"{what} was last traded by {who} from another state directory; {_MEANT}")
     text = f"{here}\0{holder.pid}\0{holder.since}\0{own.get('nonce', '')}\0{state.path}"
     facts = holder.facts() | {"nonce": hashlib.sha256(text.encode()).hexdigest(), "machine": here}
-    write_json(state.lease, facts)
+    write_json(state.lease, facts | {"previous": known.get("nonce", "")})
     write_json(shared, facts)
 
 

@@ -31,10 +31,13 @@ POINTS = (
     "commit order_moved", "commit fill_booked", "commit position_opened", "commit levels_set",
     "commit position_closed", "commit exit_decided", "commit verdict_reached", "commit alert_raised",
     "submit first byte", "submit last byte", "submit response", "event", "snapshot", "find", "cancel",
-    "state lock", "heartbeat rename", "outbox settle",
+    "state lock", "lease rename", "heartbeat rename", "outbox settle",
 )  # fmt: skip
 FIRST_POINTS = ("migration statement", "commit run_started")
 """Points that only the making of a journal passes: an episode begins with them."""
+
+TWICE = ("commit order_intended", "commit order_moved", "lease rename")
+"""Points at which the second time differs from the first."""
 
 FAULTS = {
     "rates": {"submit": 0.25, "cancel": 0.2, "read": 0.1}, "lost": 0.15, "doubled": 0.1, "delayed": 0.15, "cut": 0.03,
@@ -73,7 +76,8 @@ class Episode:
         self.lab.admin(faults=FAULTS)
         for death in deaths:
             self._live_and_die(death)
-        self._settle()
+        if not self.lab.mutant:
+            self._settle()
         self.found.add(judge(self.lab, self.lives))
         return self.found
 
@@ -157,8 +161,11 @@ def random_deaths(count: int, seed: int, cold: float) -> list[Death]:
 def point_deaths(seed: int, points: Sequence[str] = POINTS, *, first: Sequence[str] = FIRST_POINTS) -> list[Death]:
     """Return one death before and one after each point, in a random order behind those of the first start."""
     random = np.random.default_rng([seed, 2])
-    later = [Death(point=point, when=when, nth=int(random.integers(1, 3 if "commit order" in point else 2)))
-             for point in points for when in ("before", "after")]  # fmt: skip
+    later = [
+        Death(point=point, when=when, nth=int(random.integers(1, 3 if point in TWICE else 2)))
+        for point in points
+        for when in ("before", "after")
+    ]
     early = [
         Death(point=point, when=when, nth=int(random.integers(1, MIGRATION_STATEMENTS)) if "migration" in point else 1)
         for point in first
@@ -167,12 +174,12 @@ def point_deaths(seed: int, points: Sequence[str] = POINTS, *, first: Sequence[s
     return early + [later[place] for place in random.permutation(len(later))]
 
 
-def run_episode(seed: int, deaths: Sequence[Death]) -> Findings:
+def run_episode(seed: int, deaths: Sequence[Death], mutant: str = "") -> Findings:
     """Run an episode in a folder of its own, which stays when something is wrong."""
     folder = Path(mkdtemp(prefix=f"kills-{seed}-"))
     nursery = Nursery.begin(folder)
     try:
-        with Lab(folder, seed=seed, holds=seed % 2 == 1, nursery=nursery) as lab:
+        with Lab(folder, seed=seed, holds=seed % 2 == 1, mutant=mutant, nursery=nursery) as lab:
             found = Episode(lab).run(deaths)
     except Exception as error:
         found = Findings(wrong=[f"episode {seed}: {type(error).__name__}: {error}"])

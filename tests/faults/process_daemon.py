@@ -84,6 +84,7 @@ class Lab:
     seed: int = 1
     factor: float = FACTOR
     holds: bool = False
+    mutant: str = ""
     nursery: Nursery | None = None
     pace: Pace = field(init=False)
     venue: subprocess.Popen[bytes] = field(init=False)
@@ -157,7 +158,7 @@ class Lab:
         return Daemon(process, self.notes_file, mark, begun)
 
     def _plan(self, plan: dict[str, Any]) -> dict[str, Any]:
-        return {"pace": self.pace.text(), "notes": str(self.notes_file), **plan}
+        return {"pace": self.pace.text(), "notes": str(self.notes_file), "mutant": self.mutant, **plan}
 
     def _install(self) -> None:
         (self.folder / "runtime").mkdir(parents=True, mode=0o700, exist_ok=True)

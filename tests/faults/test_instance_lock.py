@@ -7,12 +7,15 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from atlas_core.errors import AlreadyRunning
 from atlas_core.runs import Mode
+from atlas_core.runtime import instance_lock
 from atlas_core.runtime.instance_lock import Holder, hold_account, hold_instance, holder_of
 from atlas_core.statedir import StateDirectory, read_json, write_json
 from tests.memory import START
@@ -124,6 +127,34 @@ def test_two_profiles_never_trade_on_one_account_at_once(tmp_path: Path, state: 
 def test_the_same_state_directory_has_its_account_again_and_again(tmp_path: Path, state: StateDirectory) -> None:
     for _ in range(3):
         lease(state, tmp_path)
+
+
+def test_a_process_that_dies_while_it_writes_its_lease_has_its_account_again(
+    tmp_path: Path, state: StateDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = StateDirectory(tmp_path / "copy", "demo", Mode.PAPER)
+    lease(state, tmp_path)
+    shutil.copytree(state.path, copy.path)
+    for written in (0, 1, 1, 0):
+        with monkeypatch.context() as dying:
+            dying.setattr(instance_lock, "write_json", only_the_first(written))
+            with pytest.raises(KeyboardInterrupt):
+                lease(state, tmp_path)
+    lease(state, tmp_path)
+    with pytest.raises(AlreadyRunning, match="from another state directory"):
+        lease(copy, tmp_path)
+
+
+def only_the_first(written: int) -> Callable[[Path, Any], None]:
+    """Write so many files and die at the next one."""
+    left = iter(range(written))
+
+    def write(path: Path, facts: Any) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        write_json(path, facts)
+
+    return write
 
 
 def test_another_account_or_venue_is_another_lease(tmp_path: Path, state: StateDirectory) -> None:

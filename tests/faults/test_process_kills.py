@@ -9,7 +9,7 @@ import pytest
 
 from atlas_core.model.decisions import Severity
 from atlas_core.model.records import AlertRaised, OrderIntended
-from tests.faults.kills import FIRST_POINTS, POINTS, point_deaths, random_deaths, run_episode
+from tests.faults.kills import FIRST_POINTS, POINTS, Death, point_deaths, random_deaths, run_episode
 from tests.faults.loopback.pace import Pace
 from tests.faults.process_daemon import EPOCH, Lab
 from tests.faults.process_oracle import (
@@ -39,6 +39,17 @@ def test_every_point_and_many_moments(seed: int) -> None:
     found = run_episode(seed, [*point_deaths(seed), *random_deaths(20, seed, 0.1)])
     assert found.wrong == []
     assert len(found.points) >= 2 * (len(POINTS) + len(FIRST_POINTS)) - 6
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("mutant", "told"), [
+    ("send again", "duplicate: order"), ("place no stop", "naked: "), ("send before the commit", "without an intent"),
+])  # fmt: skip
+def test_a_planted_fault_is_found_out(mutant: str, told: str) -> None:
+    lives = [Death(seconds=seconds) for seconds in (4.0, 3.0, 5.0, 4.0, 3.0)]
+    lives += 5 * [Death(point="submit last byte", when="after")]
+    assert any(told in wrong for wrong in run_episode(31, lives, mutant).wrong)
 
 
 # --- the oracle itself

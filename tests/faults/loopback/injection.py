@@ -18,9 +18,11 @@ from typing import Any
 
 from attrs import define, field
 
+from tests.faults.loopback.mutants import MUTANTS
 from tests.faults.loopback.pace import Pace, ScaledPolicy, as_line
 
 PLAN = "ATLAS_LOOPBACK_PLAN"
+RENAMES = {"heartbeat.json": "heartbeat rename", "lease.json": "lease rename"}
 BEFORE, AFTER = "before", "after"
 
 
@@ -38,11 +40,12 @@ class Injection:
     nth: int = 1
     steps: list[tuple[float, float]] = field(factory=list)
     many_crashes: bool = True
+    mutant: str = ""
     _began: float = 0.0
 
     def reach(self, name: str, when: str) -> None:
         """Pass a named point, or die at it."""
-        if name != self.point or when != self.when:
+        if not name or name != self.point or when != self.when:
             return
         self.nth -= 1
         if self.nth <= 0:
@@ -73,6 +76,7 @@ class Injection:
         self.point, self.when, self.nth = plan.get("point", ""), plan.get("when", BEFORE), plan.get("nth", 1)
         self.steps = plan.get("steps", [])
         self.many_crashes = plan.get("many_crashes", True)
+        self.mutant = plan.get("mutant", "")
         asyncio.set_event_loop_policy(ScaledPolicy(self.pace.factor))
         self.note("start")
 
@@ -92,6 +96,8 @@ class Injection:
         _wrap(fcntl, "flock", self._at("state lock"))
         if self.many_crashes:
             starts.CRASHES_OF_A_LOOP = 2**31
+        if self.mutant:
+            MUTANTS[self.mutant]()
 
     def _append(self, append: Callable[..., range], journal: Any, records: Any) -> range:
         kinds = dict.fromkeys(record.kind for record in records)
@@ -105,12 +111,10 @@ class Injection:
         return seqs
 
     def _replace(self, replace: Callable[..., None], source: Any, target: Any, **more: Any) -> None:
-        is_heartbeat = str(target).endswith("heartbeat.json")
-        if is_heartbeat:
-            self.reach("heartbeat rename", BEFORE)
+        name = RENAMES.get(os.path.basename(target), "lease rename" if "accounts" in str(target) else "")
+        self.reach(name, BEFORE)
         replace(source, target, **more)
-        if is_heartbeat:
-            self.reach("heartbeat rename", AFTER)
+        self.reach(name, AFTER)
 
     def _migrate(self, apply: Callable[..., None], connection: Any, *more: Any) -> None:
         apply(Statements(connection, self), *more)
