@@ -1,8 +1,9 @@
 """Owns every task of a session: each has a name, is watched, and is started again, benched, or ends the session.
 
 A task that fails is told of in the moment it fails. It starts again after a random part of a wait that doubles with
-every failure; a plugin whose tasks fail too often is benched and tried again later; a task that the session cannot live
-without ends the session, so that a restart recovers from the journal.
+every failure; a plugin whose tasks fail too often is benched and tried again later. What the outside does (a venue in
+maintenance, a network) is waited for without end. A fault of our own in a task that the session cannot live without
+ends the session, so that a restart recovers from the journal.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from attrs import define, field, frozen
 from loguru import logger
 
 from atlas_core.engine.breaker import Breaker
-from atlas_core.errors import AtlasError, AuthFailed, EngineError, JournalError, SafetyStop, SessionFailed
+from atlas_core.errors import AtlasError, AuthFailed, EngineError, JournalError, SafetyStop, SessionFailed, VenueError
 from atlas_core.model.decisions import Severity
 
 Run = Callable[[], Coroutine[Any, Any, None]]
@@ -55,6 +56,10 @@ class Action(StrEnum):
 
 class TaskEnded(AtlasError):
     """A task that goes on for ever came to its end."""
+
+
+FROM_OUTSIDE = (VenueError, OSError, TaskEnded)
+"""What a venue or the network did: a restart of the process would change nothing, and it ends by itself."""
 
 
 @frozen(kw_only=True)
@@ -170,8 +175,9 @@ class Supervisor(AbstractAsyncContextManager["Supervisor"]):
     ) -> asyncio.Task[None]:
         """Start a task; `run` makes its coroutine, once for every start. Cancelling the task ends it by plan.
 
-        Tasks of one `plugin` are benched by their common failures. A `critical` task ends the session when it would be
-        benched or not be started again. Raises EngineError outside of the `async with`.
+        Tasks of one `plugin` are benched by their common failures. A `critical` task ends the session when it is not to
+        be started again, or would be benched for anything but the outside's fault. Raises EngineError outside of the
+        `async with`.
         """
         if self._body is None:
             raise EngineError(f"task {name}: expected a supervisor that is entered, was one that is not")
@@ -241,6 +247,8 @@ class Supervisor(AbstractAsyncContextManager["Supervisor"]):
         owned.failures += 1
         if not breaker.failed(now):
             return judged(Action.RESTART, self._back_off(owned.failures))
+        if isinstance(error, FROM_OUTSIDE):
+            return judged(Action.BENCH, BENCHED_SECONDS)
         if owned.critical or breaker.openings >= BENCHINGS_TO_GIVE_UP:
             return judged(last_resort)
         return judged(Action.BENCH, breaker.rest_left(now))

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
+from functools import cache
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from atlas_core.model.records import (
     PositionClosed,
     PositionOpened,
     SignalDetected,
+    VerdictReached,
 )
 from atlas_core.model.signals import signal_table
 from atlas_core.runtime.bounded_calls import BackgroundCalls, BoundedCalls
@@ -61,7 +63,6 @@ class Scanning:
         return [Need("1m")]
 
     def scan(self, market: Any) -> Any:
-        self.market = market
         return self.act()
 
 
@@ -76,6 +77,7 @@ class Levelling(Doing):
         return self.act()
 
 
+@cache
 def flood() -> Any:
     count = 1_000_000
     return signal_table(
@@ -221,16 +223,16 @@ BRIEFLY = 0.25
 
 @define
 class Deaf(TimedVenue):
-    """A venue whose stream of events breaks at once, every time."""
+    """A venue whose stream of events is faulty."""
 
     async def events(self) -> AsyncIterator[Any]:
-        raise ConnectionError("torn")
+        raise KeyError("price")
         yield
 
 
 def test_a_task_that_cannot_be_missed_ends_the_session_and_the_journal_says_why() -> None:
     scene = HostileScene(venue=Deaf())
-    with pytest.raises(SessionFailed, match="ConnectionError: torn"):
+    with pytest.raises(SessionFailed, match="KeyError: 'price'"):
         scene.run()
     failures = [each for each in found(scene.records, ComponentFailed) if each.component == "task broker events"]
     assert [failure.policy for failure in failures][-1] == "ended the session"
@@ -332,11 +334,11 @@ def test_a_gate_that_hangs_refuses_and_exits_go_on(gate: threading.Event) -> Non
     def is_seen() -> bool:
         roles = [role for _, role in scene.venue.sent]
         is_benched = scene.session is not None and scene.session.desk.engine.guard.is_benched("gate hostile")
-        return is_benched and roles.count("entry") == roles.count("exit")
+        return is_benched and roles.count("entry") == roles.count("exit") > 0
 
     fast(scene).run_in_real_time(briefly, is_seen)
     assert len(asked) <= 3
-    assert len(found(scene.records, GateAnswered)) == len(scene.venue.exits()) > 0
+    assert "gate failed" in {verdict.reason for verdict in found(scene.records, VerdictReached)}
 
 
 @define
@@ -363,4 +365,4 @@ def test_an_alerter_that_blocks_its_loop_blocks_neither_exits_nor_the_other_aler
         return seen
 
     fast(scene).run_in_real_time(briefly, is_seen)
-    assert mailbox.alerts[0].title == "scanner hostile failed"
+    assert "scanner hostile failed" in {alert.title for alert in mailbox.alerts}

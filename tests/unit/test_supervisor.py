@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from attrs import define, field
 
-from atlas_core.errors import AuthFailed, EngineError, JournalError, SafetyStop, SessionFailed
+from atlas_core.errors import AuthFailed, EngineError, JournalError, NotReady, SafetyStop, SessionFailed
 from atlas_core.model.decisions import Severity
 from atlas_core.runtime import supervisor as module
 from atlas_core.runtime.supervisor import Action, Restart, Supervisor, TaskEnded, TaskFailure
@@ -62,6 +62,10 @@ def failing(*errors: BaseException | None) -> Callable[[], Awaitable[None]]:
 
 async def always_failing() -> None:
     raise OSError("no line")
+
+
+async def faulty() -> None:
+    raise KeyError("price")
 
 
 def test_a_failure_is_told_in_the_moment_it_happens_with_what_is_done_about_it() -> None:
@@ -141,9 +145,9 @@ def test_failures_that_are_far_apart_never_bench() -> None:
     assert len(told.failures) > 400
 
 
-def test_a_plugin_that_never_recovers_is_given_up_in_the_end() -> None:
+def test_a_faulty_plugin_that_never_recovers_is_given_up_in_the_end() -> None:
     async def body(tasks: Supervisor) -> None:
-        task = tasks.own("stream", always_failing)
+        task = tasks.own("stream", faulty)
         await asyncio.sleep(24 * HOUR)
         assert task.done()
         assert tasks.counts().owned == 0
@@ -186,13 +190,37 @@ def test_a_critical_task_that_keeps_failing_ends_the_session_with_a_clear_error(
     told = Told()
 
     async def body(tasks: Supervisor) -> None:
-        tasks.own("pump", always_failing, critical=True)
+        tasks.own("pump", faulty, critical=True)
         await asyncio.Event().wait()
 
-    with pytest.raises(SessionFailed, match="OSError: no line") as caught:
+    with pytest.raises(SessionFailed, match="KeyError: 'price'") as caught:
         supervising(body, told)
-    assert isinstance(caught.value.__cause__, OSError)
+    assert isinstance(caught.value.__cause__, KeyError)
     assert told.actions == [Action.RESTART] * 4 + [Action.END_SESSION]
+
+
+@pytest.mark.parametrize("critical", [False, True])
+@pytest.mark.parametrize("error", [OSError("no line"), NotReady("maintenance"), TimeoutError(), None])
+def test_a_venue_that_is_away_for_hours_is_waited_for_and_tried_every_minute(
+    critical: bool, error: Exception | None
+) -> None:
+    back = 2 * HOUR
+
+    async def stream() -> None:
+        if asyncio.get_running_loop().time() > back:
+            await asyncio.Event().wait()
+        if error is not None:
+            raise error
+
+    async def body(tasks: Supervisor) -> None:
+        tasks.own("stream", stream, critical=critical, restart=Restart.ALWAYS)
+        await asyncio.sleep(back + 61)
+        assert tasks.counts().waiting == tasks.counts().benched == 0
+        assert tasks.counts().owned == 1
+
+    told = supervising(body)
+    assert set(told.actions) == {Action.RESTART, Action.BENCH}
+    assert 115 <= len(told.failures) <= 125
 
 
 def test_a_critical_task_that_is_never_restarted_ends_the_session_at_once() -> None:
