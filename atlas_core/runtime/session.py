@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, suppress
 
-from attrs import define, field
+from attrs import define, evolve, field
 from loguru import logger
 
 from atlas_core.clock import to_datetime
@@ -28,7 +28,7 @@ from atlas_core.marketdata.live import LiveMarket
 from atlas_core.marketdata.timetable import Intake
 from atlas_core.model.events import AccountRead, BarClosed, Event, OperatorCommand, Quote, SignalsFound, Tick
 from atlas_core.model.timeframe import DAY, HOUR, MINUTE
-from atlas_core.runs import RunSummary
+from atlas_core.runs import Mode, RunSummary
 from atlas_core.runtime.bounded_calls import BackgroundCalls, BoundedCalls
 from atlas_core.runtime.closings import close_job
 from atlas_core.runtime.disk_room import DiskRoom
@@ -45,6 +45,7 @@ from atlas_core.runtime.recording import Recorder, Unrecorded
 from atlas_core.runtime.scan_times import ScanTimes, scan_job
 from atlas_core.runtime.scanning import ScanDesk
 from atlas_core.runtime.supervisor import Restart, Supervisor, TaskFailure
+from atlas_core.runtime.wall_clock import SteadyClock
 from atlas_core.trading import TradingDesk
 from atlas_core.watching import Scribe, Unwatched, Watch
 
@@ -95,6 +96,8 @@ async def run_session(system: System, journal: Journal, plan: SessionPlan | None
     prices, a second time, or after a later one.
     """
     plan = plan or SessionPlan()
+    if system.mode is Mode.LIVE:
+        system = evolve(system, clock=SteadyClock(system.clock, asyncio.get_running_loop().time))
     async with AsyncExitStack() as stack:
         stack.callback(plan.recorder.close)
         isolation = plan.isolation

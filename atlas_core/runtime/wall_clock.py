@@ -1,4 +1,4 @@
-"""Notices when the machine's clock is set: durations run on the monotonic clock, so the two are compared."""
+"""What a session makes of a machine whose clock is set: it notices, and its own time goes on."""
 
 from __future__ import annotations
 
@@ -28,3 +28,27 @@ class StepDetector:
             passed = (wall - self._wall) / NANOSECONDS_PER_SECOND - (seconds - before)
         self._wall, self._seconds = wall, seconds
         return passed if abs(passed) > STEP_SECONDS else 0.0
+
+
+@define
+class SteadyClock:
+    """A wall clock that never goes back and never stands still: what is measured with it passes.
+
+    Set forward, it follows at once, as it must after a suspended machine wakes; set back, it goes on evenly until the
+    machine's date has caught up or the session is started again.
+    """
+
+    clock: Clock
+    monotonic: Callable[[], float]
+    _wall: int = 0
+    _seconds: float | None = None
+
+    def now(self) -> int:
+        """Return the time in nanoseconds, UTC."""
+        wall, seconds = self.clock.now(), self.monotonic()
+        if self._seconds is not None:
+            evenly = self._wall + round((seconds - self._seconds) * NANOSECONDS_PER_SECOND)
+            if wall < evenly:
+                return evenly
+        self._wall, self._seconds = wall, seconds
+        return wall
