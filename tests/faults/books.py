@@ -100,6 +100,7 @@ class Books:
     clock_offset: int = 0
     profit: Decimal = ZERO
     alarms: list[tuple[int, r.AlertRaised]] = field(factory=list)
+    named: set[str] = field(factory=set)
     is_touched: bool = False
     calm_since: int | None = None
 
@@ -243,6 +244,7 @@ class Books:
         record: Any = entry.record
         if record.severity is Severity.CRITICAL:
             self.alarms.append((entry.at, record))
+            self.named.add(record.key)
 
     # --- the venue
 

@@ -159,20 +159,17 @@ def _blind_resend(send: Any) -> Any:
     return twice
 
 
-def _dispatch_first(_flush: Any) -> Any:
-    def flush(self: LiveDesk) -> None:
+def _dispatch_first(flush: Any) -> Any:
+    def other(self: LiveDesk) -> None:
+        if not self._requests:
+            flush(self)
+            return
         requests, self._requests = self._requests, []
         for request in requests:
-            if isinstance(request, Submit):
-                asyncio.get_running_loop().create_task(self.gateway._submit(request.order, asyncio.Event()))
-            else:
-                self.gateway.dispatch(request)
-        asyncio.get_running_loop().call_later(0.01, self.scribe.flush)
-        alerts, self._alerts = self._alerts, []
-        for alert in alerts:
-            self.tell(alert)
+            self.gateway.dispatch(request)
+        asyncio.get_running_loop().call_later(0.02, flush, self)
 
-    return flush
+    return other
 
 
 def _resend_at_restart(start: Any) -> Any:

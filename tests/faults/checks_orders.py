@@ -303,8 +303,12 @@ class ClosedByFacts(Checker):
     def before_position_adjusted(self, entry: Entry) -> None:
         record = entry.record
         symbol, venue = record.symbol, int(record.venue_quantity * 1000)  # type: ignore[attr-defined]
-        agreeing = [read for read in self.books.reads[-2:] if read["held"].get(symbol, 0) == venue]
-        if len(agreeing) < 2 or agreeing[1].at - agreeing[0].at < 5 * SECOND:
+        agreeing = []
+        for read in reversed(self.books.reads):
+            if read["held"].get(symbol, 0) != venue:
+                break
+            agreeing.append(read.at)
+        if len(agreeing) < 2 or agreeing[0] - agreeing[-1] < 5 * SECOND:
             self.breach(f"position of {symbol} was adjusted to {venue} lots without two agreeing reads")
 
     def after_position_adjusted(self, entry: Entry) -> None:

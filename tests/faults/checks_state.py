@@ -66,9 +66,10 @@ class Protected(Checker):
         return any(t.symbol == symbol and not t.is_protected for t in self.books.trades.values())
 
     def _alarm(self, symbol: str, since: int) -> bool:
+        """Tell whether people were told of the symbol since then, or ever of an order in it that may still work."""
         books = self.books
         names = [name for name, intent in books.live.items() if intent.record.symbol == symbol]
-        return books.alarm_since(since - ALARM_GRACE, symbol, *names)
+        return any(name in books.named for name in names) or books.alarm_since(since - ALARM_GRACE, symbol)
 
     def _look(self, symbol: str) -> None:
         held, books = self.books.held.get(symbol, 0), self.books
