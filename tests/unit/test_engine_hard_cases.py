@@ -527,7 +527,10 @@ def ended(bench: Bench, minutes: int = 1, mode: str = "backtest") -> Bench:
             return open_positions
 
     system = SimpleNamespace(
-        clock=SimClock(), mode=Mode(mode), base_timeframe=SimpleNamespace(duration=minutes * MINUTE)
+        clock=SimClock(),
+        mode=Mode(mode),
+        is_real_time=False,
+        base_timeframe=SimpleNamespace(duration=minutes * MINUTE),
     )
     desk = TradingDesk(SimpleNamespace(system=system, simulated=lambda: bench.venue), bench.engine, Taking())
     desk.finish(bench.now, "end of data")
