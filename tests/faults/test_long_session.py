@@ -29,6 +29,9 @@ HOUR = 3_600.0
 ROUND = 10
 """Minutes from one entry to the next; in each round the stop is taken."""
 
+SMALL = 'use = "fixed-notional"\nnotional = 10'
+"""So small a trade that the account bears all of their losses."""
+
 
 @frozen
 class Sample:
@@ -88,7 +91,7 @@ def observed(hours: int, every: float, folder: Path, monkeypatch: pytest.MonkeyP
     prices = {minute + 7: (100.0, 90.0) for minute in minutes} | {minute + 8: (90.0, 100.0) for minute in minutes}
     signals = [(minute + 3, "X", 1) for minute in minutes]
     with Journal.create(folder / "journal.db") as journal:
-        scene = Scene(signals=signals, prices=prices, journal=journal)
+        scene = Scene(signals=signals, prices=prices, journal=journal, tables={"sizer": SMALL})
         observer = Observer(scene, every)
         logger.disable("atlas_core")
         tracemalloc.start(1)
