@@ -16,6 +16,7 @@ from atlas_core.model.timeframe import SECOND
 from atlas_core.runs import RunSummary
 from atlas_core.runtime.disk_room import NO_ROOM, DiskRoom
 from atlas_core.runtime.gateway import OrderGateway
+from atlas_core.runtime.wall_clock import SteadyClock
 from atlas_core.tape import TapeEvent
 from atlas_core.watching import Scribe
 
@@ -51,6 +52,10 @@ class LiveDesk:
     def start(self, ts: int) -> None:
         """Begin a journal at `ts`, or go on with the one that there is."""
         self.engine.restore(self.scribe.journal.records())
+        clock = self.live.system.clock
+        if isinstance(clock, SteadyClock):
+            clock.not_before(self.engine.recorder.now)
+            ts = max(ts, clock.now())
         if self.engine.state.is_begun:
             self.engine.resume(self.live.resumed(ts, crashed=not self.engine.state.is_paused))
         else:

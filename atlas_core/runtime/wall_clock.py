@@ -52,3 +52,8 @@ class SteadyClock:
                 return evenly
         self._wall, self._seconds = wall, seconds
         return wall
+
+    def not_before(self, ts: int) -> None:
+        """Go on from `ts` at least: a session that takes a journal over is not earlier than its last record."""
+        if ts > self.now():
+            self._wall, self._seconds = ts, self.monotonic()

@@ -53,3 +53,11 @@ def test_set_forward_it_follows_at_once() -> None:
     clock.now()
     hands.wall += 3_600 * SECOND
     assert clock.now() == 4_600 * SECOND
+
+
+def test_it_goes_on_from_the_last_record_of_a_journal_that_is_ahead() -> None:
+    hands = Hands()
+    clock = SteadyClock(hands, hands.monotonic)
+    clock.not_before(4_600 * SECOND)
+    hands.pass_seconds(10)
+    assert clock.now() == 4_610 * SECOND
