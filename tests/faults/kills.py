@@ -1,4 +1,4 @@
-"""Kills of the real daemon: `python -m tests.faults.kills --kills N --points --seed S` prints what they did.
+"""Kills of the real daemon: `python -m tests.faults.kills --kills N --points --births B` prints what they did.
 
 An episode is a venue with faults on, a home, and a row of daemons that are killed: at random moments, or at a named
 point just before or just after it. Then the faults end, entries are stopped by the kill switch, and one more daemon
@@ -49,6 +49,8 @@ STOP_SECONDS = 45.0
 STARTS = 5
 LIVES_OF_AN_EPISODE = 40
 LONGEST_RANDOM_LIFE = 2.5
+BIRTH_SECONDS = (0.05, 0.8)
+LIVES_OF_A_BIRTH = 4
 MIGRATION_STATEMENTS = 20
 
 
@@ -191,12 +193,20 @@ def run_episode(seed: int, deaths: Sequence[Death], mutant: str = "") -> Finding
     return found
 
 
-def episodes(kills: int, rounds: int, seed: int, cold: float) -> Iterator[tuple[int, list[Death]]]:
+def birth_deaths(seed: int) -> list[Death]:
+    """Return deaths while a home is made: the first daemons of it hardly live to recover."""
+    random = np.random.default_rng([seed, 3])
+    return [Death(seconds=float(moment)) for moment in random.uniform(*BIRTH_SECONDS, LIVES_OF_A_BIRTH)]
+
+
+def episodes(kills: int, rounds: int, births: int, seed: int, cold: float) -> Iterator[tuple[int, list[Death]]]:
     """Yield the seed and the deaths of each episode."""
     for number in range(0, kills, LIVES_OF_AN_EPISODE):
         yield seed + number, random_deaths(min(LIVES_OF_AN_EPISODE, kills - number), seed + number, cold)
     for number in range(rounds):
         yield seed + 1_000_000 + number, point_deaths(seed + number)
+    for number in range(births):
+        yield seed + 2_000_000 + number, birth_deaths(seed + number)
 
 
 def figures(found: Findings) -> Iterator[str]:
@@ -223,13 +233,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--kills", type=int, default=0, help="random SIGKILLs")
     parser.add_argument("--points", action="store_true", help="every named point, before and after it")
     parser.add_argument("--rounds", type=int, default=20, help="how often each point")
+    parser.add_argument("--births", type=int, default=0, help="homes whose first daemons are killed while they make it")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--cold", type=float, default=0.1, help="share of daemons that import everything themselves")
     parser.add_argument("--parallel", type=int, default=min(2, os.cpu_count() or 1))
     given = parser.parse_args(arguments)
     begun, total = monotonic(), Findings()
     with ThreadPoolExecutor(given.parallel) as pool:
-        work = episodes(given.kills, given.rounds if given.points else 0, given.seed, given.cold)
+        rounds = given.rounds if given.points else 0
+        work = episodes(given.kills, rounds, given.births, given.seed, given.cold)
         for found in pool.map(lambda asked: run_episode(*asked), work):
             total.add(found)
             print(f"{monotonic() - begun:7.0f} s, {sum(total.points.values())} at points, "
