@@ -216,6 +216,7 @@ def figures(found: Findings) -> Iterator[str]:
         ("recovery, warm start to reconciled, s", found.recovery),
         ("recovery, cold start to reconciled, s", found.cold_recovery),
         ("position without whole stop while up, s of the market", found.naked),
+        ("stops for more than the position while up, s of the market", found.surplus),
         ("books equal the venue after quiet, s of the market", found.converged),
     ):
         if values:

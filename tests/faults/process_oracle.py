@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from decimal import Decimal
 from typing import Any
@@ -53,6 +53,7 @@ class Findings:
     recovery: list[float] = field(factory=list)
     cold_recovery: list[float] = field(factory=list)
     naked: list[float] = field(factory=list)
+    surplus: list[float] = field(factory=list)
     converged: list[float] = field(factory=list)
     points: Counter[str] = field(factory=Counter)
     unreached: Counter[str] = field(factory=Counter)
@@ -61,7 +62,7 @@ class Findings:
         """Take in those of another lab."""
         for name in ("counts", "points", "unreached"):
             getattr(self, name).update(getattr(other, name))
-        for name in ("wrong", "recovery", "cold_recovery", "naked", "converged"):
+        for name in ("wrong", "recovery", "cold_recovery", "naked", "surplus", "converged"):
             getattr(self, name).extend(getattr(other, name))
 
 
@@ -76,6 +77,11 @@ class Exposure:
     def is_naked(self) -> bool:
         """Tell whether some of the position has no stop."""
         return abs(self.position) > sum(self.stops.values(), ZERO)
+
+    @property
+    def has_surplus(self) -> bool:
+        """Tell whether stops rest for more than the position."""
+        return abs(self.position) < sum(self.stops.values(), ZERO)
 
 
 def judge(lab: Lab, lives: Sequence[Life]) -> Findings:
@@ -156,11 +162,10 @@ def judge_protection(
 ) -> None:
     """No position without stop while up, for longer than the bound, unless people were told."""
     told = [(alarm.key, market_seconds(lab, alarm.ts)) for alarm in alarms if "without protection" in alarm.title]
+    for _, first, last in _spans(lab, log, lambda exposure: exposure.has_surplus):
+        found.surplus += [end - begin for begin, end in _while_up(lives, first, last)]
     for symbol, first, last in naked_spans(lab, log):
-        for life in lives:
-            if life.up is None or life.up > last or life.ended < first:
-                continue
-            begin, end = max(first, life.up), min(last, life.ended)
+        for begin, end in _while_up(lives, first, last):
             found.naked.append(end - begin)
             is_told = any(key == symbol and first - 1 <= at <= end for key, at in told)
             found.counts["alarms of positions without stop"] += is_told
@@ -168,8 +173,21 @@ def judge_protection(
                 found.wrong.append(f"naked: {symbol} had no stop for {end - begin:.1f} s from {begin:.1f} while up")
 
 
+def _while_up(lives: Sequence[Life], first: float, last: float) -> Iterator[tuple[float, float]]:
+    """Yield the parts of a span in which a daemon was up."""
+    for life in lives:
+        if life.up is not None and life.up <= last and life.ended >= first:
+            yield max(first, life.up), min(last, life.ended)
+
+
 def naked_spans(lab: Lab, log: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, float, float]]:
     """Yield when the venue had a position with a stop for less than all of it: symbol, begin and end."""
+    return _spans(lab, log, lambda exposure: exposure.is_naked)
+
+
+def _spans(
+    lab: Lab, log: Sequence[Mapping[str, Any]], is_so: Callable[[Exposure], bool]
+) -> Iterator[tuple[str, float, float]]:
     held: defaultdict[str, Exposure] = defaultdict(Exposure)
     since: dict[str, float] = {}
     at = 0.0
@@ -177,7 +195,7 @@ def naked_spans(lab: Lab, log: Sequence[Mapping[str, Any]]) -> Iterator[tuple[st
         at = market_seconds(lab, line["t"])
         symbol = line.get("symbol", "")
         _follow(held[symbol], line)
-        if held[symbol].is_naked:
+        if is_so(held[symbol]):
             since.setdefault(symbol, at)
         elif symbol in since:
             yield symbol, since.pop(symbol), at
