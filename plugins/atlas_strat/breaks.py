@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from attrs import frozen
 
-from atlas_strat.labels import Label
-from atlas_strat.setups import complete
+from atlas_strat.labels import Label, label_bars
+from atlas_strat.patterns import SIDE_OF, codes_where, completed_codes
 from atlas_strat.shapes import shapes
 from atlas_strat.vocabulary import PatternKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
+    from atlas_core import Bars
     from atlas_strat.labels import LabelledBars
 
 LABEL_SHARE = 0.8
 """From this share on, the break is called simultaneous."""
+BARS_OF_A_BREAK = 4
+"""The bar that breaks, the two before it that make the pattern, and the one that gives the first of them its label."""
+_IS_REVERSAL = codes_where(lambda pattern: pattern.kind is PatternKind.REVERSAL)
 
 
 @frozen
@@ -76,19 +83,72 @@ def simultaneous_breaks(
 
 def break_side(bars: LabelledBars, *, strict_setup_bar: bool = False) -> int:
     """Return to which side the last bar broke a setup bar that counts, 0 for none."""
-    found = complete(bars.last(4))
-    if not len(found) or found.entry is None or found.entry[-1] != min(len(bars), 4) - 1:
-        return 0
-    side, setup = int(found.side[-1]), int(found.setup[-1])
-    is_inside = found.bars.label[setup] == Label.INSIDE
-    if is_inside:
-        return side
-    if found.kind[-1] != PatternKind.REVERSAL:
-        return 0
-    return side if not strict_setup_bar or _turned(found.bars, setup, side) else 0
+    sides = break_sides(bars.last(BARS_OF_A_BREAK), strict_setup_bar=strict_setup_bar)
+    return int(sides[-1]) if len(sides) else 0
 
 
-def _turned(bars: LabelledBars, setup: int, side: int) -> bool:
-    """Tell whether a setup bar is a 2 against the trade that showed the turn by its colour or its shape."""
-    against = Label.TWO_DOWN if side > 0 else Label.TWO_UP
-    return bool(bars.label[setup] == against and side in (bars.colour[setup], shapes(bars)[setup]))
+def break_sides(bars: LabelledBars, *, strict_setup_bar: bool = False) -> NDArray[np.int64]:
+    """Return for each bar to which side it broke a setup bar that counts, 0 for none."""
+    entry, code = completed_codes(bars)
+    side, setup = SIDE_OF.take(code), entry - 1
+    counts = _IS_REVERSAL.take(code)
+    if strict_setup_bar:
+        counts &= _turned(bars, setup, side)
+    sides = np.zeros(len(bars), dtype=np.int64)
+    sides[entry] = np.where(counts | (bars.label[setup] == Label.INSIDE), side, 0)
+    return sides
+
+
+def _turned(bars: LabelledBars, setup: NDArray[np.int64], side: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Mark the setup bars that are a 2 against the trade and showed the turn by their colour or their shape."""
+    against = np.where(side > 0, Label.TWO_DOWN, Label.TWO_UP)
+    showed_turn = (bars.colour[setup] == side) | (shapes(bars)[setup] == side)
+    marks: NDArray[np.bool_] = (bars.label[setup] == against) & showed_turn
+    return marks
+
+
+@frozen(eq=False)
+class BreakHistory:
+    """Every bar of a basket that has a predecessor, ordered by when it opened and then by when it was known.
+
+    `opened_at` and `available_at` hold each time once, ascending; `order` is one key a bar made of its places in both;
+    `broke_up` and `broke_down` count the breaks of the bars before each place in that order.
+    """
+
+    opened_at: NDArray[np.int64]
+    available_at: NDArray[np.int64]
+    order: NDArray[np.int64]
+    broke_up: NDArray[np.int64]
+    broke_down: NDArray[np.int64]
+
+    def alongside(
+        self, opened_at: NDArray[np.int64], known_at: NDArray[np.int64], side: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return how many bars broke to `side` of those that opened at given times and were available by `known_at`.
+
+        The second column counts those bars, which are the symbols with data.
+        """
+        begins = np.searchsorted(self.opened_at, opened_at) * (len(self.available_at) + 1)
+        first = np.searchsorted(self.order, begins)
+        known = np.searchsorted(self.available_at, known_at, side="right")
+        last = np.searchsorted(self.order, begins + known)
+        up, down = (counted[last] - counted[first] for counted in (self.broke_up, self.broke_down))
+        return np.where(side > 0, up, down), last - first
+
+
+def break_history(basket: Sequence[Bars]) -> BreakHistory:
+    """Return the breaks of the series of a basket, all of one timeframe."""
+    opened, known, sides = (np.concatenate(columns) for columns in zip(*map(_breaks_of, basket), strict=True))
+    opened_at, opened_place = np.unique(opened, return_inverse=True)
+    available_at, known_place = np.unique(known, return_inverse=True)
+    key = opened_place * (len(available_at) + 1) + known_place
+    order = np.argsort(key, kind="stable")
+    up, down = (np.concatenate(([0], np.cumsum(sides[order] == side))) for side in (1, -1))
+    return BreakHistory(opened_at, available_at, key[order], up, down)
+
+
+def _breaks_of(bars: Bars) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return when each bar with a predecessor opened and was available, and to which side it broke."""
+    labelled = label_bars(bars)
+    row = labelled.row[1:]
+    return bars.opened_at[row], bars.available_at[row], break_sides(labelled)[1:]

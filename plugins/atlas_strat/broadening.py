@@ -6,7 +6,7 @@ mechanised form joins the last two confirmed swing highs and the last two confir
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from attrs import frozen
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from atlas_strat.labels import LabelledBars
 
 DEFAULT_SWING_WIDTH = 2
+FORMATION_BARS = 50
+"""How many bars back a signal's context looks for swings, so that no older bar can change it."""
+Number = TypeVar("Number", float, "NDArray[np.float64]")
+_NOWHERE = -1
 Point = tuple[int, float]
 """A place on the axis of bars, and a price in whatever unit the caller uses."""
 
@@ -33,6 +37,18 @@ class Broadening:
     is_broadening: bool
     upper: float
     lower: float
+
+
+@frozen(eq=False)
+class Formations:
+    """Formations at several bars as equal-length columns.
+
+    `upper` and `lower` are the lines' prices in ticks (float64), NaN while there are fewer than two swings of a side.
+    """
+
+    is_broadening: NDArray[np.bool_]
+    upper: NDArray[np.float64]
+    lower: NDArray[np.float64]
 
 
 @frozen
@@ -63,7 +79,7 @@ def broadening(highs: Sequence[Point], lows: Sequence[Point], at: int) -> Broade
     return Broadening(top, bottom, at, is_broadening, _line(*top, at), _line(*bottom, at))
 
 
-def _line(first: Point, second: Point, at: int) -> float:
+def _line(first: tuple[Number, Number], second: tuple[Number, Number], at: Number) -> Number:
     return second[1] + (second[1] - first[1]) / (second[0] - first[0]) * (at - second[0])
 
 
@@ -72,24 +88,56 @@ def swings(bars: LabelledBars, width: int = DEFAULT_SWING_WIDTH) -> tuple[list[P
 
     A swing lies strictly beyond the extremes of `width` bars on each side, so it is confirmed `width` bars later.
     """
-    highs: list[Point] = [(place, int(bars.high[place])) for place in _peaks(bars.high, width)]
-    lows: list[Point] = [(place, int(bars.low[place])) for place in _peaks(-bars.low, width)]
+    highs: list[Point] = [(place, int(bars.high[place])) for place in _peaks(bars.high, width).tolist()]
+    lows: list[Point] = [(place, int(bars.low[place])) for place in _peaks(-bars.low, width).tolist()]
     return highs, lows
 
 
-def _peaks(column: NDArray[np.int64], width: int) -> list[int]:
+def _peaks(column: NDArray[np.int64], width: int) -> NDArray[np.int64]:
     if len(column) < 2 * width + 1:
-        return []
+        return np.zeros(0, dtype=np.int64)
     windows = np.lib.stride_tricks.sliding_window_view(column, 2 * width + 1)
     middle = windows[:, width]
     sides = np.maximum(windows[:, :width].max(axis=1), windows[:, width + 1 :].max(axis=1))
-    found: list[int] = (np.flatnonzero(middle > sides) + width).tolist()
-    return found
+    return np.flatnonzero(middle > sides) + width
 
 
 def formation(bars: LabelledBars, width: int = DEFAULT_SWING_WIDTH) -> Broadening | None:
     """Return the formation of the swings that are confirmed at the last bar, its lines extended to that bar."""
     return broadening(*swings(bars, width), at=len(bars) - 1)
+
+
+def formations(
+    bars: LabelledBars, at: NDArray[np.int64], width: int = DEFAULT_SWING_WIDTH, window: int = FORMATION_BARS
+) -> Formations:
+    """Return for each position in `at` what `formation` says of the `window` bars that end there."""
+    tops, bottoms = (_last_two_peaks(column, at, width, window) for column in (bars.high, -bars.low))
+    is_known = (tops[0] != _NOWHERE) & (bottoms[0] != _NOWHERE)
+    old_high, high = (_points(bars.high, places[is_known]) for places in tops)
+    old_low, low = (_points(bars.low, places[is_known]) for places in bottoms)
+    here = at[is_known].astype(np.float64)
+    found = Formations(np.zeros(len(at), dtype=np.bool_), np.full(len(at), np.nan), np.full(len(at), np.nan))
+    found.is_broadening[is_known] = (high[1] > old_high[1]) & (low[1] < old_low[1])
+    found.upper[is_known], found.lower[is_known] = _line(old_high, high, here), _line(old_low, low, here)
+    return found
+
+
+def _points(column: NDArray[np.int64], places: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return places.astype(np.float64), column[places].astype(np.float64)
+
+
+def _last_two_peaks(
+    column: NDArray[np.int64], at: NDArray[np.int64], width: int, window: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the last but one and the last peak that the bar at each position knows of, `_NOWHERE` for none.
+
+    A peak is known when the `width` bars on its either side are among the `window` bars that end at the position.
+    """
+    peaks = np.concatenate(([_NOWHERE, _NOWHERE], _peaks(column, width)))
+    confirmed = np.searchsorted(peaks, np.maximum(at - width, _NOWHERE), side="right")
+    older, newer = peaks[confirmed - 2], peaks[confirmed - 1]
+    oldest = np.maximum(at - window + 1, 0) + width
+    return np.where(older >= oldest, older, _NOWHERE), newer
 
 
 def compound_outside(bars: LabelledBars, at: int) -> CompoundOutside | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from atlas_core import Timeframe, above, between, not_empty, option
-from atlas_strat.vocabulary import TRADED_FAMILIES, FailedTwo, Family, StopMode, ThreeTwoTarget
+from atlas_strat.vocabulary import TRADED_FAMILIES, ContextPart, FailedTwo, Family, StopMode, ThreeTwoTarget
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,3 +65,6 @@ class StratOptions:
         None, check=between(0, 100), unit="%", help="void a setup whose bar opens farther beyond the trigger than this"
     )
     failed_two: FailedTwo = option(FailedTwo.OPEN, help="when the 2 of a setup bar counts as failed in the context")
+    context: tuple[ContextPart, ...] = option(
+        (ContextPart.PIVOTS,), check=_each_once, help="what stands around the setup bar and is told in the context"
+    )

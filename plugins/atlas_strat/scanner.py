@@ -7,26 +7,31 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from atlas_core import EntryKind, Need, Scanner, SignalTable, concat_signals, signal_table
-from atlas_strat.context import context_columns
+from atlas_strat.breaks import break_history
+from atlas_strat.broadening import FORMATION_BARS
+from atlas_strat.context import break_columns, context_columns
+from atlas_strat.exhaustion import LADDER_BARS
 from atlas_strat.labels import label_bars
 from atlas_strat.patterns import codes_where
 from atlas_strat.pivots import PIVOTS_COUNTED
 from atlas_strat.setups import arm
 from atlas_strat.targets import RANGES_AVERAGED, TargetPolicy
-from atlas_strat.vocabulary import PatternKind, ThreeTwoTarget
+from atlas_strat.vocabulary import ContextPart, PatternKind, ThreeTwoTarget
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from atlas_core import Bars, MarketHistory
+    from atlas_strat.breaks import BreakHistory
     from atlas_strat.options import StratOptions
     from atlas_strat.setups import Setups
 
 WARMUP_BARS = PIVOTS_COUNTED + 1
 """A setup reads its own bar, three before it, and counts pivots back; nothing older changes a row."""
 RANGE_WARMUP_BARS = RANGES_AVERAGED + 1
+_CONTEXT_WARMUP_BARS = {ContextPart.BROADENING: FORMATION_BARS, ContextPart.EXHAUSTION: LADDER_BARS}
 
 
 class StratScanner(Scanner):
@@ -50,25 +55,35 @@ class StratScanner(Scanner):
     def needs(self) -> Sequence[Need]:
         """Return each timeframe with the bars that a setup looks back."""
         averages = self._options.three_two_target is ThreeTwoTarget.ATR
-        warmup = max(WARMUP_BARS, RANGE_WARMUP_BARS) if averages else WARMUP_BARS
+        read = [_CONTEXT_WARMUP_BARS.get(part, 0) for part in self._options.context]
+        warmup = max(WARMUP_BARS, RANGE_WARMUP_BARS if averages else 0, *read)
         return tuple(Need(timeframe.text, warmup) for timeframe in self._options.timeframes)
 
     def scan(self, market: MarketHistory) -> SignalTable:
         """Return the armed setups of all symbols and timeframes, ordered by time."""
+        histories = self._break_histories(market)
         return concat_signals(
             [
-                self._scan_bars(market, market.bars(symbol, timeframe.text))
+                self._scan_bars(market, market.bars(symbol, timeframe.text), histories.get(timeframe.text))
                 for symbol in market.symbols
                 for timeframe in self._options.timeframes
             ]
         )
 
-    def _scan_bars(self, market: MarketHistory, bars: Bars) -> SignalTable:
+    def _break_histories(self, market: MarketHistory) -> Mapping[str, BreakHistory]:
+        """Return the breaks of the universe by timeframe, none where the context does not tell them."""
+        if ContextPart.BREAKS not in self._options.context or not market.symbols:
+            return {}
+        texts = [timeframe.text for timeframe in self._options.timeframes]
+        return {text: break_history([market.bars(symbol, text) for symbol in market.symbols]) for text in texts}
+
+    def _scan_bars(self, market: MarketHistory, bars: Bars, history: BreakHistory | None) -> SignalTable:
         setups = arm(label_bars(bars), self._options.stop_mode, self._wanted)
         tick = float(bars.tick_size)
         levels = setups.levels
         available_at = bars.available_at[setups.row]
         target, has_target = self._targets.targets(setups)
+        context = context_columns(setups, self._options.failed_two, self._options.context, tick)
         return signal_table(
             available_at=available_at,
             setup_at=bars.opened_at[setups.row],
@@ -83,7 +98,7 @@ class StratScanner(Scanner):
             valid_until=market.next_ends(bars.symbol, bars.timeframe.text, available_at),
             cancel_beyond=levels.far_side * tick,
             void_beyond=self._void_levels(setups, target, has_target) * tick,
-            context=context_columns(setups, self._options.failed_two),
+            context=context if history is None else {**context, **break_columns(history, setups, bars)},
         )
 
     def _void_levels(

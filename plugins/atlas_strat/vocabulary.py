@@ -70,6 +70,15 @@ class FailedTwo(StrEnum):
     MIDPOINT = "midpoint"
 
 
+class ContextPart(StrEnum):
+    """What a signal's context may tell besides its pattern."""
+
+    PIVOTS = "pivots"
+    BROADENING = "broadening"
+    EXHAUSTION = "exhaustion"
+    BREAKS = "breaks"
+
+
 class ThreeTwoTarget(StrEnum):
     """What stands in for the objective that a 3-2 has not."""
 
