@@ -310,6 +310,10 @@ class Books:
         self.is_up, self.up_since, self.reconciled_since_up = True, entry.at, False
         self.reads = []
 
+    def _resumed(self, entry: Entry) -> None:
+        """A frozen process could see to nothing."""
+        self.is_up, self.up_since = True, entry.at
+
     def _down(self, entry: Entry) -> None:
         self.is_up = False
 
@@ -339,6 +343,7 @@ _HANDLERS: dict[str, Any] = {
     "account_reconciled": Books._account_reconciled, "alert_raised": Books._alert_raised,
     "request": Books._request, "throttled": Books._throttled, "refused": Books._refused, "accepted": Books._accepted,
     "fill": Books._filled, "liquidated": Books._liquidated, "canceled": Books._ended, "expired": Books._ended,
+    "frozen": Books._down, "resumed": Books._resumed,
     "snapshot": Books._snapshot, "queried": Books._queried, "exit_decided": Books._exit_decided,
     "exit_requested": Books._exit_decided, "up": Books._up, "down": Books._down, "kill_file": Books._killed,
     "bars": Books._bars, "clock": Books._clock, "calm": Books._calm, "storm": Books._storm,

@@ -43,7 +43,8 @@ class Protected(Checker):
             return
         for symbol, begun in self.naked_since.items():
             since = max(begun, self.books.up_since)
-            if self._is_told(symbol):
+            is_known = self.books.ledger(symbol) * 1000 == self.books.held[symbol]
+            if self._is_told(symbol) or not is_known:  # that a position is not known is what I7 and I17 are about
                 self.naked_since[symbol] = at
             elif at - since > KNOWN_WITHIN and self._could_know(since) and not self._alarm(symbol, since):
                 self.naked_since[symbol] = at
@@ -59,7 +60,8 @@ class Protected(Checker):
                 self.breach(f"{symbol}: {held_here} in the books, stops for {covered}, nobody was told")
 
     def _could_know(self, since: int) -> bool:
-        return len([read for read in self.books.reads if since < read["as_of"] and read["true"]]) >= 2
+        known_by = self.at - TICK
+        return len([r for r in self.books.reads if since < r["as_of"] and r["true"] and r.at < known_by]) >= 2
 
     def _is_told(self, symbol: str) -> bool:
         """Tell whether people see the position as one without protection at this moment."""

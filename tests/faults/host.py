@@ -253,6 +253,8 @@ class Host:
 
     def suspend(self, nanoseconds: int) -> None:
         """Freeze the process while the world goes on; its connections do not survive that."""
+        if self.process is not None:
+            self.world.trace.process("frozen")
         self.world.skip(nanoseconds)
         self._skipped += nanoseconds
         if self.process is not None:
