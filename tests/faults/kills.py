@@ -49,6 +49,9 @@ STOP_SECONDS = 45.0
 STARTS = 5
 LIVES_OF_AN_EPISODE = 40
 LONGEST_RANDOM_LIFE = 2.5
+COLD_SECONDS = 2.5
+"""What a daemon that imports everything by itself lives longer."""
+
 BIRTH_SECONDS = (0.05, 0.8)
 LIVES_OF_A_BIRTH = 4
 MIGRATION_STATEMENTS = 20
@@ -156,8 +159,11 @@ class Episode:
 def random_deaths(count: int, seed: int, cold: float) -> list[Death]:
     """Return deaths at random moments: during the start, soon after it, or later."""
     random = np.random.default_rng([seed, 1])
-    moments = random.uniform(0.05, LONGEST_RANDOM_LIFE, count)
-    return [Death(seconds=float(moment), cold=bool(random.random() < cold)) for moment in moments]
+    moments, is_cold = random.uniform(0.05, LONGEST_RANDOM_LIFE, count), random.random(count) < cold
+    return [
+        Death(seconds=float(moment) + COLD_SECONDS * bool(later), cold=bool(later))
+        for moment, later in zip(moments, is_cold, strict=True)
+    ]
 
 
 def point_deaths(seed: int, points: Sequence[str] = POINTS, *, first: Sequence[str] = FIRST_POINTS) -> list[Death]:
