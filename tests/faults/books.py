@@ -48,6 +48,7 @@ class Trade:
     realised: Decimal = ZERO
     fees: Decimal = ZERO
     is_protected: bool = True
+    unprotected_at: int = 0
 
 
 @define
@@ -224,6 +225,7 @@ class Books:
         trade = self.trades.get(record.trade_id)
         if trade is not None:
             trade.is_protected = record.protected
+            trade.unprotected_at = entry.at
 
     def _foreign_found(self, entry: Entry) -> None:
         record: Any = entry.record

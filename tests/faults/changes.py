@@ -456,6 +456,7 @@ CHANGES: dict[str, Change] = {
     "records lost on their way": wrap(Scribe, "flush", _lossy),
     "tasks leak": wrap(OrderGateway, "dispatch", _leaky),
     "fees not booked": wrap(State, "_fill_of_position", lambda _: nothing),
+    "without judging protection": swap(ProtectionDesk, "check", nothing),
     "without questions": swap(InquiryDesk, "tick", nothing),
     "without ticks of protection": swap(ProtectionDesk, "tick", nothing),
 }  # fmt: skip

@@ -65,7 +65,8 @@ class Protected(Checker):
 
     def _is_told(self, symbol: str) -> bool:
         """Tell whether people see the position as one without protection at this moment."""
-        return any(t.symbol == symbol and not t.is_protected for t in self.books.trades.values())
+        bare = [t for t in self.books.trades.values() if t.symbol == symbol and not t.is_protected]
+        return any(self.books.alarm_since(t.unprotected_at - ALARM_GRACE, symbol) for t in bare)
 
     def _alarm(self, symbol: str, since: int) -> bool:
         """Tell whether people were told of the symbol since then, or ever of an order in it that may still work."""
