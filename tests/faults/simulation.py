@@ -162,6 +162,7 @@ def simulate(setup: Setup, changed: AbstractContextManager[Any] | None = None) -
     except VirtualTimeError as error:
         parts[0].world.trace.process("deadlock", text=str(error))
     finally:
+        logger.enable("atlas_core")  # other tests of this process read what is logged
         if was_collecting:
             gc.enable()
     run = parts[0]
