@@ -60,10 +60,14 @@ def _line(word: str, record: PositionOpened | PositionClosed | FundingBooked, wh
 
 
 class LiveScreen(AbstractContextManager["LiveScreen"]):
-    """The watch of a run: keeps its records, tells about events, draws a bar where stderr is a terminal."""
+    """The watch of a run: keeps its records, tells about events, draws a bar where stderr is a terminal.
 
-    def __init__(self, run_id: str, *, with_events: bool, with_bar: bool) -> None:
+    A session that goes on for months `keeps` nothing: its journal has it all.
+    """
+
+    def __init__(self, run_id: str, *, with_events: bool, with_bar: bool, keeps: bool = True) -> None:
         self.kept: list[Record] = []
+        self._keeps = keeps
         self._run_id = run_id
         self._with_events = with_events
         self._progress: Progress | None = _progress_bar() if with_bar and sys.stderr.isatty() else None
@@ -94,7 +98,8 @@ class LiveScreen(AbstractContextManager["LiveScreen"]):
 
     def records(self, records: Sequence[Record]) -> None:
         """Keep the records, and tell about entries, exits and funding."""
-        self.kept.extend(records)
+        if self._keeps:
+            self.kept.extend(records)
         if self._with_events:
             for record in records:
                 self._tell(record)

@@ -211,7 +211,8 @@ class Launch:
         if not self.showing.as_json:
             say_header(header(self.profile.name, system.mode, system.synthetic, self.profile.seed, run.run_id))
         with_events = not self.showing.quiet and system.mode is not Mode.BACKTEST
-        return LiveScreen(run.run_id, with_events=with_events, with_bar=not self.showing.quiet)
+        keeps, with_bar = not system.is_real_time, not self.showing.quiet
+        return LiveScreen(run.run_id, with_events=with_events, with_bar=with_bar, keeps=keeps)
 
     def keep(self, run: RunInfo, screen: LiveScreen, execute: Callable[[Journal], RunSummary]) -> None:
         """Make a run of a market that ends in a journal of its own; show its results and keep them beside it."""

@@ -243,6 +243,12 @@ def test_a_quiet_screen_says_nothing_and_keeps_everything(capsys: pytest.Capture
     assert capsys.readouterr() == ("", "")
 
 
+def test_the_screen_of_a_session_that_goes_on_keeps_nothing() -> None:
+    with LiveScreen("x", with_events=False, with_bar=False, keeps=False) as screen:
+        screen.records(sample_run())
+    assert screen.kept == []
+
+
 def test_the_command_line_becomes_toml_values() -> None:
     made = profile_overrides(["BTC/USD", "ETH/USD"], "20260101", None, 7, ["limits.max_positions = 3"])
     assert made == (
