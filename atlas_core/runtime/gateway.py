@@ -66,6 +66,7 @@ class OrderGateway:
     _questions: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(QUESTIONS_AT_ONCE))
     _sending: dict[str, asyncio.Event] = field(factory=dict)
     _asking: set[str] = field(factory=set)
+    _withdrawn: set[str] = field(factory=set)
     _withdrawing: set[asyncio.Task[Any]] = field(factory=set)
     _quiet_until: float = 0.0
 
@@ -76,6 +77,8 @@ class OrderGateway:
                 sent = self._sending[order.client_order_id] = asyncio.Event()
                 self._own(f"submit {order.client_order_id}", lambda: self._submit(order, sent))
             case Cancel(name):
+                if name in self._sending:
+                    self._withdrawn.add(name)
                 task = self._own(f"cancel {name}", lambda: self._cancel(name))
                 self._withdrawing.add(task)
                 task.add_done_callback(self._withdrawing.discard)
@@ -111,6 +114,7 @@ class OrderGateway:
         finally:
             sent.set()
             self._sending.pop(order.client_order_id, None)
+            self._withdrawn.discard(order.client_order_id)
 
     async def _send(self, order: Order) -> None:
         """Send until something is known: a pause follows only where it is certain that nothing was sent."""
@@ -155,6 +159,8 @@ class OrderGateway:
             await asyncio.sleep(wait)
 
     def _denial(self, order: Order) -> str:
+        if order.client_order_id in self._withdrawn:
+            return "it was withdrawn before it left"
         age = self.clock.now() - order.created_at
         if order.role is not OrderRole.ENTRY:
             return f"it could not be sent for {age // SECOND} s" if age > REDUCING_ORDER_LIVES else ""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
 
-from atlas_core.errors import JournalFull, JournalLocked, SessionFailed
+from atlas_core.errors import JournalFull, JournalLocked, NotSent, SessionFailed
 from atlas_core.journal import Journal
-from atlas_core.model.orders import OrderStatus
+from atlas_core.model.events import OperatorCommand
+from atlas_core.model.orders import Order, OrderStatus
 from atlas_core.model.records import (
     AccountReconciled,
     OrderIntended,
@@ -20,6 +22,7 @@ from atlas_core.model.records import (
     SessionResumed,
     VerdictReached,
 )
+from atlas_core.runtime.session import Session
 from tests.live_scene import Scene, lost
 from tests.memory import found
 
@@ -138,3 +141,24 @@ def test_an_entry_that_does_not_fill_while_the_session_stops_is_withdrawn_at_the
     assert scene.venue.names() == ["entry"]
     assert scene.venue.venue.snapshot().orders == ()
     assert isinstance(scene.records[-1], SessionPaused)
+
+
+def test_an_entry_that_was_withdrawn_before_it_left_does_not_leave() -> None:
+    scene = Scene()
+
+    def not_sent(order: Order) -> None:
+        raise NotSent("connection refused")
+
+    def halt(session: Session) -> None:
+        def act() -> None:
+            session.command(OperatorCommand(scene.venue.now(), "halt", "test", {"reason": "enough"}))
+            scene.venue.before.clear()
+
+        asyncio.get_running_loop().call_later(3 * 60 + 0.6, act)
+
+    scene.venue.before["submit"] = not_sent
+    scene.run(6, halt)
+    [verdict] = found(scene.records, VerdictReached)
+    assert verdict.reason == "not sent: it was withdrawn before it left"
+    assert scene.venue.names() == ["entry"]
+    assert not scene.venue.venue.snapshot().positions
