@@ -1,7 +1,7 @@
 """A long session keeps nothing that it does not need: memory, descriptors, threads and tasks stay flat.
 
 The short run belongs to every test run; fourteen days are a campaign:
-`pytest -m campaign tests/faults/test_long_session.py -s`.
+`pytest -n 0 -m campaign tests/faults/test_long_session.py -s`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a host does to the real daemon: full disks, locked files, clocks, suspension, second processes and signals.
 
-All of it runs with `pytest -m campaign tests/faults/test_process_hosts.py`; the suite runs the quick ones.
+All of it runs with `pytest -n 0 -m campaign tests/faults/test_process_hosts.py`; the suite runs the quick ones.
 """
 
 from __future__ import annotations
