@@ -51,7 +51,7 @@ class _Job:
     deliver: Callable[[_Outcome], None]
 
 
-class _GivenUp(BaseException):
+class GivenUp(BaseException):
     """Raised inside a lost thread, to end it."""
 
 
@@ -60,6 +60,7 @@ class Worker:
 
     def __init__(self, name: str) -> None:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self.is_working = False
         # A thread that hangs must not keep the process from ending, therefore a daemon.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -83,15 +84,22 @@ class Worker:
         self._jobs.put(None)
 
     def give_up(self) -> None:
-        """Ask the thread to end, by an exception where its Python code stands, or after its job."""
-        self.close()
+        """Ask the thread to end, by an exception where its Python code stands, or after its job.
+
+        To be asked again while it is alive: code that takes every exception, such as a callback of the garbage
+        collector that happens to run, swallows this one.
+        """
         if self._thread.ident is not None:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread.ident), ctypes.py_object(_GivenUp))
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread.ident), ctypes.py_object(GivenUp))
+        self.close()
 
     def _run(self) -> None:
-        with suppress(_GivenUp):
+        with suppress(GivenUp):
             while (job := self._jobs.get()) is not None:
-                job.deliver(_outcome_of(job.ask))
+                self.is_working = True
+                outcome = _outcome_of(job.ask)
+                self.is_working = False
+                job.deliver(outcome)
 
 
 def _outcome_of(ask: Callable[[], Any]) -> _Outcome:
@@ -113,9 +121,12 @@ class LostThreads:
         worker.give_up()
 
     def names(self) -> tuple[str, ...]:
-        """Return the components whose thread has not come back."""
-        for component in [name for name, worker in self._by_component.items() if not worker.is_alive]:
-            del self._by_component[component]
+        """Return the components whose thread has not come back; each of them is asked once more to end."""
+        for component, worker in list(self._by_component.items()):
+            if worker.is_working:
+                worker.give_up()
+            elif not worker.is_alive:
+                del self._by_component[component]
         return tuple(self._by_component)
 
     def require_back(self, component: str) -> None:

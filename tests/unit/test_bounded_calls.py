@@ -14,7 +14,7 @@ from atlas_core.marketdata.feed import BarFeed
 from atlas_core.marketdata.live import LiveMarket
 from atlas_core.model.instrument import Instrument
 from atlas_core.model.timeframe import parse_timeframe
-from atlas_core.runtime.bounded_calls import DECIDER_SECONDS, GRACE_SECONDS, BackgroundCalls, BoundedCalls
+from atlas_core.runtime.bounded_calls import DECIDER_SECONDS, GRACE_SECONDS, BackgroundCalls, BoundedCalls, GivenUp
 from tests.memory import flat
 
 BRIEFLY = 0.05
@@ -138,6 +138,28 @@ def test_a_thread_that_loops_in_python_is_ended(impatient: BoundedCalls, kind: s
     for thread in threading.enumerate():
         if thread.name == "decider":
             assert ends(thread)
+    assert impatient.lost.names() == ()
+
+
+def test_a_thread_that_swallowed_the_request_to_end_is_asked_again(impatient: BoundedCalls) -> None:
+    swallowed: list[type[BaseException]] = []
+
+    def loops() -> None:
+        while True:
+            try:
+                while True:
+                    pass
+            except BaseException as error:
+                if swallowed:
+                    raise
+                swallowed.append(type(error))
+
+    hung(impatient, "gate", loops)
+    for thread in threading.enumerate():
+        while thread.name == "decider" and thread.is_alive():
+            impatient.lost.names()
+            thread.join(0.01)
+    assert swallowed == [GivenUp]
     assert impatient.lost.names() == ()
 
 
