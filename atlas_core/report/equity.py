@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from attrs import evolve, frozen
 
+from atlas_core.model.instrument import ZERO
 from atlas_core.model.records import EquityMarked, Record, RunStarted
 from atlas_core.model.timeframe import DAY
 from atlas_core.report.trades import TradeRow
@@ -18,10 +19,11 @@ _THURSDAY = 3  # 1970-01-01
 
 @frozen
 class EquityPoint:
-    """The account at the end of a UTC day, or where the run began or ended."""
+    """The account at the end of a UTC day, or where the run began or ended; `exposure` is the notional open there."""
 
     ts: int
     equity: Decimal
+    exposure: Decimal = ZERO
 
 
 @frozen
@@ -42,7 +44,7 @@ def equity_curve(records: Iterable[Record]) -> tuple[EquityPoint, ...]:
         if isinstance(record, RunStarted):
             start = start or EquityPoint(record.ts, record.starting_cash)
         elif isinstance(record, EquityMarked):
-            by_day[_day(record.ts)] = EquityPoint(record.ts, record.equity)
+            by_day[_day(record.ts)] = EquityPoint(record.ts, record.equity, record.exposure)
     marks = tuple(by_day.values())
     return marks if start is None else (start, *(point for point in marks if point.ts > start.ts))
 

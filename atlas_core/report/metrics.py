@@ -20,15 +20,15 @@ from atlas_core.model.instrument import ZERO
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Numbers = Sequence[float] | NDArray[np.float64]
+
 CAGR_MINIMUM_DAYS = 30
 RATIO_MINIMUM_RETURNS = 30
 SQN_MINIMUM_TRADES = 30
 SQN_CAP = 100
 FEW_TRADES = 100
 DAYS_PER_YEAR = 365.25
-BOOTSTRAP_SAMPLES = 2000
-BOOTSTRAP_MAXIMUM_RESULTS = 1000
-NORMAL_95 = 1.959963984540054
+TAIL = 0.05
 _TINY = 1e-15
 
 
@@ -37,23 +37,32 @@ def total_return(start: float, end: float) -> float | None:
     return end / start - 1.0 if start > 0 else None
 
 
-def cagr(start: float, end: float, days: float) -> float | None:
-    """Return `(end / start) ** (365.25 / days) - 1`, or None below 30 days or after ruin."""
-    if days < CAGR_MINIMUM_DAYS or start <= 0 or end <= 0:
+def cagr(start: float, end: float, days: float, *, minimum_days: float = CAGR_MINIMUM_DAYS) -> float | None:
+    """Return `(end / start) ** (365.25 / days) - 1`, or None below `minimum_days` or after ruin."""
+    return None if days < minimum_days else _growth(start, end, days / DAYS_PER_YEAR)
+
+
+def cagr_of_periods(start: float, end: float, count: int, periods: int) -> float | None:
+    """Return `(end / start) ** (periods / count) - 1` for `count` returns: the year of empyrical and quantstats."""
+    return _growth(start, end, count / periods)
+
+
+def _growth(start: float, end: float, years: float) -> float | None:
+    if years <= 0 or start <= 0 or end <= 0:
         return None
     try:
-        return float((end / start) ** (DAYS_PER_YEAR / days) - 1.0)
+        return float((end / start) ** (1.0 / years) - 1.0)
     except OverflowError:
         return None
 
 
-def volatility(returns: Sequence[float], periods: int) -> float | None:
+def volatility(returns: Numbers, periods: int) -> float | None:
     """Return the yearly standard deviation (ddof 1) of the returns."""
     values = np.asarray(returns, dtype=np.float64)
     return float(values.std(ddof=1) * math.sqrt(periods)) if len(values) > 1 else None
 
 
-def sharpe(returns: Sequence[float], periods: int, risk_free: float = 0.0) -> float | None:
+def sharpe(returns: Numbers, periods: int, risk_free: float = 0.0) -> float | None:
     """Return `(mean(r) - rf/T) / std(r, ddof 1) * sqrt(T)`."""
     values = np.asarray(returns, dtype=np.float64)
     if len(values) < 2:
@@ -62,7 +71,7 @@ def sharpe(returns: Sequence[float], periods: int, risk_free: float = 0.0) -> fl
     return _ratio(float(values.mean()) - risk_free / periods, spread, math.sqrt(periods))
 
 
-def sortino(returns: Sequence[float], periods: int, risk_free: float = 0.0) -> float | None:
+def sortino(returns: Numbers, periods: int, risk_free: float = 0.0) -> float | None:
     """Return `mean(e) / sqrt(mean(min(e, 0)^2 over all periods)) * sqrt(T)` with `e = r - rf/T`."""
     excess = np.asarray(returns, dtype=np.float64) - risk_free / periods
     if len(excess) < 2:
@@ -76,12 +85,84 @@ def calmar(yearly_return: float | None, max_drawdown: float) -> float | None:
     return None if yearly_return is None else _ratio(yearly_return, abs(max_drawdown), 1.0)
 
 
-def max_drawdown(equity: Sequence[float]) -> float:
-    """Return `min(equity / running maximum - 1)`: 0 or below."""
+def underwater(equity: Numbers) -> NDArray[np.float64]:
+    """Return for each point how far it is below the highest one until then, as a fraction of that: 0 or below.
+
+    Before the first point above zero there is nothing to fall from: 0.
+    """
     values = np.asarray(equity, dtype=np.float64)
     if len(values) == 0:
-        return 0.0
-    return float(np.min(values / np.maximum.accumulate(values) - 1.0))
+        return values
+    peaks = np.maximum.accumulate(values)
+    return np.divide(values - peaks, peaks, out=np.zeros_like(values), where=peaks > 0)
+
+
+def max_drawdown(equity: Numbers) -> float:
+    """Return `min(equity / running maximum - 1)`: 0 or below."""
+    below = underwater(equity)
+    return float(below.min()) if len(below) else 0.0
+
+
+def longest_underwater(equity: Numbers) -> int:
+    """Return the most points in a row that are below the highest one before them."""
+    return longest_run(underwater(equity) < 0)
+
+
+def longest_run(holds: NDArray[np.bool_]) -> int:
+    """Return the most places in a row at which something holds."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], holds, [False])).astype(np.int8)))
+    return int((edges[1::2] - edges[::2]).max()) if len(edges) else 0
+
+
+def ulcer_index(equity: Numbers) -> float | None:
+    """Return the root of the mean squared drawdown over all points (Martin 1987), as a fraction."""
+    below = underwater(equity)
+    return math.sqrt(float(np.mean(below**2))) if len(below) else None
+
+
+def omega(returns: Numbers) -> float | None:
+    """Return the sum of the gains over the sum of the losses (threshold 0), None without a loss."""
+    values = np.asarray(returns, dtype=np.float64)
+    return _ratio(float(values[values > 0].sum()), -float(values[values < 0].sum()), 1.0)
+
+
+def value_at_risk(returns: Numbers, share: float = TAIL) -> float | None:
+    """Return the historical percentile of the worst `share` of the returns, interpolated linearly."""
+    values = np.asarray(returns, dtype=np.float64)
+    return float(np.percentile(values, share * 100)) if len(values) else None
+
+
+def expected_shortfall(returns: Numbers, share: float = TAIL) -> float | None:
+    """Return the mean of the worst `share` of the returns, of the worst one at least."""
+    values = np.sort(np.asarray(returns, dtype=np.float64))
+    return float(values[: int((len(values) - 1) * share) + 1].mean()) if len(values) else None
+
+
+def skewness(returns: Numbers) -> float | None:
+    """Return the sample skewness, corrected for bias (Fisher-Pearson G1); None below three returns."""
+    values = np.asarray(returns, dtype=np.float64)
+    count = len(values)
+    biased = moment_ratio(values, 3)
+    return None if biased is None or count < 3 else biased * math.sqrt(count * (count - 1)) / (count - 2)
+
+
+def excess_kurtosis(returns: Numbers) -> float | None:
+    """Return the sample kurtosis above the normal one, corrected for bias (G2); None below four returns."""
+    values = np.asarray(returns, dtype=np.float64)
+    count = len(values)
+    biased = moment_ratio(values, 4)
+    if biased is None or count < 4:
+        return None
+    return (count - 1) / ((count - 2) * (count - 3)) * ((count + 1) * biased - 3 * (count - 1))
+
+
+def moment_ratio(values: NDArray[np.float64], order: int) -> float | None:
+    """Return the central moment of an order over the same power of the deviation (ddof 0), None without any."""
+    if len(values) == 0:
+        return None
+    centred = values - values.mean()
+    deviation = math.sqrt(float(np.mean(centred**2)))
+    return float(np.mean((centred / deviation) ** order)) if deviation > _TINY else None
 
 
 def _ratio(value: float, by: float, scale: float) -> float | None:
@@ -148,44 +229,10 @@ def trade_figures(results: Sequence[Decimal]) -> TradeFigures:
     )
 
 
-def sqn(results: Sequence[float], *, cap: int | None = None) -> float | None:
+def sqn(results: Numbers, *, cap: int | None = None) -> float | None:
     """Return Van Tharp's `sqrt(n) * mean / std(ddof 1)`, with n at most `cap`; None below two results."""
     values = np.asarray(results, dtype=np.float64)
     if len(values) < 2:
         return None
     count = len(values) if cap is None else min(len(values), cap)
     return _ratio(float(values.mean()), float(values.std(ddof=1)), math.sqrt(count))
-
-
-@frozen
-class Interval:
-    """The 95 % interval of a mean."""
-
-    low: float
-    high: float
-
-    @property
-    def shows_an_edge(self) -> bool:
-        """Tell whether the whole interval is above zero."""
-        return self.low > 0
-
-
-def expectancy_interval(results: Sequence[float], random: np.random.Generator) -> Interval | None:
-    """Return the 95 % interval of the mean; None below two results.
-
-    Up to 1,000 results: percentile bootstrap with 2,000 samples from `random`; above, where both agree, the normal
-    interval.
-    """
-    values = np.asarray(results, dtype=np.float64)
-    if len(values) < 2:
-        return None
-    if len(values) > BOOTSTRAP_MAXIMUM_RESULTS:
-        half = NORMAL_95 * float(values.std(ddof=1)) / math.sqrt(len(values))
-        return Interval(float(values.mean()) - half, float(values.mean()) + half)
-    means = np.array([_resampled_mean(values, random) for _ in range(BOOTSTRAP_SAMPLES)])
-    low, high = np.percentile(means, (2.5, 97.5))
-    return Interval(float(low), float(high))
-
-
-def _resampled_mean(values: NDArray[np.float64], random: np.random.Generator) -> float:
-    return float(values[random.integers(0, len(values), len(values))].mean())

@@ -5,25 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-import numpy as np
 from attrs import frozen
 
 from atlas_core.errors import NotFound
 from atlas_core.model.instrument import ZERO
 from atlas_core.model.records import ComponentFailed, Record, RunFinished, RunStarted, SessionPaused, SessionResumed
-from atlas_core.model.timeframe import DAY
 from atlas_core.report import groups, metrics
+from atlas_core.report.bootstrap import Interval
+from atlas_core.report.catalogue import metric_values
 from atlas_core.report.equity import (
     Drawdown,
     EquityPoint,
     closed_trade_curve,
-    daily_returns,
     deepest_drawdown,
     equity_curve,
     periods_per_year,
 )
 from atlas_core.report.groups import Group, group_of, grouped
+from atlas_core.report.results import Results, curve_columns, trade_columns
 from atlas_core.report.signals import Refusal, SignalRow, refusals, signal_rows, state_counts, sum_sentence
+from atlas_core.report.trade_metrics import interval_of
 from atlas_core.report.trades import OpenRow, TradeRow, closed_trades, open_positions, price_decimals
 
 NOT_FINISHED = "not finished"
@@ -57,12 +58,12 @@ class KeyFigures:
     returns: int
     periods: int
     risk_free: float
-    interval: metrics.Interval | None
+    interval: Interval | None
 
 
 @frozen(kw_only=True)
 class Report:
-    """Everything that the screens and exports show of one run."""
+    """Everything that the screens and exports show of one run; `metric_values(report.results)` has every metric."""
 
     started: RunStarted
     ended_at: int
@@ -76,6 +77,7 @@ class Report:
     sum_line: str
     refusals: tuple[Refusal, ...]
     curve: tuple[EquityPoint, ...]
+    results: Results
     figures: KeyFigures
     total: Group
     by_setup: tuple[Group, ...]
@@ -96,6 +98,7 @@ def report_of(records: Sequence[Record], *, risk_free: float = 0.0) -> Report:
     finished = ending if isinstance(ending, RunFinished) else None
     trades, signals = closed_trades(records), signal_rows(records)
     curve = equity_curve(records)
+    results = results_of(started, trades, curve, finished, risk_free)
     return Report(
         started=started,
         ended_at=records[-1].ts,
@@ -109,7 +112,8 @@ def report_of(records: Sequence[Record], *, risk_free: float = 0.0) -> Report:
         sum_line=sum_sentence(signals),
         refusals=refusals(signals),
         curve=curve,
-        figures=key_figures(started, trades, curve, finished, risk_free),
+        results=results,
+        figures=key_figures(started, trades, curve, finished, results),
         total=group_of("all", trades),
         by_setup=grouped(trades, groups.SETUP),
         by_timeframe=grouped(trades, groups.TIMEFRAME),
@@ -139,50 +143,70 @@ def failures(records: Sequence[Record]) -> tuple[str, ...]:
     )
 
 
+def run_results(records: Sequence[Record], *, risk_free: float = 0.0) -> Results:
+    """Return what the metrics of a run are computed from; raises NotFound when the records hold no run."""
+    started = next((record for record in records if isinstance(record, RunStarted)), None)
+    if started is None:
+        raise NotFound("expected the journal of a run, found no record of its start")
+    finished = records[-1] if isinstance(records[-1], RunFinished) else None
+    return results_of(started, closed_trades(records), equity_curve(records), finished, risk_free)
+
+
+def results_of(
+    started: RunStarted,
+    trades: Sequence[TradeRow],
+    curve: Sequence[EquityPoint],
+    finished: RunFinished | None,
+    risk_free: float = 0.0,
+) -> Results:
+    """Return what the metrics of a run are computed from; the equity at the end is the last one known."""
+    net = sum((trade.net for trade in trades), ZERO)
+    equity = finished.equity if finished else curve[-1].equity if len(curve) > 1 else started.starting_cash + net
+    marked_at, marked, exposure = curve_columns(curve)
+    return Results(
+        starting_cash=float(started.starting_cash),
+        ending_equity=float(equity),
+        marked_at=marked_at,
+        equity=marked,
+        exposure=exposure,
+        trades=trade_columns(trades),
+        periods=periods_per_year(curve),
+        risk_free=risk_free,
+        seed=started.seed,
+    )
+
+
+_SHOWN = ("total_return", "cagr", "volatility", "sharpe", "sortino", "calmar", "expectancy_r", "sqn")
+
+
 def key_figures(
     started: RunStarted,
     trades: Sequence[TradeRow],
     curve: Sequence[EquityPoint],
     finished: RunFinished | None,
-    risk_free: float,
+    results: Results,
 ) -> KeyFigures:
-    """Return the figures of a run from its trades and its daily curve."""
+    """Return the figures of a run, its money to the last digit."""
     start = EquityPoint(started.ts, started.starting_cash)
     net = sum((trade.net for trade in trades), ZERO)
-    equity = finished.equity if finished else curve[-1].equity if len(curve) > 1 else start.equity + net
-    returns, periods = daily_returns(curve), periods_per_year(curve)
-    days = (curve[-1].ts - curve[0].ts) / DAY if curve else 0.0
-    drawdown = deepest_drawdown(curve)
-    yearly = metrics.cagr(float(start.equity), float(equity), days)
-    multiples = [trade.r_multiple for trade in trades if trade.r_multiple is not None]
-    many = len(returns) >= metrics.RATIO_MINIMUM_RETURNS  # a year's figure of a few days is noise
     return KeyFigures(
+        **metric_values(results, _SHOWN),
         starting_cash=start.equity,
-        equity=equity,
+        equity=finished.equity if finished else curve[-1].equity if len(curve) > 1 else start.equity + net,
         net=net,
-        total_return=metrics.total_return(float(start.equity), float(equity)),
-        cagr=yearly,
-        volatility=metrics.volatility(returns, periods) if many else None,
-        sharpe=metrics.sharpe(returns, periods, risk_free) if many else None,
-        sortino=metrics.sortino(returns, periods, risk_free) if many else None,
-        calmar=metrics.calmar(yearly, drawdown.depth) if many else None,
-        drawdown=drawdown,
+        drawdown=deepest_drawdown(curve),
         closed_drawdown=deepest_drawdown(closed_trade_curve(start, trades)),
         trades=metrics.trade_figures([trade.net for trade in trades]),
         long_trades=sum(trade.side.sign > 0 for trade in trades),
         short_trades=sum(trade.side.sign < 0 for trade in trades),
-        expectancy_r=float(np.mean(multiples)) if multiples else None,
-        sqn=metrics.sqn(multiples, cap=metrics.SQN_CAP) if len(multiples) >= metrics.SQN_MINIMUM_TRADES else None,
         fees=sum((trade.fees for trade in trades), ZERO),
         slippage=sum((trade.slippage for trade in trades), ZERO),
         funding=sum((trade.funding for trade in trades), ZERO),
-        days=days,
-        returns=len(returns),
-        periods=periods,
-        risk_free=risk_free,
-        interval=metrics.expectancy_interval(
-            [float(trade.net) for trade in trades], np.random.default_rng(started.seed)
-        ),
+        days=results.days,
+        returns=len(results.returns),
+        periods=results.periods,
+        risk_free=results.risk_free,
+        interval=interval_of(results),
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas_core.report import metrics
+from atlas_core.report import bootstrap, metrics
 from tests.shared import shared_file
 
 
@@ -123,8 +123,8 @@ def test_the_parts_of_trade_figures_add_up(results: list[Decimal]) -> None:
 
 def test_the_interval_of_the_expectancy_is_the_same_for_the_same_generator() -> None:
     results = [10.0, -5.0, 3.0, 8.0, -12.0, 4.0]
-    first = metrics.expectancy_interval(results, np.random.default_rng(7))
-    second = metrics.expectancy_interval(results, np.random.default_rng(7))
+    first = bootstrap.expectancy_interval(results, np.random.default_rng(7))
+    second = bootstrap.expectancy_interval(results, np.random.default_rng(7))
     assert first == second
     assert first is not None
     assert first.low < np.mean(results) < first.high
@@ -133,12 +133,34 @@ def test_the_interval_of_the_expectancy_is_the_same_for_the_same_generator() -> 
 
 def test_the_interval_of_many_results_is_the_normal_one() -> None:
     results = [1.0, -0.5] * 600
-    interval = metrics.expectancy_interval(results, np.random.default_rng(7))
+    interval = bootstrap.expectancy_interval(results, np.random.default_rng(7))
     assert interval is not None
     half = 1.959963984540054 * np.std(results, ddof=1) / math.sqrt(1200)
     assert (interval.low, interval.high) == pytest.approx((0.25 - half, 0.25 + half))
     assert interval.shows_an_edge
 
 
+def test_blocks_of_neighbours_add_up_over_the_end() -> None:
+    assert bootstrap.block_sums(np.array([1.0, 2.0, 4.0, 8.0]), 3).tolist() == [7.0, 14.0, 13.0, 11.0]
+
+
+def test_trades_that_follow_one_another_are_drawn_one_by_one_and_others_in_blocks() -> None:
+    opened_at = np.arange(0, 1000, 10, dtype=np.int64)
+    assert bootstrap.block_length(opened_at, opened_at + 10) == 1
+    assert bootstrap.block_length(opened_at, opened_at + 11) == 5
+    assert bootstrap.block_length(opened_at, opened_at + 105) == 11
+    assert bootstrap.block_length(opened_at, opened_at + 10_000) == 25
+
+
+def test_results_that_come_in_runs_have_a_wider_interval_by_blocks() -> None:
+    for count in (60, 6000):
+        results = np.repeat(np.random.default_rng(1).normal(size=count // 6), 6)
+        single = bootstrap.expectancy_interval(results, np.random.default_rng(7))
+        blocks = bootstrap.expectancy_interval(results, np.random.default_rng(7), block=6)
+        assert single is not None
+        assert blocks is not None
+        assert blocks.high - blocks.low > 1.5 * (single.high - single.low)
+
+
 def test_one_result_has_no_interval() -> None:
-    assert metrics.expectancy_interval([1.0], np.random.default_rng(7)) is None
+    assert bootstrap.expectancy_interval([1.0], np.random.default_rng(7)) is None

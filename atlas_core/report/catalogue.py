@@ -1,0 +1,42 @@
+"""Every metric by name: where screens, exports, objectives and comparisons take their names and values from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+from atlas_core.errors import NotFound
+from atlas_core.report.account_metrics import ACCOUNT_METRICS
+from atlas_core.report.metric import Metric
+from atlas_core.report.results import Results
+from atlas_core.report.trade_metrics import TRADE_METRICS
+
+METRICS: tuple[Metric, ...] = (*ACCOUNT_METRICS, *TRADE_METRICS)
+_BY_NAME = {metric.name: metric for metric in METRICS}
+
+
+def metric_names() -> tuple[str, ...]:
+    """Return the name of every metric."""
+    return tuple(_BY_NAME)
+
+
+def metric_named(name: str) -> Metric:
+    """Return a metric; raises NotFound with the nearest names."""
+    if name in _BY_NAME:
+        return _BY_NAME[name]
+    near = get_close_matches(name, _BY_NAME, n=3)
+    meant = f"did you mean {' or '.join(near)}?" if near else f"it is one of {', '.join(_BY_NAME)}"
+    raise NotFound(f"expected the name of a metric, was {name!r}: {meant}")
+
+
+def metric_values(results: Results, names: Sequence[str] | None = None) -> dict[str, float | None]:
+    """Return metrics by name, every one or those that are named; None where a figure does not exist.
+
+    Raises NotFound for a name that no metric has.
+    """
+    chosen: Iterable[Metric] = METRICS if names is None else map(metric_named, names)
+    return {metric.name: _finite(metric.value_of(results)) for metric in chosen}
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and abs(value) < float("inf") else None
