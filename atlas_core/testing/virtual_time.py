@@ -11,6 +11,7 @@ from asyncio.base_events import BaseEventLoop
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, TypeVarTuple
+from weakref import WeakKeyDictionary
 
 from atlas_core.clock import NANOSECONDS_PER_SECOND
 from atlas_core.errors import AtlasError
@@ -47,6 +48,7 @@ class VirtualLoop(BaseEventLoop):
         self._now = 0.0
         self._rounds = 0
         self._selector = self  # what the base class waits with: this loop jumps instead
+        self._tasks: WeakKeyDictionary[asyncio.Task[Any], None] = WeakKeyDictionary()
         if choose is not None:
             self._ready = _Shuffled(choose)
 
@@ -67,6 +69,16 @@ class VirtualLoop(BaseEventLoop):
                 self._rounds = 0  # what cancels the tasks must still run
                 raise Livelock(_told(f"time stands still at {self._now} s", asyncio.all_tasks(self)))
         return []
+
+    def create_task(self, *args: Any, **kwargs: Any) -> asyncio.Task[Any]:
+        """Start a task, and remember that it came after those before it."""
+        task: asyncio.Task[Any] = super().create_task(*args, **kwargs)
+        self._tasks[task] = None
+        return task
+
+    def unfinished(self) -> list[asyncio.Task[Any]]:
+        """Return the tasks that are not done, oldest first; `asyncio.all_tasks` has no order that a process repeats."""
+        return [task for task in self._tasks if not task.done()]
 
     def run_in_executor(
         self,

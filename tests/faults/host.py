@@ -176,7 +176,7 @@ class Host:
         self.starts += 1
         process = self.process = Process(self.world, self.starts, self._clock(), self._has_died.set)
         process.journal = journal_of(process, self.image, self.committed)
-        before = asyncio.all_tasks()
+        before = self.world.loop.unfinished()
         self.world.trace.process("up", number=self.starts)
         self.control = self.start(process)
         session = asyncio.create_task(self.control.run(), name="session")
@@ -190,20 +190,15 @@ class Host:
         process.journal.close()
         self.process = self.control = None
 
-    async def _unwind(self, process: Process, session: asyncio.Task[Any], before: set[asyncio.Task[Any]]) -> str:
+    async def _unwind(self, process: Process, session: asyncio.Task[Any], before: list[asyncio.Task[Any]]) -> str:
         """Let the tasks of a session end; one that stopped by itself leaves none."""
         if process.is_dead:
             self.crashes += 1
-            for task in asyncio.all_tasks() - before:
-                if not task.get_name().startswith("world"):
-                    task.cancel()
+            for task in self._begun_since(before):
+                task.cancel()
             await asyncio.wait({session}, timeout=STOP_WITHIN)
             return "crash"
-        left = sorted(
-            task.get_name()
-            for task in asyncio.all_tasks() - before
-            if not task.done() and not task.get_name().startswith("world")
-        )
+        left = sorted(task.get_name() for task in self._begun_since(before))
         self.world.trace.process("left_over", tasks=left)
         process.is_dead = True
         process.broker.forget()
@@ -218,6 +213,12 @@ class Host:
             told = "".join(traceback.format_exception(error, limit=-8)[-24:])
             self.world.trace.process("bug", error=f"{type(error).__name__}: {error}", where=told)
         return f"{type(error).__name__}: {error}"
+
+    def _begun_since(self, before: list[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:
+        """Return the unfinished tasks of a session, in the order in which they began."""
+        older = set(before)
+        tasks = (task for task in self.world.loop.unfinished() if task not in older)
+        return [task for task in tasks if not task.get_name().startswith("world")]
 
     def _pause(self) -> float:
         draws = self.world.weather.draws("crash")

@@ -11,7 +11,7 @@ from typing import Any
 from attrs import define, field
 from loguru import logger
 
-from atlas_core.testing import VirtualTimeError, run_virtual
+from atlas_core.testing import VirtualLoop, VirtualTimeError, run_virtual
 from tests.faults.chance import Chance
 from tests.faults.checking import Breach, check
 from tests.faults.checks_state import CHECKS
@@ -148,6 +148,7 @@ def simulate(setup: Setup, changed: AbstractContextManager[Any] | None = None) -
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
         world = World(loop, Chance(setup.seed), setup.symbols, setup.personality, setup.plan)
         loop.set_exception_handler(lambda _, told: _note(world, told))
         parts.append(Run(setup, world))

@@ -9,6 +9,7 @@ from typing import Any
 
 from attrs import define, field
 
+from atlas_core.testing import VirtualLoop
 from tests.faults.chance import Chance
 from tests.faults.market import STEPS_OF_A_BAR, Market, Minute
 from tests.faults.trace import Trace
@@ -34,7 +35,7 @@ PERSONALITIES = (
 class World:
     """Everything that goes on while our process is dead."""
 
-    loop: asyncio.AbstractEventLoop
+    loop: VirtualLoop
     chance: Chance
     symbols: tuple[str, ...]
     personality: Personality
