@@ -258,7 +258,10 @@ class Books:
         self.throttled[entry["client_id"]] = entry["wait"]
 
     def _refused(self, entry: Entry) -> None:
-        self.refused.add(entry["client_id"])
+        if (
+            entry["client_id"] not in self.by_client
+        ):  # a second copy of an order that is there is no word about the first
+            self.refused.add(entry["client_id"])
 
     def _accepted(self, entry: Entry) -> None:
         names = ("client_id", "symbol", "sign", "type", "quantity", "stop")

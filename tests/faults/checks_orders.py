@@ -100,7 +100,11 @@ class AttemptAfterEnd(Checker):
 
 @define
 class EndNeedsProof(Checker):
-    """I4: an order ends in the journal only with the venue's word, or with a proof that it never had it."""
+    """I4: an order ends in the journal only with the venue's word, or with a proof that it never had it.
+
+    A refusal is the venue's word, even where a second copy of the request is accepted after it: that order is found
+    by the next read of the account.
+    """
 
     name: ClassVar[str] = "I4"
 
@@ -113,7 +117,7 @@ class EndNeedsProof(Checker):
         client_id = intent.record.client_order_id
         order = self.books.by_client.get(client_id)
         if order is not None:
-            if order.is_open:
+            if order.is_open and client_id not in self.books.refused:
                 self.breach(f"order {client_id} is {status} in the journal and works at the venue")
             return
         if client_id in self.books.refused or client_id not in self.books.requests or client_id in self.books.throttled:

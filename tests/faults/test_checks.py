@@ -226,6 +226,10 @@ def _throttled(story: Story) -> Story:
     return story.venue("throttled", client_id="e", wait=5.0)
 
 
+def _refused(story: Story) -> Story:
+    return story.venue("refused", client_id="e", code="422", symbol="X")
+
+
 def _halt(story: Story) -> Story:
     return story.journal(r.TradingStateChanged(ts=0, state="halted", by="b", reason="r"))
 
@@ -262,6 +266,7 @@ BAD: list[tuple[str, str, Told]] = [
     ("I4", "without proof", _proven_without_a_read),
     ("I4", "without proof", _proven_by_nothing),
     ("I4", "works at the venue", lambda s: s.entered().move("s", OrderStatus.CANCELLED)),
+    ("I4", "works at the venue", lambda s: _refused(s.signal().intend("e").accept("e")).move("e", REJECTED)),
     ("I5", "without an intent", lambda s: s.book("ghost")),
     ("I5", "does not grow", lambda s: s.entered().book("e")),
     ("I5", "the venue has", lambda s: s.signal().intend("e").request("e").accept("e").book("e")),
@@ -325,6 +330,11 @@ def test_an_alarm_makes_a_missing_stop_known() -> None:
 
 def test_a_proof_ends_an_order_that_the_venue_never_had() -> None:
     story = _proof(Story().signal().intend("e").request("e").wait(10)).wait(60).read().wait(70)
+    assert story.move("e", REJECTED).breaches() == []
+
+
+def test_a_refusal_ends_an_order_whose_second_copy_is_accepted_later() -> None:
+    story = _refused(Story().signal().intend("e").request("e")).accept("e")
     assert story.move("e", REJECTED).breaches() == []
 
 
