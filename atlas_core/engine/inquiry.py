@@ -31,8 +31,8 @@ FIRST_QUESTION_AFTER = 5 * SECOND
 LONGEST_BETWEEN_QUESTIONS = 30 * SECOND
 PROOF_ANSWERS = 3
 PROOF_SPAN = 120 * SECOND
-COUNTED_BETWEEN = 45 * SECOND
-"""As much of the time between two answers counts at most."""
+COUNTED_BETWEEN = LONGEST_BETWEEN_QUESTIONS
+"""As much of the time between two answers counts at most: a clock that is set forward must not make a proof."""
 
 UNANSWERED = (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
 

@@ -2,7 +2,8 @@
 
 Our orders are followed up, never guessed. What is not ours is noted and left alone. A position that differs is believed
 only when two reads some time apart agree, nothing of ours is on its way in the symbol, and the orders that could
-explain it have been asked about; then the books follow the venue, and people are told.
+explain it have been asked about; then the books follow the venue, and people are told. They are told before, when a
+difference lasts and the venue does not answer.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ from atlas_core.model.venue import OrderReport, VenuePosition
 
 AGREEMENT_SPAN = 10 * SECOND
 """How far apart two reads must lie that are believed together: longer than a venue's reads lag behind its writes."""
+
+TOLD_AFTER = 45 * SECOND
+"""How long a difference may stand before people are told, although it is not believed yet."""
 
 MAY_EXPLAIN = 900 * SECOND
 """How long after its end an order is asked about when a position differs: its last fill may have been lost."""
@@ -57,6 +61,8 @@ class ReconcileDesk:
     stale_after: int | None = None
     _read_at: int = 0
     _doubts: dict[str, _Doubt] = field(factory=dict)
+    _differs_since: dict[str, int] = field(factory=dict)
+    _told: set[str] = field(factory=set)
     _strays: set[str] = field(factory=set)
 
     def is_fresh(self) -> bool:
@@ -114,11 +120,29 @@ class ReconcileDesk:
             ledger = self.state.signed_quantity(symbol)
             unexplained = venue - ledger - self.state.foreign.get((POSITION, symbol, ""), ZERO)
             if not unexplained:
-                self._doubts.pop(symbol, None)
+                self._settled(symbol)
             elif self._is_believed(symbol, ledger, venue, read):
                 differences.append(f"{symbol}: books {ledger}, venue {venue}")
                 self._follow(symbol, ledger, venue)
+            else:
+                self._tell_if_it_lasts(symbol, ledger, venue, read.asked_at)
         return differences
+
+    def _settled(self, symbol: str) -> None:
+        self._doubts.pop(symbol, None)
+        self._differs_since.pop(symbol, None)
+        self._told.discard(symbol)
+
+    def _tell_if_it_lasts(self, symbol: str, ledger: Decimal, venue: Decimal, asked_at: int) -> None:
+        """Tell people once of a difference that stands for long and cannot be believed yet."""
+        since = self._differs_since.setdefault(symbol, asked_at)
+        if symbol in self._told or asked_at - since < TOLD_AFTER:
+            return
+        self._told.add(symbol)
+        text = (
+            f"{symbol}: the books have {ledger}, the venue has {venue}; the orders that may explain it are asked about"
+        )
+        raise_alert(self.recorder, Severity.CRITICAL, "Books and venue differ", text, symbol)
 
     def _strange(self) -> set[str]:
         return {symbol for what, symbol, _ in self.state.foreign if what == POSITION}
@@ -143,7 +167,7 @@ class ReconcileDesk:
 
     def _follow(self, symbol: str, ledger: Decimal, venue: Decimal) -> None:
         """Let the books follow the venue: less than we have is booked as closed there, more is somebody else's."""
-        self._doubts.pop(symbol)
+        self._settled(symbol)
         position = self.state.positions.get(symbol)
         self.recorder.write(
             PositionAdjusted(

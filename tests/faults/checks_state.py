@@ -207,11 +207,20 @@ class Recovered(Checker):
 
 @define
 class DivergenceTold(Checker):
-    """I17: what others do to the account is in the journal after a few complete reads, and people were told."""
+    """I17: what others do to the account is in the journal after a few complete reads, and people were told.
+
+    While faults go on, the orders that could explain a difference may not be answered: then people must be told of it.
+    """
 
     name: ClassVar[str] = "I17"
     moved: dict[str, int] = field(factory=dict)
     told: set[str] = field(factory=set)
+    alarmed: dict[str, int] = field(factory=dict)
+
+    def after_alert_raised(self, entry: Entry) -> None:
+        record = entry.record
+        if record.title == "Books and venue differ":  # type: ignore[attr-defined]
+            self.alarmed[record.key] = self.at  # type: ignore[attr-defined]
 
     def _venue_moved(self, entry: Entry) -> None:
         symbol = entry.data.get("symbol") or self.books.orders[entry["order"]].symbol
@@ -226,7 +235,10 @@ class DivergenceTold(Checker):
             if symbol in self.told or self._is_open_ended(symbol, since):
                 continue
             reads = [read for read in books.reads[-60:] if read["true"] and read["as_of"] > since]
-            patience = KNOWN_WITHIN if books.calm_since is not None else 3 * KNOWN_WITHIN
+            is_calm = books.calm_since is not None
+            if not is_calm and self.alarmed.get(symbol, 0) > since:
+                continue
+            patience = KNOWN_WITHIN if is_calm else 3 * KNOWN_WITHIN
             if len(reads) <= DIVERGENCE_READS or reads[-1].at - reads[0].at < patience:
                 continue
             known = books.ledger(symbol) + books.foreign.get(symbol, Decimal(0))

@@ -328,6 +328,16 @@ def test_an_alarm_makes_a_missing_stop_known() -> None:
     assert story.breaches() == []
 
 
+def test_a_difference_that_cannot_be_believed_yet_is_known_by_its_alarm() -> None:
+    story = Story().accept("", sign=1).fill(1, "")
+    for _ in range(3):
+        story.wait(30).read(held=100)
+    story.alarm("Books and venue differ", "X")
+    for _ in range(9):
+        story.wait(30).read(held=100)
+    assert story.breaches() == []
+
+
 def test_a_proof_ends_an_order_that_the_venue_never_had() -> None:
     story = _proof(Story().signal().intend("e").request("e").wait(10)).wait(60).read().wait(70)
     assert story.move("e", REJECTED).breaches() == []

@@ -190,6 +190,23 @@ def test_a_difference_is_not_believed_while_an_order_that_could_explain_it_has_n
     assert [v.outcome for v in scene.found(VerdictReached)] == ["closed"]
 
 
+def test_a_difference_that_lasts_is_told_once_before_it_can_be_believed() -> None:
+    scene = Scene()
+    scene.entered()
+    scene.wait(30)
+    told = []
+    for _ in range(5):
+        scene.read(held="3")
+        told.append(scene.alarms().count("Books and venue differ"))
+        scene.now += 30
+    assert told == [0, 0, 1, 1, 1]
+    scene.read(held="1")
+    for _ in range(3):
+        scene.read(held="3")
+        scene.now += 30
+    assert scene.alarms().count("Books and venue differ") == 2
+
+
 def test_no_entry_is_made_while_an_order_of_an_earlier_trade_may_still_fill() -> None:
     scene = Scene()
     stop = scene.entered()
