@@ -72,6 +72,7 @@ class Protected(Checker):
         """Tell whether people were told of the symbol since then, or ever of an order in it that may still work."""
         books = self.books
         names = [name for name, intent in books.live.items() if intent.record.symbol == symbol]
+        names += [order.client_id for order in books.open.values() if order.symbol == symbol]
         return any(name in books.named for name in names) or books.alarm_since(since - ALARM_GRACE, symbol)
 
     def _look(self, symbol: str) -> None:
