@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from asyncio.base_events import BaseEventLoop
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any, TypeVar, TypeVarTuple
 from weakref import WeakKeyDictionary
 
@@ -49,6 +49,7 @@ class VirtualLoop(BaseEventLoop):
         self._rounds = 0
         self._selector = self  # what the base class waits with: this loop jumps instead
         self._tasks: WeakKeyDictionary[asyncio.Task[Any], None] = WeakKeyDictionary()
+        self.set_task_factory(self._remembered)
         if choose is not None:
             self._ready = _Shuffled(choose)
 
@@ -70,12 +71,6 @@ class VirtualLoop(BaseEventLoop):
                 raise Livelock(_told(f"time stands still at {self._now} s", asyncio.all_tasks(self)))
         return []
 
-    def create_task(self, *args: Any, **kwargs: Any) -> asyncio.Task[Any]:
-        """Start a task, and remember that it came after those before it."""
-        task: asyncio.Task[Any] = super().create_task(*args, **kwargs)
-        self._tasks[task] = None
-        return task
-
     def unfinished(self) -> list[asyncio.Task[Any]]:
         """Return the tasks that are not done, oldest first; `asyncio.all_tasks` has no order that a process repeats."""
         return [task for task in self._tasks if not task.done()]
@@ -93,6 +88,16 @@ class VirtualLoop(BaseEventLoop):
         except Exception as error:
             done.set_exception(error)
         return done
+
+    def _remembered(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        coroutine: Coroutine[Any, Any, T] | Generator[Any, None, T],
+        **options: Any,
+    ) -> asyncio.Task[T]:
+        task = asyncio.Task(coroutine, loop=loop, **options)
+        self._tasks[task] = None
+        return task
 
     def _process_events(self, event_list: list[Any]) -> None:
         """There are no events but timers and callbacks."""
