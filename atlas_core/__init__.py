@@ -10,6 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from atlas_core.barstore.keys import PriceKind as PriceKind
+    from atlas_core.barstore.keys import SeriesKey as SeriesKey
+    from atlas_core.barstore.store import BarStore as BarStore
+    from atlas_core.barstore.store import StoredSeries as StoredSeries
     from atlas_core.cli.formats import print_json as print_json
     from atlas_core.cli.tables import Column as Column
     from atlas_core.cli.tables import print_table as print_table
@@ -149,6 +153,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "atlas_core.barstore.keys": "PriceKind SeriesKey",
+    "atlas_core.barstore.store": "BarStore StoredSeries",
     "atlas_core.cli.formats": "print_json",
     "atlas_core.cli.tables": "Column print_table say",
     "atlas_core.clock": "Clock LiveClock SimClock from_datetime to_datetime",

@@ -13,6 +13,7 @@ from atlas_core import (
     Check,
     InstrumentKind,
     Moment,
+    PriceKind,
     Timeframe,
     above,
     at_least,
@@ -125,3 +126,16 @@ class FilesOptions:
         sources = [name for name in ("path", "folder", "files") if getattr(self, name)]
         if len(sources) != 1:
             raise ValueError(f"expected one of path, folder or files, was {' and '.join(sources) or 'none of them'}")
+
+
+@frozen(kw_only=True)
+class StoreOptions:
+    """Which series of the store are read, and what their instruments are."""
+
+    source: str | None = option(None, help="Where the bars came from, as `atlas data list` tells; needed for several.")
+    price: PriceKind = option(PriceKind.TRADE, help="Which prices are read.")
+    folder: Path | None = option(None, help="Folder of the store; the one below the Atlas home without it.")
+    instrument: InstrumentOptions = option(Factory(InstrumentOptions), help="The instrument of every symbol.")
+    instruments: Mapping[str, InstrumentOptions] = option(
+        Factory(dict), help="The instruments of single symbols; what they say goes before `instrument`."
+    )

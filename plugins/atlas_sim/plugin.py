@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from atlas_core import Capability, Component, Context, CostOptions, broker, hookimpl, provider
-from atlas_sim.options import FilesOptions, SimOptions
+from atlas_sim.options import FilesOptions, SimOptions, StoreOptions
 
 if TYPE_CHECKING:
     import click
@@ -30,6 +30,13 @@ def make_files(options: FilesOptions, context: Context) -> Provider:
     return FilesProvider(options, context)
 
 
+def make_store(options: StoreOptions, context: Context) -> Provider:
+    """Bars that were imported or downloaded with `atlas data`, mapped from disk."""
+    from atlas_sim.stored import StoreProvider
+
+    return StoreProvider(options, context)
+
+
 def make_paper(options: CostOptions, context: Context) -> Broker:
     """Simulated broker with fees, slippage, impact, latency, funding, margin and liquidation."""
     from atlas_sim.broker import PaperBroker
@@ -39,7 +46,7 @@ def make_paper(options: CostOptions, context: Context) -> Broker:
 
 @hookimpl
 def atlas_data_providers() -> Iterable[Component[Any, Provider]]:
-    """Offer the synthetic market and files."""
+    """Offer the synthetic market, files and the bar store."""
     return [
         provider(
             "sim",
@@ -59,6 +66,12 @@ def atlas_data_providers() -> Iterable[Component[Any, Provider]]:
             make_files,
             options=FilesOptions,
             capabilities=[Capability.HISTORY, Capability.STREAM, *_TRADED],
+        ),
+        provider(
+            "store",
+            make_store,
+            options=StoreOptions,
+            capabilities=[Capability.HISTORY, Capability.STREAM, Capability.FUNDING, *_TRADED],
         ),
     ]
 

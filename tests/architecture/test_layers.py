@@ -17,7 +17,7 @@ LAYERS = {
     1: "contracts components hookspecs options runs",
     2: "plugins profile",
     3: "engine simulation journal marketdata",
-    4: "compose control margins report runstore statedir tape watching wiring",
+    4: "barstore compose control margins report runstore statedir tape watching wiring",
     5: "loading trading backtest runtime",
     6: "cli testing __main__",
 }

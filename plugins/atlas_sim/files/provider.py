@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-from attrs import fields
-
-from atlas_core import (
-    DataError,
-    HasOwnTimeframe,
-    HistoryRequest,
-    Instrument,
-    InstrumentKind,
-    KnowsTimeframes,
-    Provider,
-    grid_of,
-    resample,
-)
+from atlas_core import DataError, HasOwnTimeframe, HistoryRequest, Instrument, KnowsTimeframes, Provider
+from atlas_sim.delivery import instrument_of, made_for, said_of
 from atlas_sim.files.building import Loaded, load
 from atlas_sim.files.finding import find_file
 from atlas_sim.merging import merged
-from atlas_sim.options import InstrumentOptions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -63,7 +49,10 @@ class FilesProvider(Provider, KnowsTimeframes, HasOwnTimeframe):
         Raises DataError for a symbol without a usable file.
         """
         loaded = self._load_all(symbols)
-        return {symbol: self._instrument(symbol, bars.bars.tick_size) for symbol, bars in loaded.items()}
+        return {
+            symbol: instrument_of(symbol, item.bars.tick_size, said_of(symbol, self._options))
+            for symbol, item in loaded.items()
+        }
 
     async def own_timeframe(self, symbol: str) -> Timeframe:
         """Return the timeframe of the bars in a symbol's file; raises DataError for a symbol without a usable file."""
@@ -85,40 +74,25 @@ class FilesProvider(Provider, KnowsTimeframes, HasOwnTimeframe):
         loaded = self._load_all(request.symbols)
         for symbol, item in loaded.items():
             _require_fine_enough(symbol, item, request)
-        return {symbol: _inside(self._made(symbol, item.bars, request), request) for symbol, item in loaded.items()}
+        return {symbol: self._made(item.bars, request) for symbol, item in loaded.items()}
 
-    def _made(self, symbol: str, bars: Bars, request: HistoryRequest) -> Bars:
+    def _made(self, bars: Bars, request: HistoryRequest) -> Bars:
         """Return the bars of the request, at their places in the symbol's session where these must be known here."""
-        if bars.timeframe == request.timeframe and bars.timeframe.is_within_day:
-            return bars
-        grid = grid_of(request.session(symbol))
-        fitted = grid.fitted(bars)
-        if len(fitted) < len(bars):
-            left_out = len(bars) - len(fitted)
-            self._log.info("left out {:,} bars of {} outside the session {}", left_out, symbol, request.session(symbol))
-        return resample(fitted, request.timeframe, grid)
+        made, left_out = made_for(bars, request)
+        if left_out:
+            session = request.session(bars.symbol)
+            self._log.info("left out {:,} bars of {} outside the session {}", left_out, bars.symbol, session)
+        return made
 
     def _load_all(self, symbols: Sequence[str]) -> Mapping[str, Loaded]:
         for symbol in symbols:
             if symbol not in self._loaded:
                 path = find_file(self._options, symbol, symbols)
-                loaded = load(path, symbol, self._options, self._said(symbol).get("tick_size"))
+                loaded = load(path, symbol, self._options, said_of(symbol, self._options).get("tick_size"))
                 if loaded.report.dirty:
                     self._log.warning("left out rows that are not bars: {}", loaded.report)
                 self._loaded[symbol] = loaded
         return {symbol: self._loaded[symbol] for symbol in symbols}
-
-    def _instrument(self, symbol: str, tick_size: Decimal) -> Instrument:
-        said = {"tick_size": tick_size} | self._said(symbol)
-        if said.get("kind") is InstrumentKind.STOCK:
-            said.setdefault("lot_size", Decimal(1))
-        return Instrument(symbol, **said)
-
-    def _said(self, symbol: str) -> dict[str, Any]:
-        own = self._options.instruments.get(symbol, InstrumentOptions())
-        both = (self._options.instrument, own)
-        values = ((field.name, getattr(options, field.name)) for options in both for field in fields(InstrumentOptions))
-        return {name: value for name, value in values if value is not None}
 
 
 def _require_fine_enough(symbol: str, loaded: Loaded, request: HistoryRequest) -> None:
@@ -128,9 +102,3 @@ def _require_fine_enough(symbol: str, loaded: Loaded, request: HistoryRequest) -
             f"{loaded.report.file}: expected bars of {request.timeframe} or of a part of it for {symbol}, was {held}; "
             f'set base_timeframe = "{held}" in [universe], or use a finer file'
         )
-
-
-def _inside(bars: Bars, request: HistoryRequest) -> Bars:
-    first = 0 if request.start is None else int(np.searchsorted(bars.opened_at, request.start))
-    last = len(bars) if request.end is None else bars.count_available(request.end)
-    return bars.between(first, max(first, last))

@@ -35,9 +35,14 @@ def test_listing_imports_neither_numpy_nor_anything_else_that_is_heavy() -> None
     assert done.stdout.strip() == "[]"
 
 
-def test_it_offers_two_providers_and_a_broker() -> None:
+def test_it_offers_three_providers_and_a_broker() -> None:
     offered = {(item.kind, item.name): item for item in [*atlas_data_providers(), *atlas_brokers()]}
-    assert set(offered) == {(Kind.PROVIDER, "sim"), (Kind.PROVIDER, "files"), (Kind.BROKER, "paper")}
+    assert set(offered) == {
+        (Kind.PROVIDER, "sim"),
+        (Kind.PROVIDER, "files"),
+        (Kind.PROVIDER, "store"),
+        (Kind.BROKER, "paper"),
+    }
     assert Capability.SYNTHETIC in offered[Kind.PROVIDER, "sim"].capabilities
     assert Capability.SYNTHETIC not in offered[Kind.PROVIDER, "files"].capabilities
     assert Capability.SIMULATED in offered[Kind.BROKER, "paper"].capabilities
