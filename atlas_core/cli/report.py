@@ -1,9 +1,10 @@
-"""`atlas report`: the results of a kept run as tables, CSV or JSON."""
+"""`atlas report`: the results of a kept run on the screen, or as a page, a card, Markdown, CSV and JSON."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from atlas_core.report.signals import SignalRow
     from atlas_core.report.summary import Report
 
+FORMATS = ("table", "html", "md", "json", "csv")
+PRINTED = ("table", "md", "json", "csv")
 WHAT = ("summary", "trades", "signals", "orders", "events", "equity")
 EVENT_COLUMNS = ("ts", "kind", "subject", "text")
 SIGNALS = (
@@ -40,28 +43,85 @@ ORDERS = (
 @click.option("--what", type=click.Choice(WHAT), default="summary", show_default=True, help="What to show.")
 @click.option(
     "--format",
-    "form",
-    type=click.Choice(["table", "csv", "json"]),
+    "forms",
     default="table",
     show_default=True,
-    help="As tables for people, CSV for a spreadsheet, or JSON for machines.",
+    metavar="FORMAT[,...]",
+    help=f"How: {', '.join(FORMATS)}. HTML and several formats become files.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--all", "all_rows", is_flag=True, help="Show every row, also on a terminal.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write files there instead of into the run's directory.",
+)
+@click.option("--open", "opens", is_flag=True, help="Open the HTML page in a browser.")
 @click.pass_context
-def report(ctx: click.Context, run_id: str | None, what: str, form: str, as_json: bool, all_rows: bool) -> None:
-    """Show the results of a run, of the latest one when none is named."""
-    if as_json and form == "csv":
-        raise click.UsageError("--json contradicts --format csv")
-    if what == "summary" and form == "csv":
-        raise click.UsageError("a summary is no table: use --format json, or --what trades --format csv")
-    kept = open_run(ctx, run_id)
-    if as_json or form == "json":
+def report(
+    ctx: click.Context, run_id: str | None, what: str, forms: str, as_json: bool, all_rows: bool, out: Path | None,
+    opens: bool,
+) -> None:  # fmt: skip
+    """Show the results of a run, of the latest one when none is named.
+
+    Without --out, one of the formats table, md, csv and json is printed; html and several formats are written as files.
+    """
+    wanted = _formats(forms, as_json, opens)
+    if opens or out is not None or len(wanted) > 1 or wanted[0] not in PRINTED:
+        _write_files(open_run(ctx, run_id), wanted, out, opens=opens, what=what)
+        return
+    if what == "summary" and wanted == ("csv",):
+        raise click.UsageError("a summary is no table: use --format json, --what trades --format csv, or --out DIR")
+    _show(open_run(ctx, run_id), what, wanted[0], all_rows)
+
+
+def _formats(text: str, as_json: bool, opens: bool) -> tuple[str, ...]:
+    """Return what was asked for, each once; raises UsageError."""
+    wanted = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    strangers = [form for form in wanted if form not in FORMATS]
+    if strangers:
+        raise click.UsageError(f"expected --format with some of {', '.join(FORMATS)}, was {', '.join(strangers)!r}")
+    if as_json and wanted not in {("table",), ("json",)}:
+        raise click.UsageError(f"--json contradicts --format {text}")
+    wanted = ("json",) if as_json else wanted
+    if opens and "html" not in wanted:
+        wanted = ("html", *(form for form in wanted if form != "table"))
+    if len(wanted) > 1 and "table" in wanted:
+        raise click.UsageError("a table is for the screen: it cannot be one of several formats")
+    return wanted
+
+
+def _write_files(kept: KeptRun, wanted: tuple[str, ...], out: Path | None, *, opens: bool, what: str) -> None:
+    from atlas_core.cli.report_files import PAGE, write_report
+
+    if what != "summary":
+        raise click.UsageError(f"--what {what} is printed: files hold the whole report")
+    forms = ("html",) if wanted == ("table",) else wanted
+    written = write_report(kept, _report(kept), forms, out or kept.run.directory)
+    for path in written:
+        say(str(path))
+    if opens:
+        click.launch(next(path for path in written if path.name == PAGE).resolve().as_uri())
+
+
+def _show(kept: KeptRun, what: str, form: str, all_rows: bool) -> None:
+    if form == "json":
         print_json(_document(kept, what))
     elif form == "csv":
         sys.stdout.write(_csv(kept, what))
+    elif form == "md":
+        _print_markdown(kept, what)
     else:
         _print_table(kept, what, all_rows)
+
+
+def _print_markdown(kept: KeptRun, what: str) -> None:
+    from atlas_core.cli.report_files import markdown_of
+
+    if what != "summary":
+        raise click.UsageError(f"--format md tells the summary, was --what {what}")
+    sys.stdout.write(markdown_of(kept, _report(kept)))
 
 
 def _report(kept: KeptRun) -> Report:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 from typing import Any
 
@@ -10,11 +9,11 @@ import click
 
 from atlas_core.cli.formats import NOTHING
 from atlas_core.cli.kept import store_of
+from atlas_core.cli.manifests import Manifest, read_manifest
 from atlas_core.cli.tables import Column, print_json, print_table, say, signed
 from atlas_core.runs import RunInfo
-from atlas_core.runstore import MANIFEST_NAME, is_continuing
+from atlas_core.runstore import is_continuing
 
-Manifest = dict[str, Any]
 COLUMNS = (
     Column("Run"),
     Column("Profile", drop=3),
@@ -34,24 +33,13 @@ COLUMNS = (
 def runs(ctx: click.Context, as_json: bool) -> None:
     """List the runs that are kept, the oldest first."""
     store = store_of(ctx)
-    kept = [(run, _manifest(run)) for run in store.all()]
+    kept = [(run, read_manifest(run)) for run in store.all()]
     if as_json:
         print_json([_facts(run, manifest) for run, manifest in kept])
     elif not kept:
         say(f"no run is kept below {store.home}; start one: atlas run demo")
     else:
         print_table("", COLUMNS, [_cells(run, manifest) for run, manifest in kept])
-
-
-def _manifest(run: RunInfo) -> Manifest | None:
-    """Return what a run wrote at its end: None when it did not end, empty when it cannot be read."""
-    path = run.directory / MANIFEST_NAME
-    if not path.is_file():
-        return None
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return {}
 
 
 def _facts(run: RunInfo, manifest: Manifest | None) -> dict[str, Any]:

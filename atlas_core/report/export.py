@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from typing import Any, TypeVar
@@ -215,14 +215,20 @@ def manifest_of(report: Report, run_id: str, journal_digest: str, version: str) 
     }
 
 
+def table_files(report: Report, orders: Sequence[OrderRow]) -> dict[str, str]:
+    """Return every table of a run as CSV, by file name."""
+    return {
+        "trades.csv": trades_csv(report.trades),
+        "signals.csv": signals_csv(report.signals),
+        "orders.csv": orders_csv(orders),
+        "equity.csv": equity_csv(report.curve),
+    }
+
+
 def export_files(report: Report, orders: Sequence[OrderRow], manifest: Mapping[str, Any]) -> dict[str, str]:
     """Return the files that a run leaves beside its journal, by name."""
-    makers: Mapping[str, Callable[[], str]] = {
-        "trades.csv": lambda: trades_csv(report.trades),
-        "signals.csv": lambda: signals_csv(report.signals),
-        "orders.csv": lambda: orders_csv(orders),
-        "equity.csv": lambda: equity_csv(report.curve),
-        "summary.json": lambda: json_text(summary_of(report)),
-        "manifest.json": lambda: json_text(dict(manifest)),
+    return {
+        **table_files(report, orders),
+        "summary.json": json_text(summary_of(report)),
+        "manifest.json": json_text(dict(manifest)),
     }
-    return {name: make() for name, make in makers.items()}

@@ -68,7 +68,7 @@ def trace_trade(records: Sequence[recorded.Record], trade_id: int) -> Trace:
     opened = [record for record in records if isinstance(record, recorded.PositionOpened)]
     for record in opened:
         if record.trade_id == trade_id:
-            return _trace(records, record.signal_key, record)
+            return _expected(records, record.signal_key)
     known = f"trades 1 to {max(record.trade_id for record in opened)}" if opened else "this run has none"
     raise NotFound(f"expected the number of a trade, was {trade_id}; {known}")
 
@@ -85,46 +85,58 @@ def trace_signal(records: Sequence[recorded.Record], key: str) -> Trace:
     if len(set(found)) > 1:
         several = ", ".join(found[:4]) + (f" and {len(found) - 4} more" if len(found) > 4 else "")
         raise NotFound(f"expected the key of one signal, was {key!r}, which fits {several}")
-    opened = next(
-        (record for record in records if isinstance(record, recorded.PositionOpened) and record.signal_key == found[0]),
-        None,
-    )
-    return _trace(records, found[0], opened)
+    return _expected(records, found[0])
 
 
-def _trace(records: Sequence[recorded.Record], key: str, opened: recorded.PositionOpened | None) -> Trace:
-    orders = {
-        record.client_order_id: record
-        for record in records
-        if isinstance(record, recorded.OrderIntended) and record.signal_key == key
-    }
-    mine = [record for record in records if _belongs(record, key, orders, opened)]
+def traces(records: Sequence[recorded.Record], keys: Sequence[str]) -> list[Trace | None]:
+    """Return the traces of signals by their full keys, in one pass over the records; None for one not detected."""
+    wanted = dict.fromkeys(keys)
+    key_of_order: dict[str, str] = {}
+    key_of_trade: dict[int, str] = {}
+    mine: dict[str, list[recorded.Record]] = {key: [] for key in wanted}
+    for record in records:
+        if isinstance(record, recorded.OrderIntended):
+            key_of_order[record.client_order_id] = record.signal_key
+        elif isinstance(record, recorded.PositionOpened):
+            key_of_trade.setdefault(record.trade_id, record.signal_key)
+        key = _key_of(record, key_of_order, key_of_trade)
+        if key in mine:
+            mine[key].append(record)
+    made = {key: _trace(of_signal) for key, of_signal in mine.items()}
+    return [made[key] for key in keys]
+
+
+def _key_of(record: recorded.Record, key_of_order: Mapping[str, str], key_of_trade: Mapping[int, str]) -> str:
+    """Return the key of the signal that a record belongs to; empty for none."""
+    if isinstance(record, recorded.SignalRecord):
+        return record.key
+    if isinstance(record, recorded.OrderRecord):
+        return key_of_order.get(record.client_order_id, "")
+    return key_of_trade.get(record.trade_id, "") if isinstance(record, recorded.TradeRecord) else ""
+
+
+def _expected(records: Sequence[recorded.Record], key: str) -> Trace:
+    (trace,) = traces(records, [key])
+    if trace is None:
+        raise NotFound(f"the journal holds no detection of signal {key}")
+    return trace
+
+
+def _trace(mine: Sequence[recorded.Record]) -> Trace | None:
     signal = next((record for record in mine if isinstance(record, recorded.SignalDetected)), None)
     if signal is None:
-        raise NotFound(f"the journal holds no detection of signal {key}")
+        return None
+    orders = {record.client_order_id: record for record in mine if isinstance(record, recorded.OrderIntended)}
     scene = Scene(orders, price_decimals(mine).get(signal.symbol))
     return Trace(
         signal=signal,
         steps=tuple(step for record in mine for step in _steps(record, scene)),
         verdict=next((record for record in mine if isinstance(record, recorded.VerdictReached)), None),
         closed=next((record for record in mine if isinstance(record, recorded.PositionClosed)), None),
-        opened=opened,
+        opened=next((record for record in mine if isinstance(record, recorded.PositionOpened)), None),
         order_ids=tuple(orders),
         decimals=scene.decimals,
     )
-
-
-def _belongs(
-    record: recorded.Record,
-    key: str,
-    orders: Mapping[str, recorded.OrderIntended],
-    opened: recorded.PositionOpened | None,
-) -> bool:
-    if isinstance(record, recorded.SignalRecord):
-        return record.key == key
-    if isinstance(record, recorded.OrderRecord):
-        return record.client_order_id in orders
-    return isinstance(record, recorded.TradeRecord) and opened is not None and record.trade_id == opened.trade_id
 
 
 def _steps(record: recorded.Record, scene: Scene) -> Iterable[Step]:

@@ -360,3 +360,48 @@ def test_a_dumb_terminal_gets_no_escape_sequences() -> None:
     drawn = tables.render_table("Title", [tables.Column("P&L", numeric=True)], [["+1.00"]], width=80, console=console)
     assert "\x1b" not in drawn
     assert "+1.00" in drawn
+
+
+def test_a_page_and_tables_are_written_into_the_directory_of_the_run(kept: RunInfo) -> None:
+    paths = _call(report, "--format", "html,md,csv,json").splitlines()
+    assert paths[0] == str(kept.directory / "report.html")
+    assert {path.rpartition("/")[2] for path in paths} >= {"report.md", "trades.csv", "signals.csv", "summary.json"}
+    assert (kept.directory / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+@pytest.mark.usefixtures("kept")
+def test_files_are_written_where_the_command_line_says(tmp_path: Path) -> None:
+    (path,) = _call(report, "--format", "md", "--out", str(tmp_path / "here")).splitlines()
+    assert path == str(tmp_path / "here" / "report.md")
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = CliRunner().invoke(report, ["--format", "html", "--out", str(tmp_path / "file" / "under")])
+    assert "expected to write in" in str(result.exception)
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--format", "pdf"], "was 'pdf'"),
+        (["--format", "table,html"], "a table is for the screen"),
+        (["--format", "csv"], "a summary is no table"),
+        (["--format", "html", "--what", "trades"], "files hold the whole report"),
+        (["--format", "md", "--what", "trades"], "tells the summary"),
+    ],
+)
+def test_formats_that_do_not_go_together_are_refused(arguments: list[str], text: str) -> None:
+    result = CliRunner().invoke(report, arguments)
+    assert result.exit_code == 2
+    assert text in result.output
+
+
+@pytest.mark.usefixtures("kept")
+def test_markdown_escapes_what_would_mean_something_and_adds_up() -> None:
+    text = _call(report, "--format", "md")
+    assert text.startswith("## demo · paper · synthetic market\n")
+    assert "| all | 2 | 50.0 | +67.93 |" in text
+    assert "signals 6 = closed 2" in text

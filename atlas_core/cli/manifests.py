@@ -1,0 +1,22 @@
+"""What a run wrote about itself at its end."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from atlas_core.runs import RunInfo
+from atlas_core.runstore import MANIFEST_NAME
+
+Manifest = dict[str, Any]
+
+
+def read_manifest(run: RunInfo) -> Manifest | None:
+    """Return the manifest of a run: None when it did not end, empty when it cannot be read."""
+    path = run.directory / MANIFEST_NAME
+    if not path.is_file():
+        return None
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}

@@ -1,0 +1,73 @@
+"""The report of a run as files: one page, a card, Markdown, JSON and every table as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from atlas_core import __version__
+from atlas_core.cli.kept import KeptRun
+from atlas_core.cli.manifests import read_manifest
+from atlas_core.errors import AtlasError
+from atlas_core.report import export
+
+if TYPE_CHECKING:
+    from atlas_core.report.summary import Report
+
+PAGE, TEXT = "report.html", "report.md"
+FILE_FORMATS = ("html", "md", "json", "csv")
+
+
+def write_report(kept: KeptRun, report: Report, formats: tuple[str, ...], folder: Path) -> list[Path]:
+    """Write the report in these formats below `folder`; return the paths, the page first.
+
+    Raises AtlasError when the folder cannot be written.
+    """
+    written = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for form in sorted(formats, key=FILE_FORMATS.index):
+            for name, text in _MAKERS[form](kept, report).items():
+                path = folder / name
+                path.write_text(text, encoding="utf-8", newline="")
+                written.append(path)
+    except OSError as fault:
+        raise AtlasError(
+            f"expected to write in {folder}, was refused: {fault}; name another folder with --out"
+        ) from fault
+    return written
+
+
+def page_of(kept: KeptRun, report: Report) -> str:
+    """Return the report as HTML."""
+    from atlas_core.report.html.material import Material
+    from atlas_core.report.html.page import html_report
+
+    return html_report(
+        Material(
+            report=report, records=kept.records, run_id=kept.run.run_id, digest=kept.digest, version=__version__,
+            manifest=read_manifest(kept.run) or {},
+        )
+    )  # fmt: skip
+
+
+def markdown_of(kept: KeptRun, report: Report) -> str:
+    """Return the report as Markdown."""
+    from atlas_core.report.markdown import markdown_report
+
+    return markdown_report(report, kept.run.run_id, __version__)
+
+
+def _tables(kept: KeptRun, report: Report) -> dict[str, str]:
+    from atlas_core.report.orders import order_rows
+
+    return export.table_files(report, order_rows(kept.records))
+
+
+_MAKERS: Mapping[str, Callable[[KeptRun, Report], Mapping[str, str]]] = {
+    "html": lambda kept, report: {PAGE: page_of(kept, report)},
+    "md": lambda kept, report: {TEXT: markdown_of(kept, report)},
+    "json": lambda _, report: {"summary.json": export.json_text(export.summary_of(report))},
+    "csv": _tables,
+}

@@ -1,0 +1,109 @@
+"""How results are spread: counts by range, streaks, and what chance does with the order of the trades."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from attrs import frozen
+
+FEWEST_BINS, MOST_BINS = 5, 31
+FAN_PATHS = 1_000
+FAN_POINTS = 120
+FAN_SHARES = (5, 25, 50, 75, 95)
+_HIDDEN_TAIL = 0.5
+
+
+@frozen
+class Bin:
+    """How many values lie from `low` up to `high`."""
+
+    low: float
+    high: float
+    count: int
+
+
+def histogram(values: Sequence[float]) -> tuple[Bin, ...]:
+    """Return counts over ranges of equal, round width with a bound at zero; values beyond the outer ranges join them.
+
+    The outer half percent at each end does not stretch the ranges, so that one outlier does not hide all others.
+    """
+    if not len(values):
+        return ()
+    data = np.asarray(values, dtype=np.float64)
+    low, high = np.percentile(data, (_HIDDEN_TAIL, 100 - _HIDDEN_TAIL))
+    wanted = min(MOST_BINS, max(FEWEST_BINS, round(2 * len(data) ** (1 / 3)) + 1))
+    width = _round_width((high - low) / wanted)
+    first, last = math.floor(low / width), max(math.floor(high / width), math.floor(low / width))
+    places = np.clip(np.floor(data / width).astype(np.int64), first, last) - first
+    counts = np.bincount(places, minlength=last - first + 1)
+    return tuple(Bin((first + n) * width, (first + n + 1) * width, int(count)) for n, count in enumerate(counts))
+
+
+def _round_width(rough: float) -> float:
+    if not math.isfinite(rough) or rough <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(rough))
+    return float(next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * (1 - 1e-9)))
+
+
+@frozen
+class Streaks:
+    """The longest runs of trades that won and that lost, and the one at the end (below zero: losses)."""
+
+    won: int
+    lost: int
+    last: int
+
+
+def streaks(results: Sequence[float]) -> Streaks:
+    """Return the streaks of results in their order; a flat result ends one."""
+    won = lost = current = 0
+    for result in results:
+        if result > 0:
+            current = max(current, 0) + 1
+        elif result < 0:
+            current = min(current, 0) - 1
+        else:
+            current = 0
+        won, lost = max(won, current), max(lost, -current)
+    return Streaks(won, lost, current)
+
+
+@frozen
+class Fan:
+    """The account over as many trades as there were, when results are drawn from them by chance.
+
+    `paths[i]` holds the percentile `FAN_SHARES[i]` after each of the counts of trades in `counts`.
+    """
+
+    counts: tuple[int, ...]
+    paths: tuple[tuple[float, ...], ...]
+    worse_than_start: float
+    drawdown_median: float
+    drawdown_95: float
+
+
+def fan(results: Sequence[float], start: float, random: np.random.Generator) -> Fan | None:
+    """Return what 1,000 accounts make of results drawn with replacement; None below two results."""
+    values = np.asarray(results, dtype=np.float64)
+    if len(values) < 2:
+        return None
+    counts = np.unique(np.linspace(0, len(values), min(FAN_POINTS, len(values) + 1)).astype(np.int64))
+    kept = np.empty((FAN_PATHS, len(counts)))
+    falls = np.empty(FAN_PATHS)
+    for path in range(FAN_PATHS):
+        drawn = values[random.integers(0, len(values), len(values))]
+        account = np.concatenate(((start,), start + np.cumsum(drawn)))
+        peaks = np.maximum.accumulate(account)
+        falls[path] = np.max((peaks - account) / np.maximum(peaks, 1e-12))
+        kept[path] = account[counts]
+    shares = np.percentile(kept, FAN_SHARES, axis=0)
+    return Fan(
+        counts=tuple(counts.tolist()),
+        paths=tuple(tuple(row) for row in shares.tolist()),
+        worse_than_start=float(np.mean(kept[:, -1] < start)),
+        drawdown_median=float(np.median(falls)),
+        drawdown_95=float(np.percentile(falls, 95)),
+    )

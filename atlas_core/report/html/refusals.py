@@ -1,0 +1,69 @@
+"""Signals that did not trade: who stopped how many, why, and which were closest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from atlas_core.model.decisions import Outcome
+from atlas_core.report.html.markup import Markup, element, joined
+from atlas_core.report.html.material import Material
+from atlas_core.report.html.tables import heading, numbers, section, table
+from atlas_core.report.signals import SignalRow
+from atlas_core.report.writing import NOTHING, compact, when
+
+MOST_REASONS = 40
+MOST_MISSES = 15
+
+
+def refusals(material: Material) -> Markup:
+    """Return the section of signals that were stopped."""
+    rows = [row for row in material.report.signals if row.ended_at is not None and row.state != Outcome.CLOSED]
+    if not rows:
+        text = f"Every signal that ended was traded: {material.report.sum_line}."
+        return section("refusals", "Signals that did not trade", element("p", text, class_="empty"))
+    return section(
+        "refusals", "Signals that did not trade", _counts(rows), _misses(rows), intro=material.report.sum_line
+    )
+
+
+def _counts(rows: Sequence[SignalRow]) -> Markup:
+    counts = Counter((row.state, row.by, row.reason) for row in rows)
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    cells = [
+        [state.replace("_", " "), by or NOTHING, reason, f"{count:,}"]
+        for (state, by, reason), count in ordered[:MOST_REASONS]
+    ]
+    rest = sum(count for _, count in ordered[MOST_REASONS:])
+    if rest:
+        cells.append(["others", NOTHING, f"{len(ordered) - MOST_REASONS:,} more reasons", f"{rest:,}"])
+    columns = (heading("Outcome"), heading("By"), heading("Reason"), numbers("Signals"))
+    return table(columns, cells, footer=["all", "", "", f"{len(rows):,}"])
+
+
+def _misses(rows: Sequence[SignalRow]) -> Markup:
+    near = _nearest(rows)
+    if not near:
+        return joined()
+    columns = (
+        heading("Signal"), heading("Detected (UTC)"), heading("Symbol"), heading("TF"), heading("Setup"),
+        heading("Side"), heading("Stopped by"), numbers("Value"), numbers("Needed"),
+    )  # fmt: skip
+    cells = [
+        [element("code", row.key[:12]), when(row.detected_at), row.symbol, row.timeframe, row.setup, row.side.value,
+         row.by, compact(row.value), compact(row.threshold)]
+        for row in near
+    ]  # fmt: skip
+    return joined(element("h3", "Closest misses"), table(columns, cells))
+
+
+def _nearest(rows: Sequence[SignalRow]) -> list[SignalRow]:
+    measured = [(miss, row) for row in rows if (miss := relative_miss(row)) is not None]
+    return [row for _, row in sorted(measured, key=lambda pair: (pair[0], pair[1].detected_at))[:MOST_MISSES]]
+
+
+def relative_miss(row: SignalRow) -> float | None:
+    """Return by what share of its threshold a refused signal missed it; None where the two cannot be compared."""
+    if row.state != Outcome.REFUSED or row.value is None or not row.threshold:
+        return None
+    return abs(row.value - row.threshold) / abs(row.threshold)
