@@ -47,7 +47,7 @@ class LoadedMarket:
         """Return the base bars of a symbol that belong to the run."""
         bars = self.data.base(symbol)
         first = int(np.searchsorted(bars.opened_at, self.start))
-        return bars.between(first, len(bars))
+        return bars.between(first, max(first, bars.count_available(self.end)))
 
 
 async def load(system: OpenSystem) -> LoadedMarket:

@@ -58,6 +58,7 @@ COMMANDS = {
     "replay": LazyCommand("atlas_core.cli.replay:replay", "Decide a recorded session again and compare."),
     "backup": LazyCommand("atlas_core.cli.backup:backup", "Copy a journal and check the copy."),
     "restore": LazyCommand("atlas_core.cli.backup:restore", "Put a backup in the place of a journal."),
+    "check": LazyCommand("atlas_core.cli.check:check", "Prove that a profile sees no future."),
     "config": LazyCommand("atlas_core.cli.config:config", "Check, show and explain profiles."),
     "plugins": LazyCommand("atlas_core.cli.plugins:plugins", "List plugins and show what they offer."),
     "doctor": LazyCommand("atlas_core.cli.doctor:doctor", "Check this installation."),

@@ -74,7 +74,7 @@ def broadening(highs: Sequence[Point], lows: Sequence[Point], at: int) -> Broade
     """
     if len(highs) < 2 or len(lows) < 2:
         return None
-    top, bottom = (highs[-2], highs[-1]), (lows[-2], lows[-1])
+    top, bottom = (highs[-2], highs[-1]), (lows[-2], lows[-1])  # no look-ahead: only confirmed ones are given
     is_broadening = top[1][1] > top[0][1] and bottom[1][1] < bottom[0][1]
     return Broadening(top, bottom, at, is_broadening, _line(*top, at), _line(*bottom, at))
 

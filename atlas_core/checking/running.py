@@ -1,0 +1,142 @@
+"""One run of a profile on a recorded market, kept in memory: what was decided, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from attrs import define, field, frozen
+
+from atlas_core.backtest.driver import PlainDriver
+from atlas_core.checking.market import RecordedMarket, on_record
+from atlas_core.compose import LabelledScanner, OpenSystem, System, compose, opened
+from atlas_core.engine.engine import Engine
+from atlas_core.engine.guard import Ask, directly
+from atlas_core.engine.ports import MovingMarket
+from atlas_core.errors import ContractError
+from atlas_core.journal import Journal
+from atlas_core.loading import LoadedMarket, scan
+from atlas_core.model.decisions import Approve, GateMask, Refuse
+from atlas_core.model.records import OperatorActed, Record
+from atlas_core.model.signals import SignalTable
+from atlas_core.profile import Profile
+from atlas_core.runs import Mode, RunSummary
+from atlas_core.watching import Scribe, Unwatched, Watch
+from atlas_core.wiring import timetable_of
+
+T = TypeVar("T")
+
+Drive = Callable[[OpenSystem, LoadedMarket, Scribe], Awaitable[RunSummary]]
+"""Takes a loaded market through the engine of an open system."""
+
+
+async def plainly(live: OpenSystem, market: LoadedMarket, scribe: Scribe) -> RunSummary:
+    """Drive a run bar by bar."""
+    return await PlainDriver.on(live, market, scribe).run()
+
+
+@define
+class _Notes(Scribe):
+    """A scribe that keeps every record at hand, because nothing of a check is written."""
+
+    kept: list[Record] = field(factory=list)
+
+    def take(self, records: list[Record]) -> None:
+        """Keep the records."""
+        self.kept += records
+        if records:
+            self.watch.records(records)
+
+    def flush(self) -> None:
+        """Do nothing: there is no file."""
+
+
+@frozen(kw_only=True)
+class _AskedBy(OpenSystem):
+    """An open system whose deciders are called in another way."""
+
+    ask: Ask = directly
+
+    def engine(self, market: MovingMarket, ask: Ask = directly) -> Engine:  # noqa: ARG002  (the check's own way counts)
+        return super().engine(market, self.ask)
+
+
+def decided(
+    profile: Profile,
+    market: RecordedMarket,
+    *,
+    until: int | None = None,
+    ask: Ask = directly,
+    drive: Drive = plainly,
+    watch: Watch | None = None,
+) -> list[Record]:
+    """Return what the profile decides on a market from its start until `until`, before it is wound down.
+
+    Gates, sizer and exit rules that fail are records, as in a session; raises ContractError for a scanner that fails.
+    """
+    records = asyncio.run(_decided(profile, market, until, ask, drive, watch or Unwatched()))
+    end = next(place for place, record in enumerate(records) if _winds_down(record))
+    return records[:end]
+
+
+def _winds_down(record: Record) -> bool:
+    return isinstance(record, OperatorActed) and record.actor == "driver"
+
+
+async def _decided(
+    profile: Profile, market: RecordedMarket, until: int | None, ask: Ask, drive: Drive, watch: Watch
+) -> list[Record]:
+    with Journal.in_memory() as journal:
+        notes = _Notes(journal, watch)
+        async with opened(compose(on_record(profile, market), Mode.PAPER)) as live:
+            asked = _AskedBy(system=live.system, instruments=live.instruments, broker=live.broker,
+                             timetable=live.timetable, ask=ask)  # fmt: skip
+            await drive(asked, market.loaded(live.timetable, until), notes)
+        return notes.kept
+
+
+def asked_twice(component: str, ask: Callable[[], T], /) -> T:
+    """Call a decider twice; raises ContractError when the same question has two answers."""
+    first, second = ask(), ask()
+    if not _is_same(first, second):
+        raise ContractError(f"expected {component} to answer the same question twice alike, was {first}, then {second}")
+    return first
+
+
+def _is_same(first: object, second: object) -> bool:
+    """Compare two answers; masks hold columns, and NaN is the same as NaN."""
+    if first is second:
+        return True
+    if isinstance(first, GateMask) and isinstance(second, GateMask):
+        return mask_answers(first) == mask_answers(second)
+    return repr(first) == repr(second)
+
+
+def mask_answers(mask: GateMask) -> list[Approve | Refuse]:
+    """Return the answer of every row of a mask."""
+    return [mask.answer(row) for row in range(len(mask.passed))]
+
+
+@frozen
+class ScanRoom:
+    """The scanners of a profile on one market, made anew, with what they are shown."""
+
+    system: System
+    market: RecordedMarket
+
+    @classmethod
+    def of(cls, profile: Profile, market: RecordedMarket) -> ScanRoom:
+        """Make a room of its own for a market, with scanners that have seen nothing yet."""
+        system = compose(on_record(profile, market), Mode.PAPER)
+        system.instruments.update(market.instruments)
+        return cls(system, market)
+
+    def scanner(self, label: str) -> LabelledScanner:
+        """Return one of the profile's scanners."""
+        return next(scanner for scanner in self.system.scanners if scanner.label == label)
+
+    def scan(self, label: str, until: int | None = None) -> SignalTable:
+        """Return all signals that a scanner finds, ordered by time; raises what it raises, and ContractError."""
+        data = self.market.data(timetable_of(self.system.profile, self.market.instruments), until)
+        return scan(self.scanner(label).scanner, data).sorted()

@@ -1,0 +1,66 @@
+"""`atlas check`: proofs about a profile on its own market."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from atlas_core.cli.check_screens import CheckBar, lookahead_facts, print_lookahead
+from atlas_core.cli.completion import complete_profile
+from atlas_core.cli.run import profile_options, profile_overrides
+from atlas_core.cli.settings import Settings
+from atlas_core.cli.tables import print_json
+
+if TYPE_CHECKING:
+    from atlas_core.checking.market import RecordedMarket
+    from atlas_core.profile import Profile
+
+FOUND = 4
+
+
+@click.group()
+def check() -> None:
+    """Prove that a profile sees no future and that its scanners are warm in time."""
+
+
+@check.command()
+@click.argument("profile", shell_complete=complete_profile)
+@click.option("--cuts", type=click.IntRange(1), default=24, show_default=True, help="Histories cut for each scanner.")
+@click.option("--runs", type=click.IntRange(0), default=5, show_default=True, help="Times at which whole runs are cut.")
+@profile_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def lookahead(ctx: click.Context, /, profile: str, cuts: int, runs: int, as_json: bool, **options: Any) -> None:
+    """Cut and poison the future of PROFILE: whatever changes before it was not decided by the past alone.
+
+    Exit code 4 when something changes, with the component, the decision and the bars that it could not have known.
+    Lines of source that look like it are warnings and change no exit code.
+    """
+    from atlas_core.checking.lookahead import LookaheadPlan, check_lookahead
+    from atlas_core.clock import monotonic_seconds
+
+    began = monotonic_seconds()
+    loaded, market = recorded(profile, options)
+    with CheckBar(is_shown=not (as_json or _is_quiet(ctx))) as bar:
+        plan = LookaheadPlan(scan_cuts=cuts, run_cuts=runs, seed=loaded.seed, step=bar.step)
+        report = check_lookahead(loaded, market, plan)
+    if as_json:
+        print_json(lookahead_facts(report))
+    else:
+        print_lookahead(report, monotonic_seconds() - began)
+    ctx.exit(0 if report.is_clean else FOUND)
+
+
+def recorded(profile: str, options: dict[str, Any]) -> tuple[Profile, RecordedMarket]:
+    """Load a profile and the history of its back-test."""
+    from atlas_core.checking.market import record_market
+    from atlas_core.profile import open_profile
+
+    loaded, _ = open_profile(profile, overrides=profile_overrides(**options), resolve_secrets=True)
+    return loaded, record_market(loaded)
+
+
+def _is_quiet(ctx: click.Context) -> bool:
+    settings = ctx.find_object(Settings)
+    return settings is not None and settings.quiet

@@ -1,0 +1,126 @@
+"""What `atlas check` shows: a bar while it works, then a table of components and every finding in full."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from atlas_core.cli.tables import Column, print_table, say, say_parts, say_wrapped, when
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from atlas_core.checking.findings import Finding, LookaheadReport
+    from atlas_core.checking.sources import SourceWarning
+
+COLUMNS = (Column("Component"), Column("Uses", drop=1), Column("Answers", numeric=True), Column("Result"))
+SHOWN_WARNINGS = 12
+
+
+class CheckBar(AbstractContextManager["CheckBar"]):
+    """Draws how far a check is, on stderr where that is a terminal."""
+
+    def __init__(self, *, is_shown: bool) -> None:
+        self._progress: Progress | None = _progress() if is_shown and sys.stderr.isatty() else None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> CheckBar:
+        if self._progress is not None:
+            self._task = self._progress.add_task("reading the history", total=None)
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def step(self, what: str, done: int, total: int) -> None:
+        """Show that step `done` of `total` has begun, and what it is."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=done - 1, total=max(total, done), description=what)
+
+
+def _progress() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    columns: list[Any] = [BarColumn(bar_width=24), TaskProgressColumn(), TimeElapsedColumn(),
+                          TextColumn("{task.description}")]  # fmt: skip
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def print_lookahead(report: LookaheadReport, seconds: float) -> None:
+    """Print the result of a check for look-ahead."""
+    say_parts(
+        f"check lookahead · {report.profile} · {', '.join(report.symbols)} · {when(report.start)} to {when(report.end)}"
+    )
+    say_parts(f"{report.scans} scans · {report.runs} runs · {seconds:.1f} s")
+    say()
+    rows = [[part.component, part.use, f"{part.compared:,}", part.verdict] for part in report.components]
+    print_table("", COLUMNS, rows)
+    for found in report.findings:
+        _print_finding(found)
+    for note in report.notes:
+        say_wrapped(f"note: {note}", indent=6)
+    _print_warnings(report.warnings)
+    say()
+    count = len(report.findings)
+    say("nothing depends on the future" if report.is_clean else f"{count} finding{'s' * (count > 1)}: exit code 4")
+
+
+def _print_finding(found: Finding) -> None:
+    say()
+    say_wrapped(f"{found.component}: {found.what}", indent=2)
+    say_wrapped(f"  found by   {found.check}", indent=13)
+    if found.fields:
+        say_wrapped(f"  differs in {', '.join(found.fields)}", indent=13)
+    say_wrapped(f"  whole      {found.with_future}", indent=13)
+    say_wrapped(f"  without    {found.without}", indent=13)
+    say_wrapped(f"  unknown    {found.unknown}", indent=13)
+    say_wrapped(f"  remedy     {found.advice}", indent=13)
+
+
+def _print_warnings(warnings: Sequence[SourceWarning]) -> None:
+    if not warnings:
+        return
+    say()
+    say(f"{len(warnings)} line{'s' * (len(warnings) > 1)} of source to look at; they prove nothing and fail nothing")
+    for warning in warnings[:SHOWN_WARNINGS]:
+        say_wrapped(f"  {warning.file}:{warning.line} {warning.rule}: {warning.why}", indent=4)
+        say_wrapped(f"    {warning.text}", indent=6)
+    if len(warnings) > SHOWN_WARNINGS:
+        say(f"  and {len(warnings) - SHOWN_WARNINGS} more: --json")
+
+
+def lookahead_facts(report: LookaheadReport) -> dict[str, Any]:
+    """Return the result of a check for look-ahead as JSON values."""
+    from attrs import asdict
+
+    from atlas_core.report.export import iso
+
+    return {
+        "ok": report.is_clean,
+        "profile": report.profile,
+        "symbols": list(report.symbols),
+        "start": iso(report.start),
+        "end": iso(report.end),
+        "scans": report.scans,
+        "runs": report.runs,
+        "components": [
+            {
+                "component": part.component,
+                "use": part.use,
+                "answers": part.compared,
+                "result": part.verdict,
+                "findings": [asdict(found) | {"cut": iso(found.cut)} for found in part.findings],
+                "warnings": [asdict(warning) for warning in part.warnings],
+            }
+            for part in report.components
+        ],
+        "notes": list(report.notes),
+    }
