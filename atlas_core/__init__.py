@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from atlas_core.clock import SimClock as SimClock
     from atlas_core.clock import from_datetime as from_datetime
     from atlas_core.clock import to_datetime as to_datetime
+    from atlas_core.columnar import NO_LEVEL as NO_LEVEL
+    from atlas_core.columnar import ColumnarLevels as ColumnarLevels
+    from atlas_core.columnar import ColumnarSizer as ColumnarSizer
+    from atlas_core.columnar import EntryColumns as EntryColumns
+    from atlas_core.columnar import ExitSteps as ExitSteps
+    from atlas_core.columnar import LevelColumns as LevelColumns
+    from atlas_core.columnar import SteppedExit as SteppedExit
     from atlas_core.components import Component as Component
     from atlas_core.components import NoOptions as NoOptions
     from atlas_core.components import alerter as alerter
@@ -158,6 +165,7 @@ _HOME = {
     "atlas_core.cli.formats": "print_json",
     "atlas_core.cli.tables": "Column print_table say",
     "atlas_core.clock": "Clock LiveClock SimClock from_datetime to_datetime",
+    "atlas_core.columnar": "ColumnarLevels ColumnarSizer EntryColumns ExitSteps LevelColumns NO_LEVEL SteppedExit",
     "atlas_core.components": "Component NoOptions alerter broker exit_rule gate provider scanner sizer",
     "atlas_core.contracts": "Alerter Broker Capability Context ExitRule FundingProvider Gate HasOwnTimeframe "
     "HistoryRequest Kind KnowsTimeframes LevelRule LeveragedSizer MarketHistory MarketNow MaskingGate Need NeedsBars "

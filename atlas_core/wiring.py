@@ -78,6 +78,7 @@ def _rules(
     groups = {symbol: group for group, symbols in profile.universe.groups.items() for symbol in symbols}
     return Rules(
         max_positions=limits.max_positions,
+        counts_closing=limits.count_closing,
         max_positions_per_group=limits.max_positions_per_group,
         max_exposure_pct=limits.max_exposure_pct,
         max_leverage=limits.max_leverage,

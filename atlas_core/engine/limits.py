@@ -174,6 +174,8 @@ class LimitDesk:
         held = dict.fromkeys([*self.state.positions, *(track.intent.symbol for track in self._entry_orders())])
         last = self.state.last_closed.get(symbol)
         is_taken = symbol in held
+        if not rules.counts_closing:
+            held = {other: None for other in held if not self._is_closing(other)}
         if inside_bar and last is not None and last.closed_at == self.recorder.now:
             is_taken = True  # it may have been closed after the touch: the order inside a bar is not known
         yield Check("max_positions_per_symbol", is_taken + 1.0, 1.0, "a position is open in it")
@@ -183,6 +185,10 @@ class LimitDesk:
             members = sum(1 for other in held if rules.group_of.get(other, "") == group)
             limit = float(rules.max_positions_per_group)
             yield Check("max_positions_per_group", members + 1.0, limit, f"group {group} is full")
+
+    def _is_closing(self, symbol: str) -> bool:
+        position = self.state.positions.get(symbol)
+        return position is not None and position.is_closing
 
     def _money_checks(self, plan: OrderPlan, price: Decimal, account: Account) -> Iterator[Check]:
         instrument = self.state.instruments[plan.symbol]

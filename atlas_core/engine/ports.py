@@ -69,6 +69,7 @@ class Rules:
     """
 
     max_positions: int
+    counts_closing: bool = True
     max_positions_per_group: int | None = None
     max_exposure_pct: Decimal = Decimal(100)
     max_leverage: Decimal = Decimal(1)

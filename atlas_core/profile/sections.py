@@ -71,6 +71,7 @@ class Limits:
     """The table `[limits]`: owned by the kernel, checked before every entry."""
 
     max_positions: int = option(6, check=at_least(1), help="open positions at once; a symbol holds one at most")
+    count_closing: bool = option(True, help="whether a position whose exit was sent still takes a place")
     max_positions_per_group: int | None = option(None, check=at_least(1), help="open positions in one group")
     max_exposure_pct: Decimal = option(Decimal(100), check=above(0), unit="% of equity", help="value of all positions")
     max_leverage: Decimal = option(Decimal(1), check=between(1, 200), help="leverage of any position")

@@ -31,8 +31,31 @@ class SmaCrossOptions:
     direction: Direction = option(Direction.BOTH, help="both sides, or long only")
 
     def __attrs_post_init__(self) -> None:
-        if self.fast >= self.slow:
-            raise ValueError(f"expected fast below slow, were {self.fast} and {self.slow}")
+        _expect_fast_below_slow(self.fast, self.slow)
+
+
+@frozen(kw_only=True)
+class SmaCrossExitOptions:
+    """Options of the exit `sma-cross`."""
+
+    timeframe: Timeframe = option(help="the bars whose closes are averaged")
+    fast: int = option(20, check=at_least(1), unit="bars", help="length of the fast average")
+    slow: int = option(100, check=at_least(2), unit="bars", help="length of the slow average")
+
+    def __attrs_post_init__(self) -> None:
+        _expect_fast_below_slow(self.fast, self.slow)
+
+
+def _expect_fast_below_slow(fast: int, slow: int) -> None:
+    if fast >= slow:
+        raise ValueError(f"expected fast below slow, were {fast} and {slow}")
+
+
+@frozen(kw_only=True)
+class FixedQuantityOptions:
+    """Options of the sizer `fixed-quantity`."""
+
+    quantity: Decimal = option(check=above(0), unit="units", help="the quantity of every position")
 
 
 @frozen(kw_only=True)

@@ -9,11 +9,13 @@ from atlas_basics.options import (
     FeesOptions,
     FixedFractionOptions,
     FixedNotionalOptions,
+    FixedQuantityOptions,
     LeverageDeadlineOptions,
     LeverageTiersOptions,
     MaxLossOptions,
     QualityOptions,
     RiskPerTradeOptions,
+    SmaCrossExitOptions,
     SmaCrossOptions,
     StopOptions,
     TargetOptions,
@@ -66,6 +68,13 @@ def _fees(options: FeesOptions, context: Context) -> Gate:
     return FeesGate(options, context.costs)
 
 
+def _fixed_quantity(options: FixedQuantityOptions, _context: Context) -> Sizer:
+    """Positions of one quantity."""
+    from atlas_basics.sizers import FixedQuantitySizer
+
+    return FixedQuantitySizer(options)
+
+
 def _fixed_notional(options: FixedNotionalOptions, _context: Context) -> Sizer:
     """Positions of one value in the quote currency."""
     from atlas_basics.sizers import FixedNotionalSizer
@@ -115,6 +124,13 @@ def _trailing(options: TrailingOptions, context: Context) -> ExitRule:
     return TrailingRule(options, context.instruments)
 
 
+def _sma_cross_exit(options: SmaCrossExitOptions, _context: Context) -> ExitRule:
+    """Close while the fast average lies on the losing side of the slow one."""
+    from atlas_basics.sma import SmaCrossExit
+
+    return SmaCrossExit(options)
+
+
 def _time(options: TimeOptions, _context: Context) -> ExitRule:
     """Close after a number of bars or hours."""
     from atlas_basics.exits import TimeRule
@@ -161,8 +177,9 @@ def atlas_gates() -> Iterable[Component[Any, Gate]]:
 
 @hookimpl
 def atlas_sizers() -> Iterable[Component[Any, Sizer]]:
-    """Return the sizers by notional, by fraction, by risk and by leverage."""
+    """Return the sizers by quantity, by notional, by fraction, by risk and by leverage."""
     return [
+        sizer("fixed-quantity", _fixed_quantity, options=FixedQuantityOptions),
         sizer("fixed-notional", _fixed_notional, options=FixedNotionalOptions),
         sizer("fixed-fraction", _fixed_fraction, options=FixedFractionOptions),
         sizer("risk-per-trade", _risk_per_trade, options=RiskPerTradeOptions),
@@ -172,12 +189,13 @@ def atlas_sizers() -> Iterable[Component[Any, Sizer]]:
 
 @hookimpl
 def atlas_exit_rules() -> Iterable[Component[Any, ExitRule]]:
-    """Return the exits by level, by time and by the end of a tier."""
+    """Return the exits by level, by time, by two averages and by the end of a tier."""
     return [
         exit_rule("stop", _stop, options=StopOptions),
         exit_rule("target", _target, options=TargetOptions),
         exit_rule("trailing", _trailing, options=TrailingOptions),
         exit_rule("time", _time, options=TimeOptions),
+        exit_rule("sma-cross", _sma_cross_exit, options=SmaCrossExitOptions),
         exit_rule("max-loss", _max_loss, options=MaxLossOptions),
         exit_rule("leverage-deadline", _leverage_deadline, options=LeverageDeadlineOptions),
     ]

@@ -13,7 +13,12 @@ from atlas_basics.pricing import CannotSize, entry_price, stop_distance, too_sma
 from atlas_core import Account, Instrument, LeveragedSizer, OrderPlan, Signal, Sizer
 
 if TYPE_CHECKING:
-    from atlas_basics.options import FixedFractionOptions, FixedNotionalOptions, RiskPerTradeOptions
+    from atlas_basics.options import (
+        FixedFractionOptions,
+        FixedNotionalOptions,
+        FixedQuantityOptions,
+        RiskPerTradeOptions,
+    )
     from atlas_core import MarketNow
 
 ZERO, ONE, PERCENT, BASIS_POINTS = Decimal(0), Decimal(1), Decimal(100), Decimal(10_000)
@@ -66,6 +71,16 @@ class _PricedSizer(Sizer):
     @abstractmethod
     def _wish(self, entry: _Entry) -> _Wish:
         """Return the size before rounding; raises CannotSize."""
+
+
+class FixedQuantitySizer(_PricedSizer):
+    """Positions of one quantity."""
+
+    def __init__(self, options: FixedQuantityOptions) -> None:
+        self._quantity = options.quantity
+
+    def _wish(self, entry: _Entry) -> _Wish:
+        return _Wish(quantity=self._quantity, inputs={"price": entry.price, "quantity": self._quantity})
 
 
 class FixedNotionalSizer(_PricedSizer):

@@ -1,4 +1,8 @@
-"""The scanner `sma-cross`: two simple moving averages of the close, compared exactly."""
+"""Two simple moving averages of the close, compared exactly: the scanner and the exit `sma-cross`.
+
+The averages are compared as whole numbers (sum of ticks times the other length), so that the comparison depends on the
+bars of its own window only, never on where the history began. A missing close is no bar of an average.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +10,36 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from atlas_basics.options import Direction, SmaCrossOptions
-from atlas_core import EntryKind, Need, Scanner, SignalTable, concat_signals, signal_table
+from atlas_basics.options import Direction, SmaCrossExitOptions, SmaCrossOptions
+from atlas_core import (
+    EntryKind,
+    Exit,
+    ExitRule,
+    ExitSteps,
+    Need,
+    NeedsBars,
+    Scanner,
+    SignalTable,
+    SteppedExit,
+    concat_signals,
+    signal_table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from atlas_core import Bars, MarketHistory
+    from atlas_core import Bars, MarketHistory, MarketNow, Position
 
 ABOVE, BELOW = "cross-above", "cross-below"
+FAST_BELOW, FAST_ABOVE = "fast average below the slow one", "fast average above the slow one"
 
 
 class SmaCrossScanner(Scanner):
     """Enters at the market when the fast average crosses the slow one at the close of a bar.
 
-    The averages are compared as whole numbers (sum of ticks times the other length), so that a crossing depends on the
-    bars of its own window only, never on where the history began. Averages that were equal on the bar before count as
-    not yet crossed.
+    Averages that were equal on the bar before count as not yet crossed.
     """
 
     def __init__(self, options: SmaCrossOptions) -> None:
@@ -40,29 +55,15 @@ class SmaCrossScanner(Scanner):
         return concat_signals([self._scan_bars(market, market.bars(symbol, timeframe)) for symbol in market.symbols])
 
     def _scan_bars(self, market: MarketHistory, bars: Bars) -> SignalTable:
-        known = np.flatnonzero(np.isfinite(bars.close))
-        closes = _close_ticks(bars, known)
-        lead = self._lead(closes)
-        above = np.flatnonzero((lead[1:] > 0) & (lead[:-1] <= 0)) + 1
-        below = np.flatnonzero((lead[1:] < 0) & (lead[:-1] >= 0)) + 1
+        rows, fast, slow = _sums(bars, self._options.fast, self._options.slow)
+        side = np.sign(fast * self._options.slow - slow * self._options.fast)
+        before, now = side[:-1], side[1:]
+        crossed = np.flatnonzero((now != 0) & (before != now)) + 1
         if self._options.direction is Direction.LONG:
-            below = below[:0]
-        crossed = np.sort(np.concatenate([above, below]))
-        # `lead` begins with the first bar that has a whole slow window.
-        row = known[crossed + self._options.slow - 1]
+            crossed = crossed[side[crossed] > 0]
+        row = rows[crossed]
         ends = market.next_ends(bars.symbol, bars.timeframe.text, bars.available_at[row])
-        return self._table(bars, row, np.sign(lead[crossed]), ends)
-
-    def _lead(self, closes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return fast minus slow average times both lengths for each bar with a whole slow window (in ticks, exact)."""
-        fast, slow = self._options.fast, self._options.slow
-        if len(closes) < slow:
-            return np.zeros(0, dtype=np.int64)
-        total = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(closes)])
-        slow_sum = total[slow:] - total[:-slow]
-        fast_sum = (total[fast:] - total[:-fast])[slow - fast :]
-        lead: NDArray[np.int64] = fast_sum * slow - slow_sum * fast
-        return lead
+        return self._table(bars, row, side[crossed], ends)
 
     def _table(
         self, bars: Bars, row: NDArray[np.int64], side: NDArray[np.int64], valid_until: NDArray[np.int64]
@@ -80,7 +81,55 @@ class SmaCrossScanner(Scanner):
         )
 
 
-def _close_ticks(bars: Bars, known: NDArray[np.int64]) -> NDArray[np.int64]:
-    if len(known) == len(bars):
-        return bars.ticks("close")
-    return np.rint(bars.close[known] / float(bars.tick_size)).astype(np.int64)
+class SmaCrossExit(ExitRule, SteppedExit, NeedsBars):
+    """Closes a long position while the fast average lies below the slow one, a short one while it lies above."""
+
+    def __init__(self, options: SmaCrossExitOptions) -> None:
+        self._options = options
+
+    def needs(self) -> Sequence[Need]:
+        """Return the timeframe with the bars of the slow average."""
+        return (Need(self._options.timeframe.text, self._options.slow),)
+
+    def on_market(self, position: Position, market: MarketNow) -> Exit | None:
+        """Return an exit where the averages of the last closed bar lie against the position."""
+        bars = market.bars(position.symbol, self._options.timeframe.text)
+        last = bars.between(max(0, len(bars) - self._options.slow), len(bars))
+        if not np.isfinite(last.close).all():
+            last = bars
+        _, fast, slow = _sums(last, self._options.fast, self._options.slow)
+        if not len(fast) or position.side.sign * self._lead(fast[-1:], slow[-1:])[0] >= 0:
+            return None
+        value, threshold = self._averages(last, fast[-1:], slow[-1:])
+        return Exit(FAST_BELOW if position.side.sign > 0 else FAST_ABOVE, float(value[0]), float(threshold[0]))
+
+    def steps(self, market: MarketHistory, symbol: str) -> ExitSteps:
+        """Return where the averages lie after each bar."""
+        bars = market.bars(symbol, self._options.timeframe.text)
+        rows, fast, slow = _sums(bars, self._options.fast, self._options.slow)
+        lead = self._lead(fast, slow)
+        at = bars.available_at if len(rows) == len(bars) else bars.available_at[rows]
+        return ExitSteps(at, lead < 0, lead > 0, *self._averages(bars, fast, slow), FAST_BELOW, FAST_ABOVE)
+
+    def _lead(self, fast: NDArray[np.int64], slow: NDArray[np.int64]) -> NDArray[np.int64]:
+        return fast * self._options.slow - slow * self._options.fast
+
+    def _averages(
+        self, bars: Bars, fast: NDArray[np.int64], slow: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        tick = float(bars.tick_size)
+        value = fast.astype(np.float64) * (tick / self._options.fast)
+        return value, slow.astype(np.float64) * (tick / self._options.slow)
+
+
+def _sums(bars: Bars, fast: int, slow: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows with a whole slow window, and the sums of the last `fast` and `slow` closes there (in ticks)."""
+    whole = bool(np.isfinite(bars.close).all())
+    rows = np.arange(len(bars)) if whole else np.flatnonzero(np.isfinite(bars.close))
+    if len(rows) < slow:
+        nothing = np.zeros(0, dtype=np.int64)
+        return nothing, nothing, nothing
+    ticks = bars.ticks("close") if whole else np.rint(bars.close[rows] / float(bars.tick_size)).astype(np.int64)
+    total = np.zeros(len(ticks) + 1, dtype=np.int64)
+    np.cumsum(ticks, out=total[1:])
+    return rows[slow - 1 :], total[slow:] - total[slow - fast : -fast], total[slow:] - total[:-slow]

@@ -14,7 +14,7 @@ from tests.architecture.sources import PLUGINS, ROOT, Import, Module, examples, 
 
 LAYERS = {
     0: "errors model clock problem",
-    1: "contracts components hookspecs options runs",
+    1: "columnar contracts components hookspecs options runs",
     2: "plugins profile",
     3: "engine simulation journal marketdata",
     4: "barstore compose control margins report runstore statedir tape watching wiring",

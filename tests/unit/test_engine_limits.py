@@ -10,9 +10,9 @@ from attrs import evolve
 from atlas_core.engine.ports import Rules
 from atlas_core.model.decisions import Outcome
 from atlas_core.model.events import OperatorCommand
-from atlas_core.model.records import AlertRaised, PositionClosed, TradingStateChanged, VerdictReached
+from atlas_core.model.records import AlertRaised, OrderIntended, PositionClosed, TradingStateChanged, VerdictReached
 from atlas_core.model.timeframe import HOUR
-from tests.engine_bench import PERP, Bench, FixedSize
+from tests.engine_bench import PERP, AfterBars, Bench, FixedSize, SignalLevels
 
 RULES = Rules(max_positions=5)
 OTHER = evolve(PERP, symbol="Y", group="coins")
@@ -55,6 +55,20 @@ def test_positions_of_a_group_are_limited() -> None:
     enter(bench)
     enter(bench, "Y")
     assert refusal(bench).by == "limit max_positions_per_group"
+
+
+def test_a_position_whose_exit_was_sent_takes_a_place_unless_the_profile_says_otherwise() -> None:
+    for counts_closing in (True, False):
+        rules = evolve(RULES, max_positions=1, counts_closing=counts_closing)
+        bench = Bench(
+            rules=rules, instruments=(PERP, OTHER), exits=(("bars", AfterBars(2)), ("levels", SignalLevels()))
+        )
+        bench.flat(100.0, "Y")
+        enter(bench)
+        bench.flat(100.0)
+        bench.signal(symbol="Y", trigger=100.0, stop=95.0)
+        entered = [record for record in bench.of(OrderIntended) if record.symbol == "Y"]
+        assert bool(entered) is not counts_closing
 
 
 def test_an_entry_order_that_may_still_fill_counts_as_a_position() -> None:

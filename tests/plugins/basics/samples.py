@@ -98,11 +98,12 @@ def account_of(equity: str | int = 10_000) -> Account:
 
 @frozen
 class Moment(MarketNow):
-    """A market that knows the time, one instrument and its last price."""
+    """A market that knows the time, one instrument, its last price, and the bars that are `known`."""
 
     now: int = START
     price: Decimal | None = None
     instrument_of_all: Instrument = INSTRUMENT
+    known: Bars | None = None
 
     def instrument(self, symbol: str) -> Instrument:
         return self.instrument_of_all
@@ -111,7 +112,8 @@ class Moment(MarketNow):
         return self.price
 
     def bars(self, symbol: str, timeframe: str) -> Bars:
-        raise AssertionError("not asked for here")
+        assert self.known is not None, "not asked for here"
+        return self.known
 
     def forming(self, symbol: str, timeframe: str) -> FormingBar | None:
         raise AssertionError("not asked for here")

@@ -10,8 +10,8 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas_basics.options import FixedFractionOptions, FixedNotionalOptions, RiskPerTradeOptions
-from atlas_basics.sizers import FixedFractionSizer, FixedNotionalSizer, RiskPerTradeSizer
+from atlas_basics.options import FixedFractionOptions, FixedNotionalOptions, FixedQuantityOptions, RiskPerTradeOptions
+from atlas_basics.sizers import FixedFractionSizer, FixedNotionalSizer, FixedQuantitySizer, RiskPerTradeSizer
 from atlas_core import OrderPlan, Side, Signal, Sizer
 from tests.plugins.basics.samples import INSTRUMENT, Moment, account_of, signal_of
 
@@ -38,6 +38,12 @@ def test_a_fixed_notional_is_divided_by_the_price_and_rounded_down_to_the_lot() 
     plan = size(notional(1000), signal_of(trigger=300))
     assert (plan.quantity, plan.leverage, plan.reason) == (Decimal("3.333"), 1, "")
     assert plan.inputs == {"price": Decimal(300), "notional": Decimal(1000)}
+
+
+def test_a_fixed_quantity_is_rounded_down_to_the_lot_and_skipped_where_it_is_worth_too_little() -> None:
+    quantity = FixedQuantitySizer(FixedQuantityOptions(quantity=Decimal("1.23456")))
+    assert size(quantity).quantity == Decimal("1.234")
+    assert "below the minimum" in size(quantity, signal_of(trigger=1)).reason
 
 
 def test_a_signal_without_a_trigger_is_sized_at_the_last_price() -> None:

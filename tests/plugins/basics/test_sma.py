@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas_basics.options import Direction, SmaCrossOptions
-from atlas_basics.sma import SmaCrossScanner
-from atlas_core import Bars, SignalTable, parse_timeframe
-from tests.plugins.basics.samples import HOUR, START, Tape, bars_of_closes
+from atlas_basics.options import Direction, SmaCrossExitOptions, SmaCrossOptions
+from atlas_basics.sma import SmaCrossExit, SmaCrossScanner
+from atlas_core import Bars, Side, SignalTable, parse_timeframe
+from tests.plugins.basics.samples import HOUR, START, SYMBOL, Moment, Tape, bars_of_closes, position_of, signal_of
 from tests.shared import shared_file
 
 HOURLY = parse_timeframe("1h")
@@ -93,3 +93,19 @@ def test_crossings_of_a_real_series_are_those_of_exact_fractions() -> None:
     table = scan(bars_of_closes(closes.tolist()), fast=5, slow=20)
     assert crossings(table) == slow_crossings([round(close * 10) for close in closes.tolist()], fast=5, slow=20)
     assert len(table) > 10
+
+
+@given(st.lists(st.integers(95, 105).map(float) | st.just(nan), max_size=40), st.sampled_from([Side.LONG, Side.SHORT]))
+def test_the_exit_answers_at_every_moment_what_its_steps_say(closes: list[float], side: Side) -> None:
+    bars = bars_of_closes(closes)
+    rule = SmaCrossExit(SmaCrossExitOptions(timeframe=HOURLY, fast=2, slow=4))
+    steps = rule.steps(Tape(bars), SYMBOL)
+    position = position_of(signal_of(side=side))
+    for count in range(len(bars) + 1):
+        now = START + count * HOUR
+        answer = rule.on_market(position, Moment(now=now, known=bars.until(now)))
+        step = int(np.searchsorted(steps.at, now, side="right")) - 1
+        closes_it = step >= 0 and bool((steps.long if side is Side.LONG else steps.short)[step])
+        assert (answer is not None) is closes_it
+        if answer is not None:
+            assert (answer.value, answer.threshold) == (steps.value[step], steps.threshold[step])
