@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from atlas_core.model.bars import FormingColumns as FormingColumns
     from atlas_core.model.bars import bars_of_rows as bars_of_rows
     from atlas_core.model.costs import TellsCosts as TellsCosts
+    from atlas_core.model.costs import TellsFills as TellsFills
     from atlas_core.model.costs import TradingCosts as TradingCosts
     from atlas_core.model.decisions import Alert as Alert
     from atlas_core.model.decisions import Approve as Approve
@@ -178,7 +179,7 @@ _HOME = {
     "atlas_core.marketdata.resample": "resample",
     "atlas_core.marketdata.sessions": "grid_of",
     "atlas_core.model.bars": "Bars FormingBar FormingColumns bars_of_rows",
-    "atlas_core.model.costs": "TellsCosts TradingCosts",
+    "atlas_core.model.costs": "TellsCosts TellsFills TradingCosts",
     "atlas_core.model.decisions": "Alert Approve Exit GateAnswer GateMask Levels OrderPlan Refuse Scale Severity",
     "atlas_core.model.events": "BarClosed BarOpened BrokerEvent FundingCharged FundingDue MarketEvent OrderAccepted "
     "OrderCancelled OrderExpired OrderFilled OrderRejected OrderUnknown PositionLiquidated Quote",

@@ -37,7 +37,7 @@ from atlas_core.errors import ContractError, NotReady, ProfileError
 from atlas_core.margins import limit_problems, margin_problems
 from atlas_core.marketdata.grid import UTC_GRID, BucketGrid
 from atlas_core.marketdata.timetable import Timetable
-from atlas_core.model.costs import TellsCosts, TradingCosts
+from atlas_core.model.costs import TellsCosts, TellsFills, TradingCosts
 from atlas_core.model.instrument import Instrument, InstrumentKind
 from atlas_core.model.records import RunStarted, SessionResumed
 from atlas_core.model.timeframe import Timeframe, parse_timeframe
@@ -101,6 +101,16 @@ class System:
     def is_real_time(self) -> bool:
         """Tell whether the market goes on by itself: a session on it has no end, and continues its journal."""
         return self.mode is Mode.LIVE or Capability.REAL_TIME in self.profile.provider.component.capabilities
+
+    @property
+    def costs(self) -> TradingCosts:
+        """Return what the broker's options say that a fill at the market costs, nothing where they do not say."""
+        return _costs_of(self.broker)
+
+    @property
+    def fill_model(self) -> str:
+        """Return in words when orders fill, as the broker's options say it, empty where they do not."""
+        return self.broker.options.fill_model() if isinstance(self.broker.options, TellsFills) else ""
 
     @property
     def base_timeframe(self) -> Timeframe:
@@ -174,6 +184,8 @@ class OpenSystem:
             symbols=profile.universe.symbols,
             profile_digest=profile.digest,
             components=system.describe(),
+            cost_model=str(system.costs) if isinstance(system.broker.options, TellsCosts) else "",
+            fill_model=system.fill_model,
         )
 
 

@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from atlas_core.journal import Journal
-from atlas_core.model.instrument import ZERO
+from atlas_core.model.bars import Bars
+from atlas_core.model.costs import TradingCosts
+from atlas_core.model.instrument import ZERO, Instrument
 from atlas_core.model.records import PositionClosed, Record, SignalDetected
 from atlas_core.runs import RunSummary
 
 FLUSH_AT = 5_000
 
 
+@frozen(kw_only=True)
+class TradedMarket:
+    """The base bars of a back-test and its instruments by symbol, with what trading in them costs."""
+
+    bars: Mapping[str, Bars]
+    instruments: Mapping[str, Instrument]
+    costs: TradingCosts
+
+
 class Watch(Protocol):
     """Follows a run; never influences it."""
+
+    def loaded(self, market: TradedMarket) -> None:
+        """Learn the market of a back-test before its first bar; whoever follows something else passes over it."""
+        del market
 
     @abstractmethod
     def progress(self, done: int, total: int, now: int) -> None:

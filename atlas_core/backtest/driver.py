@@ -15,7 +15,7 @@ from atlas_core.runs import RunSummary
 from atlas_core.runtime.closings import close_job, closing_events
 from atlas_core.tape import ScanDue, bar_events, funding_events, signal_events
 from atlas_core.trading import TradingDesk
-from atlas_core.watching import Scribe, Unwatched, Watch
+from atlas_core.watching import Scribe, TradedMarket, Unwatched, Watch
 
 PROGRESS_EVERY = 2_000
 
@@ -30,7 +30,14 @@ def run_backtest(system: System, journal: Journal, watch: Watch | None = None) -
 
 async def _run(system: System, journal: Journal, watch: Watch) -> RunSummary:
     async with opened(system) as live:
-        return await PlainDriver.on(live, await load(live), Scribe(journal, watch)).run()
+        market = await load(live)
+        watch.loaded(_traded(live, market))
+        return await PlainDriver.on(live, market, Scribe(journal, watch)).run()
+
+
+def _traded(live: OpenSystem, market: LoadedMarket) -> TradedMarket:
+    bars = {symbol: market.bars_of_run(symbol) for symbol in live.system.profile.universe.symbols}
+    return TradedMarket(bars=bars, instruments=live.instruments, costs=live.system.costs)
 
 
 @define

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from atlas_core.model.records import Record
+    from atlas_core.report.summary import Report
 
 READ_ONLY_REMEDY = "a journal is read where files can be created beside it: copy the run to a place of yours"
 
@@ -28,6 +29,13 @@ class KeptRun:
     run: RunInfo
     records: tuple[Record, ...]
     digest: str
+
+    def report(self) -> Report:
+        """Return the report of the run, beside the buy and hold that it left; raises NotFound without a run."""
+        from atlas_core.report.benchmark import read_benchmark
+        from atlas_core.report.summary import report_of
+
+        return report_of(self.records).beside(read_benchmark(self.run.directory))
 
 
 def store_of(ctx: click.Context) -> RunStore:

@@ -22,6 +22,8 @@ from atlas_core.report.trades import price_decimals
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+    from atlas_core.watching import TradedMarket
+
 EVENT_LINES = 12
 
 
@@ -67,6 +69,7 @@ class LiveScreen(AbstractContextManager["LiveScreen"]):
 
     def __init__(self, run_id: str, *, with_events: bool, with_bar: bool, keeps: bool = True) -> None:
         self.kept: list[Record] = []
+        self.market: TradedMarket | None = None
         self._keeps = keeps
         self._run_id = run_id
         self._with_events = with_events
@@ -89,6 +92,10 @@ class LiveScreen(AbstractContextManager["LiveScreen"]):
             self._progress.stop()
         if self._lines > EVENT_LINES:
             say(f"  ... {self._lines - EVENT_LINES} more events: atlas report {self._run_id} --what events")
+
+    def loaded(self, market: TradedMarket) -> None:
+        """Keep the market, for what buying and holding it would have made."""
+        self.market = market
 
     def progress(self, done: int, total: int, now: int) -> None:
         """Show how far the run is: steps done of all, and the market's time."""

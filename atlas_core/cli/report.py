@@ -125,9 +125,7 @@ def _print_markdown(kept: KeptRun, what: str) -> None:
 
 
 def _report(kept: KeptRun) -> Report:
-    from atlas_core.report.summary import report_of
-
-    return report_of(kept.records)
+    return kept.report()
 
 
 def _rows(kept: KeptRun, what: str) -> tuple[tuple[str, ...], list[Any]]:

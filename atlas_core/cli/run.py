@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from atlas_core.profile import Profile
     from atlas_core.report.summary import Report
     from atlas_core.runstore import RunStore
+    from atlas_core.watching import TradedMarket
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Override = tuple[str, str]
@@ -232,7 +233,7 @@ class Launch:
             else:
                 click.echo(_kept_so_far(run), err=True)
             raise
-        report = _keep(records, run, summary.digest)
+        report = _keep(records, run, summary.digest, screen.market)
         if self.showing.as_json:
             _print_json(report, run, summary)
         else:
@@ -253,14 +254,19 @@ def _kept_so_far(run: RunInfo) -> str:
     return f"run {run.run_id} is kept as far as it went: atlas report {run.run_id}"
 
 
-def _keep(records: Sequence[Record], run: RunInfo, digest: str) -> Report:
-    from atlas_core.report.export import export_files, manifest_of
+def _keep(records: Sequence[Record], run: RunInfo, digest: str, market: TradedMarket | None) -> Report:
+    from atlas_core.report.benchmark import BENCHMARK_NAME, buy_and_hold
+    from atlas_core.report.export import equity_csv, export_files, manifest_of
     from atlas_core.report.orders import order_rows
     from atlas_core.report.summary import report_of
 
     report = report_of(records)
     manifest = manifest_of(report, run.run_id, digest, __version__)
-    for name, text in export_files(report, order_rows(records), manifest).items():
+    files = export_files(report, order_rows(records), manifest)
+    if market is not None:
+        benchmark = buy_and_hold(market, report.curve)
+        files[BENCHMARK_NAME], report = equity_csv(benchmark), report.beside(benchmark)
+    for name, text in files.items():
         (run.directory / name).write_text(text, encoding="utf-8", newline="")
     return report
 

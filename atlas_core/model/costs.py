@@ -36,6 +36,15 @@ class TradingCosts:
         """Tell whether a fill costs any fee."""
         return bool(self.taker_fee_bps or self.fee_per_contract)
 
+    def __str__(self) -> str:
+        parts = [f"fee {_plain(self.taker_fee_bps)} bps"]
+        if self.fee_per_contract:
+            parts.append(f"{_plain(self.fee_per_contract)} a contract")
+        parts.append(f"slippage {_plain(self.slippage_bps)} bps")
+        if self.depth_notional is not None:
+            parts.append(f"impact {_plain(self.impact_bps_at_depth)} bps at {self.depth_notional.normalize():,f}")
+        return ", ".join(parts)
+
     def taker_fee(self, instrument: Instrument, quantity: Decimal, price: Decimal) -> Decimal:
         """Return the fee of one fill: a share of its notional plus the fixed part of each contract."""
         return instrument.notional(quantity, price) * self.taker_fee_bps / BPS + self.fee_per_contract * quantity
@@ -56,6 +65,10 @@ class TradingCosts:
         return max(instrument.tick_size, instrument.round_down(reference * (ONE - bps / BPS)))
 
 
+def _plain(value: Decimal) -> str:
+    return format(value.normalize(), "f")
+
+
 @runtime_checkable
 class TellsCosts(Protocol):
     """Options of a broker that say what trading on it costs; gates and sizers then count with the same numbers."""
@@ -63,3 +76,12 @@ class TellsCosts(Protocol):
     @abstractmethod
     def trading_costs(self) -> TradingCosts:
         """Return the costs of a fill at the market."""
+
+
+@runtime_checkable
+class TellsFills(Protocol):
+    """Options of a broker that say in words when its orders fill; every result is printed with them."""
+
+    @abstractmethod
+    def fill_model(self) -> str:
+        """Return when orders fill, in a few words."""

@@ -33,7 +33,10 @@ from atlas_core.model.signals import EntryKind, Side, Signal
 
 @frozen(kw_only=True)
 class RunStarted(Record):
-    """A run began with this composition; it holds nothing that differs between two equal runs."""
+    """A run began with this composition; it holds nothing that differs between two equal runs.
+
+    `cost_model` and `fill_model` say in words what the broker charges and when it fills, empty where it does not tell.
+    """
 
     kind = "run_started"
     profile: str
@@ -46,6 +49,8 @@ class RunStarted(Record):
     symbols: tuple[str, ...]
     profile_digest: str
     components: tuple[str, ...]
+    cost_model: str = ""
+    fill_model: str = ""
 
 
 @frozen(kw_only=True)

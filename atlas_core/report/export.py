@@ -42,7 +42,7 @@ ORDER_COLUMNS = (
     "stop_price", "reduce_only", "intended_at", "changed_at", "status", "filled_quantity", "average_price", "fee",
     "slippage", "reason",
 )  # fmt: skip
-EQUITY_COLUMNS = ("ts", "equity")
+EQUITY_COLUMNS = ("ts", "equity", "exposure")
 OPEN_COLUMNS = tuple(attribute.name for attribute in attrs.fields(OpenRow))
 _TIMES = frozenset({"opened_at", "closed_at", "detected_at", "setup_at", "ended_at", "intended_at", "changed_at", "ts"})
 

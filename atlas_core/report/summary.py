@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from atlas_core.errors import NotFound
 from atlas_core.model.instrument import ZERO
 from atlas_core.model.records import ComponentFailed, Record, RunFinished, RunStarted, SessionPaused, SessionResumed
 from atlas_core.report import groups, metrics
+from atlas_core.report.benchmark import benchmark_results
 from atlas_core.report.bootstrap import Interval
 from atlas_core.report.catalogue import metric_values
 from atlas_core.report.equity import (
@@ -63,7 +64,10 @@ class KeyFigures:
 
 @frozen(kw_only=True)
 class Report:
-    """Everything that the screens and exports show of one run; `metric_values(report.results)` has every metric."""
+    """Everything that the screens and exports show of one run; `metric_values(report.results)` has every metric.
+
+    `benchmark` is buy and hold of the same universe, None where the run kept none.
+    """
 
     started: RunStarted
     ended_at: int
@@ -87,6 +91,13 @@ class Report:
     by_exit: tuple[Group, ...]
     price_decimals: dict[str, int]
     failures: tuple[str, ...]
+    benchmark: Results | None = None
+
+    def beside(self, benchmark: Sequence[EquityPoint]) -> Report:
+        """Return this report beside the daily curve of buy and hold; itself where there is none."""
+        if not benchmark:
+            return self
+        return evolve(self, benchmark=benchmark_results(benchmark, self.results.periods, self.results.risk_free))
 
 
 def report_of(records: Sequence[Record], *, risk_free: float = 0.0) -> Report:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from attrs import frozen
 
-from atlas_core.model.costs import TellsCosts, TradingCosts
+from atlas_core.model.costs import TellsCosts, TellsFills, TradingCosts
 from atlas_core.model.instrument import ZERO
 from atlas_core.options import above, at_least, at_most, between, each, option
 
@@ -20,7 +20,7 @@ class LimitFill(StrEnum):
 
 
 @frozen(kw_only=True)
-class CostOptions(TellsCosts):
+class CostOptions(TellsCosts, TellsFills):
     """What the simulated venue charges and how it treats orders; basis points are of the notional or the price.
 
     Raises ValueError when only one of `depth_notional` and `impact_bps_at_depth` is set.
@@ -56,6 +56,13 @@ class CostOptions(TellsCosts):
                 "expected depth_notional and impact_bps_at_depth to be set together, "
                 f"were {self.depth_notional} and {self.impact_bps_at_depth}"
             )
+
+    def fill_model(self) -> str:
+        """Return when orders fill, in a few words."""
+        share = self.max_volume_participation_pct
+        limits = "a touch fills limits" if self.limit_fill is LimitFill.TOUCH else "limits fill one tick through"
+        volume = "any quantity" if share is None else f"at most {share.normalize():f} % of a bar's volume"
+        return f"{limits}, {volume}, latency {self.latency_ms} ms"
 
     def trading_costs(self) -> TradingCosts:
         """Return what a fill that takes what the market offers costs."""

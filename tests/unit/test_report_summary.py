@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from atlas_core.errors import NotFound
 from atlas_core.model.decisions import Outcome
 from atlas_core.model.records import ComponentFailed, PositionOpened, Record, SessionPaused, SessionResumed
-from atlas_core.model.timeframe import DAY, HOUR
+from atlas_core.model.timeframe import DAY, HOUR, SECOND
 from atlas_core.report.equity import (
     EquityPoint,
     daily_returns,
@@ -127,6 +127,27 @@ def test_few_trades_are_called_few_with_their_interval() -> None:
 def test_no_trade_shows_nothing_and_says_so() -> None:
     report = report_of([started()])
     assert honesty(report.figures, report.trades)[0] == "no trade was closed: nothing is shown about the system"
+
+
+def test_what_a_back_test_closes_after_the_end_of_its_data_belongs_to_the_last_day() -> None:
+    after = marked(START + DAY + SECOND, "9990", "9990")
+    for mode, points in (("backtest", [(START, D(10000)), (START + DAY, D(9990))]), ("paper", None)):
+        curve = equity_curve([started(mode=mode), marked(START + DAY, "10020", "10000"), after])
+        assert [(point.ts, point.equity) for point in curve] == points or (mode == "paper" and len(curve) == 3)
+
+
+def test_a_day_on_which_nothing_happened_is_there_where_the_market_trades_at_week_ends() -> None:
+    records = [started(ts=START + 5 * HOUR), *(marked(START + day * DAY, str(day), "0") for day in (2, 3, 7, 9))]
+    curve = equity_curve(records)
+    assert [point.ts for point in curve] == [START + 5 * HOUR, *(START + day * DAY for day in range(1, 10))]
+    assert [int(point.equity) for point in curve] == [10000, 10000, 2, 3, 3, 3, 3, 7, 7, 9]
+
+
+def test_a_market_that_rests_at_week_ends_has_no_days_between() -> None:
+    weekdays = [day for day in range(1, 15) if (day - 1) % 7 not in (0, 6) and day != 4]  # 5 April 2026 is a Sunday
+    curve = equity_curve([started(), *(marked(START + day * DAY, "1", "0") for day in weekdays)])
+    assert [point.ts for point in curve[1:]] == [START + day * DAY for day in weekdays]
+    assert periods_per_year(curve) == 252
 
 
 def test_the_curve_holds_the_start_and_the_last_mark_of_each_utc_day() -> None:
