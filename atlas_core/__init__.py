@@ -93,6 +93,7 @@ if TYPE_CHECKING:
     from atlas_core.model.decisions import GateMask as GateMask
     from atlas_core.model.decisions import Levels as Levels
     from atlas_core.model.decisions import OrderPlan as OrderPlan
+    from atlas_core.model.decisions import PartialTarget as PartialTarget
     from atlas_core.model.decisions import Refuse as Refuse
     from atlas_core.model.decisions import Scale as Scale
     from atlas_core.model.decisions import Severity as Severity
@@ -180,7 +181,9 @@ _HOME = {
     "atlas_core.marketdata.sessions": "grid_of",
     "atlas_core.model.bars": "Bars FormingBar FormingColumns bars_of_rows",
     "atlas_core.model.costs": "TellsCosts TellsFills TradingCosts",
-    "atlas_core.model.decisions": "Alert Approve Exit GateAnswer GateMask Levels OrderPlan Refuse Scale Severity",
+    "atlas_core.model.decisions": (
+        "Alert Approve Exit GateAnswer GateMask Levels OrderPlan PartialTarget Refuse Scale Severity"
+    ),
     "atlas_core.model.events": "BarClosed BarOpened BrokerEvent FundingCharged FundingDue MarketEvent OrderAccepted "
     "OrderCancelled OrderExpired OrderFilled OrderRejected OrderUnknown PositionLiquidated Quote",
     "atlas_core.model.instrument": "Instrument InstrumentKind",

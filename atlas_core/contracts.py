@@ -269,7 +269,7 @@ class ExitRule(Protocol):
 
     @abstractmethod
     def on_market(self, position: Position, market: MarketNow) -> Exit | None:
-        """Return an exit to close the position at the market now, or None."""
+        """Return an exit to close the position, or a part of it, at the market now, or None."""
 
 
 @runtime_checkable
@@ -282,7 +282,10 @@ class LevelRule(Protocol):
 
     @abstractmethod
     def levels(self, position: Position) -> Levels:
-        """Return the prices at which the position shall be closed; a stop never moves away from the price."""
+        """Return the prices at which the position shall be closed; a stop never moves away from the price.
+
+        Partial targets are those still to come: `position.closed_quantity` tells what was closed already.
+        """
 
 
 class Provider(Protocol):

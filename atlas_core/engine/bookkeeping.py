@@ -289,7 +289,7 @@ class Bookkeeper:
                 timeframe=position.signal.timeframe,
                 pattern=position.signal.pattern,
                 side=position.side,
-                quantity=position.peak_quantity,
+                quantity=position.entered_quantity,
                 entry_price=position.entry_price,
                 exit_price=ending.price,
                 opened_at=position.opened_at,

@@ -174,7 +174,8 @@ class EntryDesk:
         levels, _ = self.protection.expected_risk(signal, plan, price)
         sign = signal.side.sign
         stops = [stop for stop in (signal.stop, levels.stop) if stop is not None]
-        targets = [target for target in (signal.target, levels.target) if target is not None]
+        prices = (signal.target, levels.target, *(part.price for part in levels.parts))
+        targets = [target for target in prices if target is not None]
         is_wrong = any((price - stop) * sign <= 0 for stop in stops) or any((t - price) * sign <= 0 for t in targets)
         has_stop = bool(self.protection.waiver) or levels.stop is not None
         return (

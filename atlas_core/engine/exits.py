@@ -1,6 +1,11 @@
-"""Asks the exit rules about open positions; every answer is journalled, the first in the profile's order acts."""
+"""Asks the exit rules about open positions; every answer is journalled, the first in the profile's order acts.
+
+An exit of a part does not keep a later rule from closing the rest.
+"""
 
 from __future__ import annotations
+
+from decimal import Decimal
 
 from attrs import define
 
@@ -29,7 +34,6 @@ class ExitDesk:
         if position.is_closing:
             return
         view = position.view()
-        acted = False
         for label, rule in self.parts.exits:
             component = f"exit rule {label}"
             answer = self.guard.call(
@@ -42,19 +46,37 @@ class ExitDesk:
                 answer = Exit(f"{component} is benched")
             if answer is None:
                 continue
-            self.recorder.write(_decided(position.trade_id, self.recorder.now, label, answer, not acted))
-            if not acted:
-                self.orders.close_position(position, label, answer.reason)
-                acted = True
+            self._follow(position, label, answer)
+
+    def _follow(self, position: PositionTrack, label: str, answer: Exit) -> None:
+        """Close what a rule wants closed: all of it once, or a part while no other exit is on its way."""
+        part = self._part(position, answer)
+        acts = not position.is_closing if part is None else part > 0 and not position.is_exiting
+        self.recorder.write(_decided(position.trade_id, self.recorder.now, label, answer, part, acts))
+        if acts:
+            self.orders.close_position(position, label, answer.reason, part)
+
+    def _part(self, position: PositionTrack, answer: Exit) -> Decimal | None:
+        """Return the part that an answer wants closed, in whole lots; None for all that is open."""
+        wanted = answer.quantity
+        if answer.fraction is not None:
+            wanted = position.quantity * answer.fraction
+        if wanted is None or wanted >= position.quantity:
+            return None
+        return self.orders.state.instruments[position.symbol].round_quantity(wanted)
 
 
 def _answer(answer: Exit | None) -> Exit | None:
     if answer is not None and not isinstance(answer, Exit):
         raise ContractError(f"expected an Exit or None, was {answer!r}")
+    if answer is not None and answer.fraction is not None and not 0 < answer.fraction <= 1:
+        raise ContractError(f"expected a fraction above 0 and at most 1, was {answer.fraction}")
+    if answer is not None and answer.quantity is not None and not answer.quantity > 0:
+        raise ContractError(f"expected a quantity above 0, was {answer.quantity}")
     return answer
 
 
-def _decided(trade_id: int, now: int, rule: str, answer: Exit, acted: bool) -> ExitDecided:
+def _decided(trade_id: int, now: int, rule: str, answer: Exit, quantity: Decimal | None, acted: bool) -> ExitDecided:
     return ExitDecided(
         ts=now,
         trade_id=trade_id,
@@ -63,4 +85,5 @@ def _decided(trade_id: int, now: int, rule: str, answer: Exit, acted: bool) -> E
         value=finite(answer.value),
         threshold=finite(answer.threshold),
         acted=acted,
+        quantity=quantity,
     )

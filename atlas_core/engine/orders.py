@@ -69,8 +69,12 @@ class OrderDesk:
         reference_price: Decimal | None = None,
         reason: str = "",
         rule: str = "",
+        linked: bool = False,
     ) -> Order:
-        """Record the intent, then ask for the order to be sent."""
+        """Record the intent, then ask for the order to be sent.
+
+        `linked`: its fill ends the other linked orders of its trade, so it must close all that is open.
+        """
         attempt = self.state.attempts.get((signal_key, role), 0) + 1
         now = self.recorder.now
         order = Order(
@@ -86,7 +90,7 @@ class OrderDesk:
             stop_price=stop_price,
             reduce_only=reduce_only,
             leverage=leverage,
-            oco_group=signal_key if reduce_only else "",
+            oco_group=signal_key if linked else "",
             created_at=now,
             touch=touch,
             reason=reason,
@@ -97,8 +101,8 @@ class OrderDesk:
         self.recorder.command(Submit(order))
         return order
 
-    def close_position(self, position: PositionTrack, rule: str, reason: str) -> None:
-        """Send the market order that closes a position; its fill tells the rest.
+    def close_position(self, position: PositionTrack, rule: str, reason: str, quantity: Decimal | None = None) -> None:
+        """Send the market order that closes a position, or `quantity` of it; its fill tells the rest.
 
         What is still missing of the entry is withdrawn first, or it would fill behind the exit. Where the venue holds
         the quantity of working stops, they are withdrawn too, and the exit waits until it is confirmed that they are
@@ -107,9 +111,9 @@ class OrderDesk:
         self.withdraw_entries(position.symbol)
         protective = self.protective_orders(position.symbol) if self.holds_quantity else []
         if not protective:
-            self._send_exit(position, rule, reason)
+            self._send_exit(position, rule, reason, quantity)
             return
-        self.recorder.write(ExitRequested(ts=self.recorder.now, trade_id=position.trade_id, rule=rule, reason=reason))
+        self._want_exit(position, rule, reason, quantity)
         for track in protective:
             self.cancel(track)
 
@@ -119,7 +123,8 @@ class OrderDesk:
             return
         protective = self.protective_orders(position.symbol)
         if not protective:
-            self._send_exit(position, *position.exit_wanted)
+            wanted = position.exit_wanted
+            self._send_exit(position, wanted.rule, wanted.reason, wanted.quantity)
         for track in protective:
             if not track.is_withdrawn:
                 self.cancel(track)
@@ -128,24 +133,34 @@ class OrderDesk:
         """Ask for a refused exit once more: a venue may go on holding the quantity for a while after a withdrawal."""
         is_still_held = self.recorder.now - position.uncovered_since <= STILL_HELD
         if self.holds_quantity and track.intent.role is OrderRole.EXIT and position.uncovered_since and is_still_held:
-            rule, reason = track.intent.rule, track.intent.reason
-            self.recorder.write(
-                ExitRequested(ts=self.recorder.now, trade_id=position.trade_id, rule=rule, reason=reason)
-            )
+            intent = track.intent
+            part = intent.quantity if intent.quantity < position.quantity else None
+            self._want_exit(position, intent.rule, intent.reason, part)
 
-    def _send_exit(self, position: PositionTrack, rule: str, reason: str) -> None:
+    def _want_exit(self, position: PositionTrack, rule: str, reason: str, quantity: Decimal | None) -> None:
+        self.recorder.write(
+            ExitRequested(ts=self.recorder.now, trade_id=position.trade_id, rule=rule, reason=reason, quantity=quantity)
+        )
+
+    def _send_exit(self, position: PositionTrack, rule: str, reason: str, quantity: Decimal | None) -> None:
+        """Send an exit of `quantity`, or of whatever an exit of a part that is on its way leaves."""
+        left = position.quantity - self.state.part_on_its_way(position)
+        amount = left if quantity is None else min(quantity, left)
+        if amount <= 0:
+            return
         self.send(
             signal_key=position.signal.key,
             role=OrderRole.EXIT,
             symbol=position.symbol,
             action=action_for(position.side, opening=False),
             kind=OrderKind.MARKET,
-            quantity=position.quantity,
+            quantity=amount,
             reduce_only=True,
             leverage=position.leverage,
             reference_price=position.last_price,
             reason=reason,
             rule=rule,
+            linked=amount == position.quantity,
         )
 
     def protective_orders(self, symbol: str) -> list[OrderTrack]:

@@ -6,16 +6,16 @@ closes at the market. A stop only ever moves towards the price.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from decimal import Decimal
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
 from atlas_core.engine.guard import Guard, raise_alert
+from atlas_core.engine.levels import RuledLevels, checked_levels, fitted, nearest
 from atlas_core.engine.orders import OrderDesk
 from atlas_core.engine.ports import EngineParts, Recorder
-from atlas_core.engine.state import OrderTrack, PositionTrack, State
-from atlas_core.errors import ContractError
+from atlas_core.engine.state import OrderTrack, PositionTrack, State, TargetPart
 from atlas_core.model.decisions import Levels, OrderPlan, Severity
 from atlas_core.model.instrument import ZERO
 from atlas_core.model.orders import OrderKind, OrderRole, OrderStatus, action_for
@@ -35,16 +35,6 @@ class NativeOrders:
     stop: bool = True
     limit: bool = True
     holds_quantity: bool = False
-
-
-@frozen
-class RuledLevels:
-    """The merged levels of all rules, each with the rule that set it."""
-
-    stop: Decimal | None = None
-    stop_rule: str = ""
-    target: Decimal | None = None
-    target_rule: str = ""
 
 
 @define
@@ -74,22 +64,15 @@ class ProtectionDesk:
         is placed meanwhile.
         """
         levels = self._tightened(position, self._merge(position.view()))
-        if levels != RuledLevels(position.stop, position.stop_rule, position.target, position.target_rule):
-            self.recorder.write(
-                LevelsSet(
-                    ts=self.recorder.now,
-                    trade_id=position.trade_id,
-                    stop=levels.stop,
-                    stop_rule=levels.stop_rule,
-                    target=levels.target,
-                    target_rule=levels.target_rule,
-                )
-            )
+        if levels != _levels_of(position):
+            self.recorder.write(_levels_set(levels, position.trade_id, self.recorder.now))
         is_withheld = self.native.holds_quantity and self._is_exit_underway(position)
         if self.native.stop and not is_withheld:
-            self._place(position, OrderRole.STOP, levels.stop)
+            stop = () if levels.stop is None else (TargetPart(levels.stop, position.quantity, levels.stop_rule),)
+            self._place(position, OrderRole.STOP, stop)
         if self.native.limit and not is_withheld:
-            self._place(position, OrderRole.TARGET, levels.target)
+            ordered = evolve(levels, parts=()) if self.native.holds_quantity else levels
+            self._place(position, OrderRole.TARGET, ordered.targets(position.quantity))
         self.check(position)
 
     def tick(self, position: PositionTrack) -> None:
@@ -137,13 +120,13 @@ class ProtectionDesk:
 
     def _is_exit_underway(self, position: PositionTrack) -> bool:
         """Tell whether an exit waits or works; one whose outcome is unknown does not count for ever."""
-        exit_order = self.state.orders.get(position.exit_order)
+        exit_order = self.state.orders.get(position.exit_order or position.part_order)
         is_unknown = exit_order is not None and exit_order.status is OrderStatus.UNKNOWN
-        return position.is_closing and not (is_unknown and self._is_late(position.exit_asked_at))
+        return position.is_exiting and not (is_unknown and self._is_late(position.exit_asked_at))
 
     def _is_handed_over(self, position: PositionTrack) -> bool:
         """Tell whether the stop was withdrawn a moment ago for an exit that needs its quantity."""
-        return self.native.holds_quantity and position.is_closing and not self._is_late(position.uncovered_since)
+        return self.native.holds_quantity and position.is_exiting and not self._is_late(position.uncovered_since)
 
     def _has_surplus(self, position: PositionTrack) -> bool:
         """Tell whether stops work that nobody asked to withdraw, for more than the position: a crash can leave two."""
@@ -164,6 +147,17 @@ class ProtectionDesk:
             self.orders.close_position(position, position.stop_rule, f"stop {position.stop} reached")
         elif not self.native.limit and position.target is not None and (best - position.target) * sign >= 0:
             self.orders.close_position(position, position.target_rule, f"target {position.target} reached")
+        elif (not self.native.limit or self.native.holds_quantity) and not position.is_exiting:
+            self._close_parts(position, best)
+
+    def _close_parts(self, position: PositionTrack, best: Decimal) -> None:
+        """Close at the market the parts whose targets were reached and that no order of the broker watches."""
+        reached = [part for part in position.parts if (best - part.price) * position.side.sign >= 0]
+        if reached:
+            quantity = sum((part.quantity for part in reached), ZERO)
+            self.orders.close_position(
+                position, reached[-1].rule, f"target {reached[-1].price} reached", min(quantity, position.quantity)
+            )
 
     def lost(self, position: PositionTrack, role: OrderRole) -> None:
         """Replace an order that ended without our asking, once in an instant: a venue may end every one of them."""
@@ -184,7 +178,7 @@ class ProtectionDesk:
             self.orders.cancel(track)
 
     def _merge(self, position: Position) -> RuledLevels:
-        """Ask the rules and take the levels nearest to the price, on the tick.
+        """Ask the rules and take the levels nearest to the price, on the tick, and the targets of parts before it.
 
         Both round in the direction of the position's profit: a stop then risks no more than its rule said, and a target
         pays no less.
@@ -197,10 +191,10 @@ class ProtectionDesk:
                 f"exit rule {label}",
                 position.symbol,
                 "kept the levels of the other rules",
-                lambda rule=rule: _prices(rule.levels(position), on_tick),  # type: ignore[misc]
+                lambda rule=rule: checked_levels(rule.levels(position), on_tick),  # type: ignore[misc]
             )
-            merged = _nearest(merged, levels or Levels(), label, position.side)
-        return merged
+            merged = nearest(merged, levels or Levels(), label, position.side)
+        return fitted(merged, position.quantity, position.side, instrument.round_quantity)
 
     def _expected(self, signal: Signal, plan: OrderPlan, price: Decimal) -> Position:
         """Return the position that a plan would lead to at `price`."""
@@ -224,7 +218,7 @@ class ProtectionDesk:
         if position.stop is None:
             return levels if levels.stop is not None or self.waiver else self._by_signal(position, levels)
         if levels.stop is None or (levels.stop - position.stop) * position.side.sign < 0:
-            return RuledLevels(position.stop, position.stop_rule, levels.target, levels.target_rule)
+            return evolve(levels, stop=position.stop, stop_rule=position.stop_rule)
         return levels
 
     def _by_signal(self, position: PositionTrack, levels: RuledLevels) -> RuledLevels:
@@ -232,32 +226,40 @@ class ProtectionDesk:
         stop = position.signal.stop
         if stop is None or (position.entry_price - stop) * position.side.sign <= 0:
             return levels
-        return RuledLevels(stop, DEFAULT_RULE, levels.target, levels.target_rule)
+        return evolve(levels, stop=stop, stop_rule=DEFAULT_RULE)
 
-    def _place(self, position: PositionTrack, role: OrderRole, price: Decimal | None) -> None:
+    def _place(self, position: PositionTrack, role: OrderRole, wanted: Sequence[TargetPart]) -> None:
+        """Let exactly the wanted orders of a role work: send those that are missing, withdraw the others."""
         present = [t for t in self._orders_of(position) if t.intent.role is role]
         working = [t for t in present if not t.is_withdrawn]
-        fitting = [t for t in working if _price_of(t) == price and _leaves(t) == position.quantity]
         is_bound = self.native.holds_quantity and bool(present)
-        if price is not None and not fitting and not is_bound:
-            self.orders.send(
-                signal_key=position.signal.key,
-                role=role,
-                symbol=position.symbol,
-                action=action_for(position.side, opening=False),
-                kind=OrderKind.STOP if role is OrderRole.STOP else OrderKind.LIMIT,
-                quantity=position.quantity,
-                stop_price=price if role is OrderRole.STOP else None,
-                limit_price=price if role is OrderRole.TARGET else None,
-                reduce_only=True,
-                leverage=position.leverage,
-                reference_price=position.last_price,
-                reason=f"{role} of trade {position.trade_id}",
-                rule=position.stop_rule if role is OrderRole.STOP else position.target_rule,
-            )
+        for part in wanted:
+            fitting = [t for t in working if _price_of(t) == part.price and _leaves(t) == part.quantity]
+            if fitting:
+                working.remove(fitting[0])
+            elif not is_bound:
+                self._send(position, role, part)
         for track in working:
-            if track not in fitting[:1]:
-                self.orders.cancel(track)
+            self.orders.cancel(track)
+
+    def _send(self, position: PositionTrack, role: OrderRole, part: TargetPart) -> None:
+        is_stop = role is OrderRole.STOP
+        self.orders.send(
+            signal_key=position.signal.key,
+            role=role,
+            symbol=position.symbol,
+            action=action_for(position.side, opening=False),
+            kind=OrderKind.STOP if is_stop else OrderKind.LIMIT,
+            quantity=part.quantity,
+            stop_price=part.price if is_stop else None,
+            limit_price=None if is_stop else part.price,
+            reduce_only=True,
+            leverage=position.leverage,
+            reference_price=position.last_price,
+            reason=f"{role} of trade {position.trade_id}",
+            rule=part.rule,
+            linked=part.quantity == position.quantity,
+        )
 
     def _orders_of(self, position: PositionTrack) -> list[OrderTrack]:
         return self.orders.protective_orders(position.symbol)
@@ -298,30 +300,27 @@ MISSING_READS = 2
 ANSWER_WITHIN = 9 * SECOND  # so long a stop may be on its way before its position counts as unprotected
 
 
-def _prices(levels: Levels, on_tick: Callable[[Decimal], Decimal]) -> Levels:
-    """Return a rule's levels on the tick; raises ContractError for what is no price."""
-    if not isinstance(levels, Levels):
-        raise ContractError(f"expected Levels, was {levels!r}")
-    for price in (levels.stop, levels.target):
-        if price is not None and not (price.is_finite() and price > 0):
-            raise ContractError(f"expected prices above 0, was {price}")
-    return Levels(*(None if price is None else on_tick(price) for price in (levels.stop, levels.target)))
-
-
-def _nearest(merged: RuledLevels, levels: Levels, label: str, side: Side) -> RuledLevels:
-    """Take a rule's level where it is nearer to the price than what stands."""
-    stop, stop_rule = merged.stop, merged.stop_rule
-    if levels.stop is not None and (stop is None or (levels.stop - stop) * side.sign > 0):
-        stop, stop_rule = levels.stop, label
-    target, target_rule = merged.target, merged.target_rule
-    if levels.target is not None and (target is None or (levels.target - target) * side.sign < 0):
-        target, target_rule = levels.target, label
-    return RuledLevels(stop, stop_rule, target, target_rule)
-
-
 def _price_of(track: OrderTrack) -> Decimal | None:
     return track.intent.stop_price if track.intent.role is OrderRole.STOP else track.intent.limit_price
 
 
 def _leaves(track: OrderTrack) -> Decimal:
     return track.intent.quantity - track.cumulative_quantity
+
+
+def _levels_of(position: PositionTrack) -> RuledLevels:
+    return RuledLevels(position.stop, position.stop_rule, position.target, position.target_rule, position.parts)
+
+
+def _levels_set(levels: RuledLevels, trade_id: int, now: int) -> LevelsSet:
+    return LevelsSet(
+        ts=now,
+        trade_id=trade_id,
+        stop=levels.stop,
+        stop_rule=levels.stop_rule,
+        target=levels.target,
+        target_rule=levels.target_rule,
+        part_prices=tuple(part.price for part in levels.parts),
+        part_quantities=tuple(part.quantity for part in levels.parts),
+        part_rules=tuple(part.rule for part in levels.parts),
+    )

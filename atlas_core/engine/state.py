@@ -1,3 +1,4 @@
+# ruff: noqa: PLC0414  (the tracks can be imported from here)
 """What the engine knows, as the fold of its records: replaying a journal gives the same state.
 
 Nothing here decides. `State.apply` is the only way in, with one exception: what an open position has seen of the market
@@ -6,18 +7,22 @@ Nothing here decides. `State.apply` is the only way in, with one exception: what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from decimal import Decimal
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
 from attrs import Factory, define
 
+from atlas_core.engine.tracks import OrderTrack as OrderTrack
+from atlas_core.engine.tracks import PositionTrack as PositionTrack
+from atlas_core.engine.tracks import SignalState as SignalState
+from atlas_core.engine.tracks import SignalTrack as SignalTrack
+from atlas_core.engine.tracks import TargetPart as TargetPart
 from atlas_core.errors import EngineError
 from atlas_core.model.instrument import ZERO, Instrument
 from atlas_core.model.orders import Action, OrderRole, OrderStatus
-from atlas_core.model.portfolio import Account, ClosedTrade, Portfolio, Position
+from atlas_core.model.portfolio import Account, ClosedTrade, Portfolio
 from atlas_core.model.records import (
     EquityMarked,
     ExitRequested,
@@ -43,141 +48,13 @@ from atlas_core.model.records import (
     TradingStateChanged,
     VerdictReached,
 )
-from atlas_core.model.signals import Side, Signal
+from atlas_core.model.signals import Signal
 from atlas_core.model.timeframe import DAY, parse_timeframe
 
 ENDED_KEPT = 2 * DAY
 SEEN_DAYS = 2
 SEEN_BARS = 50
 """How long a message about an order that ended can still be told from a stranger's."""
-
-
-class SignalState(StrEnum):
-    """Where a signal stands on its way to its one verdict."""
-
-    DETECTED = "detected"
-    ARMED = "armed"
-    ENTERING = "entering"
-    OPEN = "open"
-
-
-@define
-class SignalTrack:
-    """A signal that has no verdict yet; `sizing` is what its size was chosen from."""
-
-    signal: Signal
-    state: SignalState = SignalState.DETECTED
-    sizing: Mapping[str, Any] = Factory(dict)
-
-
-@define
-class OrderTrack:
-    """An order and what became of it so far.
-
-    `not_found` counts the venue's answers since `not_found_since` that it does not know the order; `signal` is kept for
-    an order that outlives the verdict of its signal. Notes of the moment stand beside it: that a touch caused it, that
-    we asked for its end (since when, when last, and whether people know that it is overdue), when we asked for its
-    state and were answered last, and that complete reads of the account had no such order (how many in a row).
-    """
-
-    intent: OrderIntended
-    status: OrderStatus = OrderStatus.INTENDED
-    cumulative_quantity: Decimal = ZERO
-    cumulative_cost: Decimal = ZERO
-    cumulative_fee: Decimal = ZERO
-    moved_at: int = 0
-    not_found: int = 0
-    not_found_since: int = 0
-    not_found_at: int = 0
-    signal: Signal | None = None
-    is_from_touch: bool = False
-    is_withdrawn: bool = False
-    withdrawn_since: int = 0
-    withdrawn_at: int = 0
-    is_overdue: bool = False
-    asked_at: int = 0
-    answered_at: int = 0
-    times_asked: int = 0
-    is_missing: bool = False
-    reads_without: int = 0
-
-    @property
-    def is_working(self) -> bool:
-        """Tell whether the order can still do something."""
-        return not self.status.is_terminal
-
-
-@define
-class PositionTrack:
-    """An open position; `entry_cost` is the exact sum of price times quantity of what is still open."""
-
-    trade_id: int
-    signal: Signal
-    symbol: str
-    side: Side
-    opened_at: int
-    leverage: Decimal
-    quantity: Decimal
-    entry_cost: Decimal
-    multiplier: Decimal
-    last_price: Decimal
-    highest: Decimal
-    lowest: Decimal
-    peak_quantity: Decimal = ZERO
-    entry_price: Decimal = ZERO
-    exit_cost: Decimal = ZERO
-    exit_quantity: Decimal = ZERO
-    initial_risk: Decimal | None = None
-    realised: Decimal = ZERO
-    fees: Decimal = ZERO
-    slippage: Decimal = ZERO
-    funding: Decimal = ZERO
-    stop: Decimal | None = None
-    stop_rule: str = ""
-    target: Decimal | None = None
-    target_rule: str = ""
-    bars_held: int = 0
-    is_ambiguous: bool = False
-    is_protected: bool = True
-    lost_at: dict[OrderRole, int] = Factory(dict)
-    exit_order: str = ""
-    sizing: Mapping[str, Any] = Factory(dict)
-    exit_wanted: tuple[str, str] | None = None
-    exit_asked_at: int = 0
-    uncovered_since: int = 0
-    refusals: int = 0
-    refused_at: int = 0
-
-    @property
-    def is_closing(self) -> bool:
-        """Tell whether an exit was asked for: sent, or waiting for the protective orders to be gone."""
-        return bool(self.exit_order) or self.exit_wanted is not None
-
-    def unrealised_at(self, price: Decimal) -> Decimal:
-        """Return the open profit or loss at a price."""
-        return (price * self.quantity - self.entry_cost) * self.multiplier * self.side.sign
-
-    def view(self) -> Position:
-        """Return the snapshot that deciders get."""
-        return Position(
-            trade_id=self.trade_id,
-            symbol=self.symbol,
-            side=self.side,
-            quantity=self.quantity,
-            entry_price=self.entry_price,
-            opened_at=self.opened_at,
-            signal=self.signal,
-            leverage=self.leverage,
-            highest=self.highest,
-            lowest=self.lowest,
-            last_price=self.last_price,
-            bars_held=self.bars_held,
-            fees=self.fees,
-            funding=self.funding,
-            initial_risk=self.initial_risk,
-            multiplier=self.multiplier,
-            sizing=self.sizing,
-        )
 
 
 def signal_of(record: SignalDetected) -> Signal:
@@ -265,6 +142,11 @@ class State:
         """Return an order of ours, also one that ended in the last two days; None for one that is not."""
         return self.orders.get(client_order_id) or self.ended_orders.get(client_order_id)
 
+    def part_on_its_way(self, position: PositionTrack) -> Decimal:
+        """Return what an exit of a part may still close."""
+        track = self.orders.get(position.part_order)
+        return ZERO if track is None else track.intent.quantity - track.cumulative_quantity
+
     def signed_quantity(self, symbol: str) -> Decimal:
         """Return what the books hold in a symbol, below 0 for a short."""
         position = self.positions.get(symbol)
@@ -323,8 +205,15 @@ class State:
         self.orders[record.client_order_id] = OrderTrack(record, moved_at=record.ts)
         self.attempts[record.signal_key, record.role] = record.attempt
         if record.role is OrderRole.EXIT:
-            position = self.positions[record.symbol]
-            position.exit_order, position.exit_wanted, position.exit_asked_at = record.client_order_id, None, record.ts
+            self._exit_sent(self.positions[record.symbol], record)
+
+    def _exit_sent(self, position: PositionTrack, record: OrderIntended) -> None:
+        """Note an exit that was sent: it closes a part, or whatever a part on its way does not."""
+        if record.quantity + self.part_on_its_way(position) < position.quantity:
+            position.part_order = record.client_order_id
+        else:
+            position.exit_order = record.client_order_id
+        position.exit_wanted, position.exit_asked_at = None, record.ts
 
     def _order_moved(self, record: OrderMoved) -> None:
         track = self.orders[record.client_order_id]
@@ -341,8 +230,12 @@ class State:
     def _exit_over(self, track: OrderTrack) -> None:
         """Note that an exit order can do no more: what is still open then is asked about and protected again."""
         position = self.positions.get(track.intent.symbol)
-        if position is not None and not track.is_working and position.exit_order == track.intent.client_order_id:
+        if position is None or track.is_working:
+            return
+        if position.exit_order == track.intent.client_order_id:
             position.exit_order = ""
+        elif position.part_order == track.intent.client_order_id:
+            position.part_order = ""
 
     def _fill_booked(self, record: FillBooked) -> None:
         track = self.orders.get(record.client_order_id) or self.ended_orders[record.client_order_id]
@@ -395,7 +288,6 @@ class State:
             last_price=record.price,
             highest=record.price,
             lowest=record.price,
-            peak_quantity=record.quantity,
             entry_price=record.price,
             initial_risk=record.initial_risk,
             sizing=track.sizing,
@@ -403,10 +295,10 @@ class State:
 
     def _position_changed(self, record: PositionChanged) -> None:
         track = self.position_of_trade(record.trade_id)
+        track.closed_quantity += max(ZERO, track.quantity - record.quantity)
         track.quantity = record.quantity
         track.entry_price = record.entry_price
         track.entry_cost = record.entry_cost
-        track.peak_quantity = max(track.peak_quantity, record.quantity)
         track.initial_risk = record.initial_risk
         track.realised += record.realised
         self.cash += record.realised
@@ -415,10 +307,12 @@ class State:
         track = self.position_of_trade(record.trade_id)
         track.stop, track.stop_rule = record.stop, record.stop_rule
         track.target, track.target_rule = record.target, record.target_rule
+        columns = (record.part_prices, record.part_quantities, record.part_rules)
+        track.parts = tuple(TargetPart(*values) for values in zip(*columns, strict=True))
 
     def _exit_requested(self, record: ExitRequested) -> None:
         track = self.position_of_trade(record.trade_id)
-        track.exit_wanted, track.exit_asked_at = (record.rule, record.reason), record.ts
+        track.exit_wanted, track.exit_asked_at = record, record.ts
 
     def _foreign_found(self, record: ForeignFound) -> None:
         key = (record.what, record.symbol, record.reference)

@@ -99,19 +99,41 @@ class OrderPlan:
 
 @frozen
 class Exit:
-    """An exit rule wants the position closed now; `value` against `threshold` says why."""
+    """An exit rule wants the position closed now; `value` against `threshold` says why.
+
+    With `quantity` (units of the instrument) or `fraction` (of what is open, above 0, at most 1) only that part is
+    closed, rounded down to the lot; the stop stays for the rest. Raises ValueError when both are given.
+    """
 
     reason: str
     value: float | None = None
     threshold: float | None = None
+    quantity: Decimal | None = None
+    fraction: Decimal | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.quantity is not None and self.fraction is not None:
+            raise ValueError(f"expected a quantity or a fraction, were {self.quantity} and {self.fraction}")
+
+
+@frozen
+class PartialTarget:
+    """A price at which `quantity` units of a position shall be closed; the rest stays open."""
+
+    price: Decimal
+    quantity: Decimal
 
 
 @frozen
 class Levels:
-    """Prices at which a position shall be closed; either may be None."""
+    """Prices at which a position shall be closed; each may be missing.
+
+    `target` closes what the partial targets before it leave; those beyond it never count. A stop closes everything.
+    """
 
     stop: Decimal | None = None
     target: Decimal | None = None
+    parts: tuple[PartialTarget, ...] = ()
 
 
 class Severity(StrEnum):

@@ -18,7 +18,8 @@ class Position:
 
     `highest` and `lowest` are the extremes that were certainly seen while the position was open; `initial_risk` is
     the money at risk between entry and first stop, or None without one. `sizing` is what the sizer wrote beside its
-    plan: a fact of the trade, which an exit rule may hold it to after any restart.
+    plan: a fact of the trade, which an exit rule may hold it to after any restart. `closed_quantity` is what was closed
+    of it already, `quantity` what is still open.
     """
 
     trade_id: int
@@ -38,6 +39,12 @@ class Position:
     initial_risk: Decimal | None = None
     multiplier: Decimal = Decimal(1)
     sizing: Mapping[str, Any] = field(factory=dict)
+    closed_quantity: Decimal = ZERO
+
+    @property
+    def entered_quantity(self) -> Decimal:
+        """Return what was entered so far, also what has been closed of it."""
+        return self.quantity + self.closed_quantity
 
     @property
     def unrealised(self) -> Decimal:

@@ -226,18 +226,24 @@ class PositionChanged(TradeRecord):
 
 @frozen(kw_only=True)
 class LevelsSet(TradeRecord):
-    """The protective stop and the target that now work for a position, and the rules that set them."""
+    """The protective stop and the target that now work for a position, and the rules that set them.
+
+    The three columns of `part_…` hold the targets of parts, nearest first.
+    """
 
     kind = "levels_set"
     stop: Decimal | None
     stop_rule: str
     target: Decimal | None
     target_rule: str
+    part_prices: tuple[Decimal, ...] = ()
+    part_quantities: tuple[Decimal, ...] = ()
+    part_rules: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)
 class ExitDecided(TradeRecord):
-    """An exit rule answered; `acted` tells whether an exit order was sent for it."""
+    """An exit rule answered; `acted` tells whether an exit order was sent for it; no `quantity` means all."""
 
     kind = "exit_decided"
     rule: str
@@ -245,6 +251,7 @@ class ExitDecided(TradeRecord):
     value: float | None
     threshold: float | None
     acted: bool
+    quantity: Decimal | None = None
 
 
 @frozen(kw_only=True)

@@ -23,11 +23,15 @@ class OrderQueried(OrderRecord):
 
 @frozen(kw_only=True)
 class ExitRequested(TradeRecord):
-    """A position shall be closed as soon as the venue confirms that its protective orders are gone."""
+    """A position shall be closed as soon as the venue confirms that its protective orders are gone.
+
+    No `quantity` means all of it.
+    """
 
     kind = "exit_requested"
     rule: str
     reason: str
+    quantity: Decimal | None = None
 
 
 @frozen(kw_only=True)

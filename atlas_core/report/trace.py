@@ -249,13 +249,16 @@ def _levels(record: recorded.LevelsSet, _: Scene) -> Step:
     parts = []
     if record.stop is not None:
         parts.append(f"stop {record.stop:,f} ({record.stop_rule})")
+    columns = zip(record.part_quantities, record.part_prices, record.part_rules, strict=True)
+    parts += [f"target of {quantity:f} {price:,f} ({rule})" for quantity, price, rule in columns]
     if record.target is not None:
         parts.append(f"target {record.target:,f} ({record.target_rule})")
     return Step(ts=record.ts, stage="levels", what=", ".join(parts) or "none")
 
 
 def _exit(record: recorded.ExitDecided, _: Scene) -> Step:
-    return Step(ts=record.ts, stage="exit", who=record.rule, what=record.reason, value=record.value,
+    part = f", {record.quantity:f} of it" if record.quantity is not None else ""
+    return Step(ts=record.ts, stage="exit", who=record.rule, what=record.reason + part, value=record.value,
                 threshold=record.threshold, verdict="acted" if record.acted else "noted")  # fmt: skip
 
 

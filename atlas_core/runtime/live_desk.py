@@ -47,7 +47,7 @@ class LiveDesk:
         working = [track for track in self.engine.state.orders.values() if track.is_working]
         is_underway = any(track.intent.role is OrderRole.ENTRY or track.status in UNANSWERED for track in working)
         positions = self.engine.state.positions.values()
-        return not is_underway and all(each.is_protected and not each.is_closing for each in positions)
+        return not is_underway and all(each.is_protected and not each.is_exiting for each in positions)
 
     def start(self, ts: int) -> None:
         """Begin a journal at `ts`, or go on with the one that there is."""

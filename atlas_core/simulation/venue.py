@@ -125,7 +125,7 @@ class SimulatedVenue:
         for carried in account.orders:
             order = carried.order
             market = self._listed(order.symbol)
-            self._admit(order, market, reserve_price(order, market, self._costs))
+            self._admit(order, market, reserve_price(order, market, self._costs), is_carried=True)
             working = self._orders[order.client_order_id]
             working.filled, working.paid, working.fee = carried.filled, carried.paid, carried.fee
             market.settle()
@@ -189,7 +189,8 @@ class SimulatedVenue:
         self._rejected[order.client_order_id] = (order, event)
         return (event,)
 
-    def _admit(self, order: Order, market: Market, price: Decimal) -> None:
+    def _admit(self, order: Order, market: Market, price: Decimal, *, is_carried: bool = False) -> None:
+        """Let an order work; one that is carried over has met the past already and waits for the next event."""
         market.orders_taken += 1
         market.idle = False
         window = market.windows.get(order.signal_key)
@@ -204,7 +205,7 @@ class SimulatedVenue:
         working.clipped = order.reduce_only or sells_only_what_is_owned(order, market.instrument, self._costs)
         self._orders[order.client_order_id] = working
         self._desk.accept(market, working)
-        if not self._latency and not working.is_done:
+        if not self._latency and not working.is_done and not is_carried:
             self._matcher.act_at_once(market, working)
 
     def _observed(self, market: Market, event: MarketEvent) -> Sequence[BrokerEvent]:

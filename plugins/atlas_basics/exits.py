@@ -10,13 +10,22 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from atlas_core import Exit, ExitRule, Instrument, LevelRule, Levels, Position
+from atlas_core import Exit, ExitRule, Instrument, LevelRule, Levels, PartialTarget, Position
 
 if TYPE_CHECKING:
-    from atlas_basics.options import MaxLossOptions, StopOptions, TargetOptions, TimeOptions, TrailingOptions
+    from atlas_basics.options import (
+        MaxLossOptions,
+        ScaleOutOptions,
+        ScaleOutStep,
+        StopOptions,
+        TargetOptions,
+        TimeOptions,
+        TrailingOptions,
+    )
     from atlas_core import MarketNow
 
 PERCENT = Decimal(100)
+BPS = Decimal(10_000)
 NANOSECONDS_PER_HOUR = 3_600_000_000_000
 NO_LEVELS = Levels()
 
@@ -95,6 +104,56 @@ class TargetRule(_PriceRule):
         if self._options.reward_to_risk is None or risk is None:
             return None
         return risk * self._options.reward_to_risk
+
+
+class ScaleOutRule(_PriceRule):
+    """A ladder of targets, each for a part of the position, and a stop at the entry after some of them.
+
+    Shares are of what was entered, and what was closed by whatever exit counts for the nearest steps: a step that is
+    closed is never asked for again, also after a restart. A step that rounds to no lot closes nothing.
+    """
+
+    def __init__(self, options: ScaleOutOptions, instruments: Mapping[str, Instrument]) -> None:
+        super().__init__(instruments)
+        self._options = options
+
+    def levels(self, position: Position) -> Levels:
+        """Return the steps that are still to come, the last one as the target where the steps close everything."""
+        ends = self._ends(position)
+        parts: list[PartialTarget] = []
+        begin = position.closed_quantity
+        for step, end in zip(self._options.steps, ends, strict=True):
+            price = self._price(position, step)
+            if price is not None and end > begin:
+                parts.append(PartialTarget(price, end - begin))
+                begin = end
+        stop = self._break_even(position, ends)
+        last = self._price(position, self._options.steps[-1])
+        if parts and parts[-1].price == last and ends[-1] == position.entered_quantity:
+            return Levels(stop, parts[-1].price, tuple(parts[:-1]))
+        return Levels(stop, None, tuple(parts))
+
+    def _ends(self, position: Position) -> list[Decimal]:
+        """Return for each step how much of the position is closed after it, in whole lots."""
+        entered, share = position.entered_quantity, Decimal(0)
+        ends = []
+        for step in self._options.steps:
+            share += step.close_pct
+            ends.append(self._instruments[position.symbol].round_quantity(entered * share / PERCENT))
+        return ends
+
+    def _price(self, position: Position, step: ScaleOutStep) -> Decimal | None:
+        if step.at_pct is not None:
+            return self._ahead(position, position.entry_price * step.at_pct / PERCENT)
+        risk = _risk_distance(position)
+        return None if risk is None or step.at_r is None else self._ahead(position, risk * step.at_r)
+
+    def _break_even(self, position: Position, ends: list[Decimal]) -> Decimal | None:
+        after = self._options.break_even_after
+        if not after or not 0 < ends[after - 1] <= position.closed_quantity:
+            return None
+        offset = position.entry_price * self._options.break_even_offset_bps / BPS
+        return self._towards_entry(position, position.entry_price + offset * position.side.sign)
 
 
 class TrailingRule(_PriceRule):

@@ -211,6 +211,51 @@ class TargetOptions:
 
 
 @frozen(kw_only=True)
+class ScaleOutStep:
+    """One step of the exit `scale-out`: how far from the entry, and how much is closed there."""
+
+    at_r: Decimal | None = option(
+        None, check=above(0), unit="R", help="distance from the entry in multiples of the distance to the signal's stop"
+    )
+    at_pct: Decimal | None = option(None, check=above(0), unit="%", help="distance from the entry")
+    close_pct: Decimal = option(
+        check=(above(0), between(0, 100)), unit="%", help="the share of what was entered that is closed here"
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if (self.at_r is None) == (self.at_pct is None):
+            raise ValueError(f"expected one of at_r and at_pct, {'was neither' if self.at_r is None else 'were both'}")
+
+
+@frozen(kw_only=True)
+class ScaleOutOptions:
+    """Options of the exit `scale-out`."""
+
+    steps: tuple[ScaleOutStep, ...] = option(
+        check=not_empty(), help="the targets, nearest first; what they leave below 100 % is left to the other exits"
+    )
+    break_even_after: int = option(
+        1, check=at_least(0), unit="steps", help="the stop goes to the entry once so many steps are closed; 0: never"
+    )
+    break_even_offset_bps: Decimal = option(
+        Decimal(0), check=at_least(0), unit="bps", help="how far beyond the entry that stop stands, to pay for costs"
+    )
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("at_r", "at_pct"):
+            places = [place for step in self.steps if (place := getattr(step, name)) is not None]
+            if places and len(places) < len(self.steps):
+                raise ValueError("expected every step to say at_r, or every step at_pct, were both")
+            if places != sorted(set(places)):
+                raise ValueError(f"expected steps further and further away, were {', '.join(map(str, places))}")
+        total = sum(step.close_pct for step in self.steps)
+        if total > 100:
+            raise ValueError(f"expected steps that close 100 % together at most, was {total} %")
+        if self.break_even_after > len(self.steps):
+            raise ValueError(f"expected at most {len(self.steps)} (the steps), was {self.break_even_after}")
+
+
+@frozen(kw_only=True)
 class TrailingOptions:
     """Options of the exit `trailing`."""
 

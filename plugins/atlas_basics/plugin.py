@@ -15,6 +15,7 @@ from atlas_basics.options import (
     MaxLossOptions,
     QualityOptions,
     RiskPerTradeOptions,
+    ScaleOutOptions,
     SmaCrossExitOptions,
     SmaCrossOptions,
     StopOptions,
@@ -117,6 +118,13 @@ def _target(options: TargetOptions, context: Context) -> ExitRule:
     return TargetRule(options, context.instruments)
 
 
+def _scale_out(options: ScaleOutOptions, context: Context) -> ExitRule:
+    """A ladder of targets for parts of the position, with a stop at the entry after the first ones."""
+    from atlas_basics.exits import ScaleOutRule
+
+    return ScaleOutRule(options, context.instruments)
+
+
 def _trailing(options: TrailingOptions, context: Context) -> ExitRule:
     """A stop that follows the best price since the entry and never goes back."""
     from atlas_basics.exits import TrailingRule
@@ -193,6 +201,7 @@ def atlas_exit_rules() -> Iterable[Component[Any, ExitRule]]:
     return [
         exit_rule("stop", _stop, options=StopOptions),
         exit_rule("target", _target, options=TargetOptions),
+        exit_rule("scale-out", _scale_out, options=ScaleOutOptions),
         exit_rule("trailing", _trailing, options=TrailingOptions),
         exit_rule("time", _time, options=TimeOptions),
         exit_rule("sma-cross", _sma_cross_exit, options=SmaCrossExitOptions),

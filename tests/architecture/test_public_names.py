@@ -18,13 +18,13 @@ PINNED = (
     "LeveragedSizer Liquidity LiveClock MarketEvent MarketHistory MarketNow MaskingGate MissingExtra Mode Moment "
     "NO_LEVEL Need NeedsBars NoOptions NotReady NotSent Order OrderAccepted OrderCancelled OrderExpired "
     "OrderFilled OrderKind OrderPlan OrderRefused OrderRejected OrderReport OrderRole OrderStatus OrderUnknown "
-    "Portfolio Position PositionLiquidated PriceKind Provider Quote QuoteProvider Refuse RunInfo RunSummary Scale "
-    "Scanner Secret SeriesKey Severity Side Signal SignalTable SimClock SimulatedBroker SimulatedVenue Sizer "
-    "SteppedExit StoredSeries TellsCosts TellsFills Throttled Timeframe Touch TradingCosts TradingSession Unsupported "
-    "VenueError VenuePosition VenueSnapshot __version__ above alerter at_least at_most bars_of_rows between "
-    "broker concat_signals each exit_rule from_datetime gate grid_of hookimpl matches no_signals not_empty one_of "
-    "option parse_timeframe print_json print_table provider read_bars read_moment resample say scanner "
-    "signal_table sizer time_of_day time_zone to_datetime "
+    "PartialTarget Portfolio Position PositionLiquidated PriceKind Provider Quote QuoteProvider Refuse RunInfo "
+    "RunSummary Scale Scanner Secret SeriesKey Severity Side Signal SignalTable SimClock SimulatedBroker "
+    "SimulatedVenue Sizer SteppedExit StoredSeries TellsCosts TellsFills Throttled Timeframe Touch TradingCosts "
+    "TradingSession Unsupported VenueError VenuePosition VenueSnapshot __version__ above alerter at_least at_most "
+    "bars_of_rows between broker concat_signals each exit_rule from_datetime gate grid_of hookimpl matches "
+    "no_signals not_empty one_of option parse_timeframe print_json print_table provider read_bars read_moment "
+    "resample say scanner signal_table sizer time_of_day time_zone to_datetime "
 )
 PUBLIC = tuple(PINNED.split())
 

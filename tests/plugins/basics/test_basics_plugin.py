@@ -34,6 +34,7 @@ EXAMPLES: dict[str, dict[str, object]] = {
     "trailing": {"pct": 5},
     "time": {"max_bars": 24},
     "max-loss": {"pct": 3},
+    "scale-out": {"steps": [{"at_r": 1, "close_pct": 50}, {"at_r": 2, "close_pct": 50}]},
 }
 
 
@@ -62,6 +63,7 @@ def test_every_part_is_offered_once_with_a_summary() -> None:
         (Kind.EXIT_RULE, "sma-cross"),
         (Kind.EXIT_RULE, "trailing"),
         (Kind.EXIT_RULE, "time"),
+        (Kind.EXIT_RULE, "scale-out"),
         (Kind.EXIT_RULE, "max-loss"),
         (Kind.EXIT_RULE, "leverage-deadline"),
         (Kind.ALERTER, "log"),
@@ -100,6 +102,29 @@ def test_every_part_is_made_from_a_small_profile_table(component: Component[Any,
         ("trailing", {}, "expected a number, was missing"),
         ("time", {}, "expected max_bars or max_hours, were both missing"),
         ("max-loss", {}, "expected pct or money, were both missing"),
+        ("scale-out", {"steps": []}, "expected a value that is not empty"),
+        ("scale-out", {"steps": [{"close_pct": 50}]}, "expected one of at_r and at_pct, was neither"),
+        ("scale-out", {"steps": [{"at_r": 1, "at_pct": 1, "close_pct": 50}]}, "expected one of at_r and at_pct, were"),
+        (
+            "scale-out",
+            {"steps": [{"at_r": 1, "close_pct": 60}, {"at_r": 2, "close_pct": 50}]},
+            "expected steps that close 100 % together at most, was 110 %",
+        ),
+        (
+            "scale-out",
+            {"steps": [{"at_r": 2, "close_pct": 50}, {"at_r": 1, "close_pct": 50}]},
+            "expected steps further and further away, were 2, 1",
+        ),
+        (
+            "scale-out",
+            {"steps": [{"at_r": 1, "close_pct": 50}, {"at_pct": 5, "close_pct": 50}]},
+            "expected every step to say at_r, or every step at_pct, were both",
+        ),
+        (
+            "scale-out",
+            {"steps": [{"at_r": 1, "close_pct": 50}], "break_even_after": 2},
+            "expected at most 1 (the steps)",
+        ),
         ("quality", {"minimum_magnitude_pct": -1}, "expected a number >= 0, was -1"),
         ("cooldown", {}, "expected a number, was missing"),
     ],
