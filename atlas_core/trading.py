@@ -30,7 +30,7 @@ from atlas_core.model.events import (
 from atlas_core.model.timeframe import SECOND
 from atlas_core.runs import Mode, RunSummary
 from atlas_core.tape import TapeEvent
-from atlas_core.watching import Scribe
+from atlas_core.watching import RecordLog, Scribe
 
 LONGEST_SETTLEMENT = 3_600
 
@@ -41,7 +41,7 @@ class TradingDesk:
 
     live: OpenSystem
     engine: Engine
-    scribe: Scribe
+    scribe: Scribe[RecordLog]
     queue: EventQueue[TapeEvent] = field(factory=EventQueue)
     broker: SimulatedBroker = field(init=False)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from attrs import define, field, frozen
 
-from atlas_core.journal import Journal
 from atlas_core.model.bars import Bars
 from atlas_core.model.costs import TradingCosts
 from atlas_core.model.instrument import ZERO, Instrument
@@ -57,18 +56,37 @@ class Unwatched(Watch):
         """Pass over the records."""
 
 
+class RecordLog(Protocol):
+    """Where a run's records go: a journal, or memory."""
+
+    @abstractmethod
+    def append(self, records: Sequence[Record]) -> range:
+        """Keep records in their order; return their numbers."""
+
+    @abstractmethod
+    def records(self) -> Iterator[Record]:
+        """Yield what is kept, in its order."""
+
+    @abstractmethod
+    def digest(self) -> str:
+        """Return what identifies everything that is kept."""
+
+
+RecordLogT_co = TypeVar("RecordLogT_co", bound=RecordLog, covariant=True)
+
+
 def no_reader(_seqs: range, _records: Sequence[Record]) -> None:
     """Tell nobody: an alert of the past has no reader, the journal keeps it."""
 
 
 @define
-class Scribe:
+class Scribe(Generic[RecordLogT_co]):
     """Takes the engine's records to the journal and to whoever watches, and counts for the summary.
 
     `committed` is told the events of a batch as soon as the journal has it.
     """
 
-    journal: Journal
+    journal: RecordLogT_co
     watch: Watch
     committed: Callable[[range, Sequence[Record]], None] = no_reader
     signals: int = 0

@@ -15,7 +15,7 @@ from atlas_core.runs import RunSummary
 from atlas_core.runtime.closings import close_job, closing_events
 from atlas_core.tape import ScanDue, bar_events, funding_events, signal_events
 from atlas_core.trading import TradingDesk
-from atlas_core.watching import Scribe, TradedMarket, Unwatched, Watch
+from atlas_core.watching import RecordLog, Scribe, TradedMarket, Unwatched, Watch
 
 PROGRESS_EVERY = 2_000
 
@@ -50,7 +50,7 @@ class PlainDriver:
     done: int = 0
 
     @classmethod
-    def on(cls, live: OpenSystem, market: LoadedMarket, scribe: Scribe) -> PlainDriver:
+    def on(cls, live: OpenSystem, market: LoadedMarket, scribe: Scribe[RecordLog]) -> PlainDriver:
         """Lay out the tape: bars in the universe's order, then funding, closings, and each scanner's signals."""
         desk = TradingDesk(live, live.engine(PastMarket(market.data)), scribe)
         bars = [market.bars_of_run(symbol) for symbol in live.system.profile.universe.symbols]

@@ -22,22 +22,22 @@ from atlas_core.model.records import OperatorActed, Record
 from atlas_core.model.signals import SignalTable
 from atlas_core.profile import Profile
 from atlas_core.runs import Mode, RunSummary
-from atlas_core.watching import Scribe, Unwatched, Watch
+from atlas_core.watching import RecordLog, Scribe, Unwatched, Watch
 from atlas_core.wiring import timetable_of
 
 T = TypeVar("T")
 
-Drive = Callable[[OpenSystem, LoadedMarket, Scribe], Awaitable[RunSummary]]
+Drive = Callable[[OpenSystem, LoadedMarket, Scribe[RecordLog]], Awaitable[RunSummary]]
 """Takes a loaded market through the engine of an open system."""
 
 
-async def plainly(live: OpenSystem, market: LoadedMarket, scribe: Scribe) -> RunSummary:
+async def plainly(live: OpenSystem, market: LoadedMarket, scribe: Scribe[RecordLog]) -> RunSummary:
     """Drive a run bar by bar."""
     return await PlainDriver.on(live, market, scribe).run()
 
 
 @define
-class _Notes(Scribe):
+class _Notes(Scribe[RecordLog]):
     """A scribe that keeps every record at hand, because nothing of a check is written."""
 
     kept: list[Record] = field(factory=list)

@@ -37,6 +37,8 @@ INTERRUPTED = 130
 COMMANDS = {
     "run": LazyCommand("atlas_core.cli.run:run", "Run a profile in its mode."),
     "backtest": LazyCommand("atlas_core.cli.run:backtest", "Run a profile over its history."),
+    "sweep": LazyCommand("atlas_core.cli.sweep:sweep", "Try many settings of a profile; say what the best is worth."),
+    "sweeps": LazyCommand("atlas_core.cli.sweep:sweeps", "List the sweeps that are kept, and show one."),
     "scan": LazyCommand("atlas_core.cli.scan:scan", "Show the signals of the latest bars and what each gate says."),
     "explain": LazyCommand("atlas_core.cli.explain:explain", "Say why a trade was made, or a signal refused."),
     "report": LazyCommand("atlas_core.cli.report:report", "Show the trades, figures and refusals of a run."),

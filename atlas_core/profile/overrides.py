@@ -26,12 +26,13 @@ def override_value(text: str) -> Any:
 
 
 def _entry(entries: list[Any], rest: str) -> tuple[int, str] | None:
-    """Return the number of the entry that `label.key` names, and the key."""
+    """Return the number of the entry that `label.key` or `number.key` (from 0) names, and the key."""
     labels = labels_of(entries)
     for index in sorted(range(len(labels)), key=lambda index: -len(labels[index])):
         if labels[index] and rest.startswith(f"{labels[index]}."):
             return index, rest.removeprefix(f"{labels[index]}.")
-    return None
+    number, _, key = rest.partition(".")
+    return (int(number), key) if key and number.isdecimal() and int(number) < len(entries) else None
 
 
 def _problem(key: str, message: str, suggestion: str = "") -> Problem:

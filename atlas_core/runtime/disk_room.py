@@ -8,7 +8,7 @@ from loguru import logger
 from atlas_core.errors import JournalFull
 from atlas_core.journal import Journal
 from atlas_core.journal.ballast import Ballast
-from atlas_core.watching import Scribe
+from atlas_core.watching import RecordLog, Scribe
 
 NO_ROOM = "the disk is full: make room, then allow entries again"
 
@@ -29,7 +29,7 @@ class DiskRoom:
         room.ballast.lay()
         return room
 
-    def write(self, scribe: Scribe) -> bool:
+    def write(self, scribe: Scribe[RecordLog]) -> bool:
         """Write what waits; return whether the ballast had to be given up for it just now.
 
         Raises JournalFull when there is none left to give.

@@ -10,6 +10,7 @@ from atlas_core.engine.engine import Engine
 from atlas_core.engine.inquiry import UNANSWERED
 from atlas_core.engine.queue import EventQueue
 from atlas_core.errors import JournalError, JournalFailed, JournalFull, JournalLocked, SessionFailed
+from atlas_core.journal import Journal
 from atlas_core.model.events import CallAt, Cancel, Event, OperatorCommand, Phase, Query, Raise, Submit, TimerFired
 from atlas_core.model.orders import OrderRole
 from atlas_core.model.timeframe import SECOND
@@ -34,7 +35,7 @@ class LiveDesk:
 
     live: OpenSystem
     engine: Engine
-    scribe: Scribe
+    scribe: Scribe[Journal]
     gateway: OrderGateway
     room: DiskRoom | None = None
     queue: EventQueue[TapeEvent] = field(factory=EventQueue)

@@ -320,7 +320,7 @@ class Session:
 
 async def _prepare(
     live: OpenSystem,
-    scribe: Scribe,
+    scribe: Scribe[Journal],
     inbox: Inbox,
     tasks: Supervisor,
     plan: SessionPlan,

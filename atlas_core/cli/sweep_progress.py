@@ -1,0 +1,110 @@
+"""What a person sees while a sweep works: a bar with the time left and the best so far, on stderr."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from atlas_core.cli.sweep_figures import figure, settings_text
+from atlas_core.cli.tables import say, say_parts
+from atlas_core.search.ledger import Trial
+from atlas_core.search.objective import Objective
+from atlas_core.search.space import Choices, Dimension
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from atlas_core.cli.sweep import Launch
+
+
+def say_start(launch: Launch) -> None:
+    """Say what is about to be tried."""
+    plan, search = launch.sweep.plan, launch.search
+    goal = f"{'highest' if search.objective.is_maximised else 'lowest'} {search.objective.metric.name}"
+    say_parts(" · ".join((f"sweep {launch.sweep.sweep_id}", f"profile {plan.name}", plan.method, goal)))
+    for dimension in search.space.dimensions:
+        say(f"  {dimension.key}  {_values(dimension)}")
+    for condition in search.conditions:
+        say(f"  where {condition.text}")
+    if launch.note:
+        say(f"{launch.sweep.sweep_id} {launch.note}")
+    sys.stdout.flush()
+
+
+def _values(dimension: Dimension) -> str:
+    if not isinstance(dimension, Choices):
+        return f"{dimension.low} to {dimension.high}{' on a log scale' if dimension.is_log else ''}"
+    if len(dimension) <= 6:
+        return ", ".join(dimension.values)
+    return f"{', '.join(dimension.values[:2])} ... {dimension.values[-1]} ({len(dimension)} values)"
+
+
+class SweepProgress(AbstractContextManager["SweepProgress"]):
+    """The watch of a sweep; the bar is drawn on a terminal only."""
+
+    def __init__(self, objective: Objective, *, with_bar: bool) -> None:
+        self._objective = objective
+        self._progress: Progress | None = _bar() if with_bar and sys.stderr.isatty() else None
+        self._task: TaskID | None = None
+        self._best: Trial | None = None
+        self._is_quiet = not with_bar
+
+    def __enter__(self) -> SweepProgress:
+        if self._progress is not None:
+            self._progress.start()
+        return self
+
+    def __exit__(self, *_fault: object) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def begun(self, part: str, total: int, kept: int) -> None:
+        """Begin the bar of a part anew, at what is known from before."""
+        if kept:
+            self.told(f"{kept:,} of {total:,} trials are kept from before{f' ({part})' if part else ''}")
+        self._best = None
+        if self._progress is not None:
+            if self._task is not None:
+                self._progress.remove_task(self._task)
+            self._task = self._progress.add_task(part or "trials", total=total, completed=kept, best="")
+
+    def made(self, trial: Trial) -> None:
+        """Move the bar, and show the best trial so far."""
+        value = self._objective.value(trial)
+        known = None if self._best is None else self._objective.value(self._best)
+        if value is not None and (known is None or self._objective.is_better(value, known)):
+            self._best, known = trial, value
+        if self._progress is None or self._task is None:
+            return
+        best = ""
+        if self._best is not None:
+            best = f"best {figure(self._objective.metric, known)}: {settings_text(self._best.settings)}"
+        self._progress.update(self._task, advance=1, best=best)
+
+    def told(self, text: str) -> None:
+        """Say something on stderr, above the bar."""
+        if self._progress is not None:
+            self._progress.console.print(text, markup=False, highlight=False)
+        elif not self._is_quiet:
+            click.echo(text, err=True)
+
+
+def _bar() -> Progress:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns: list[Any] = [
+        TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(),
+        TimeRemainingColumn(), TextColumn("{task.fields[best]}"),
+    ]  # fmt: skip
+    return Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=5)

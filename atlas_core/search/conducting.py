@@ -1,0 +1,229 @@
+"""The loop of a sweep: hands trials out, keeps each result at once, and ends in good order whenever it is asked to."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from enum import StrEnum
+from typing import Protocol
+
+from attrs import define, field, frozen
+
+from atlas_core.clock import LiveClock, Stopwatch
+from atlas_core.errors import DataError
+from atlas_core.search.ledger import Ledger, Trial, TrialStatus
+from atlas_core.search.proposals import Proposer
+from atlas_core.search.space import Setting
+from atlas_core.search.worker import Task, Workbench, system_digest
+from atlas_core.search.workers import ThisProcess, Workers
+
+POLL_SECONDS = 0.5
+DIED = "its worker process died twice (killed, or out of memory)"
+
+
+class Ending(StrEnum):
+    """Why no more trials are handed out."""
+
+    COMPLETE = "complete"
+    INTERRUPTED = "interrupted"
+    TIME_OUT = "time-out"
+
+
+class SearchWatch(Protocol):
+    """Follows a search; never influences it."""
+
+    @abstractmethod
+    def begun(self, part: str, total: int, kept: int) -> None:
+        """Learn that a part with `total` trials begins, of which `kept` are known from before."""
+
+    @abstractmethod
+    def made(self, trial: Trial) -> None:
+        """Learn what became of a trial."""
+
+    @abstractmethod
+    def told(self, text: str) -> None:
+        """Learn something that a person should know."""
+
+
+@frozen(kw_only=True)
+class Part:
+    """The whole search, or one window of a walk-forward: the span of its data, last of all settings."""
+
+    name: str = ""
+    span: tuple[Setting, ...] = ()
+
+
+WHOLE = Part()
+
+Recruiter = Callable[[float, int], Workers | None]
+"""Given the seconds of a trial and how many are left: who shall make them, None for this process."""
+
+
+@define
+class Conductor:
+    """Takes parts of a search from proposer to ledger.
+
+    The first trial that finishes is made by this process: a fault that hits every trial is known before others are
+    called, and what a trial takes says whether calling them pays.
+    """
+
+    sweep: str
+    ledger: Ledger
+    bench: Workbench
+    watch: SearchWatch
+    recruit: Recruiter
+    timeout_seconds: float | None = None
+    ending: Ending = Ending.COMPLETE
+    workers: Workers = field(init=False)
+    _watch_time: Stopwatch = field(factory=Stopwatch)
+    _is_recruited: bool = False
+    _outstanding: dict[Future[Trial], Task] = field(factory=dict)
+    _suspects: list[Task] = field(factory=list)
+    _deaths: dict[tuple[str, int], int] = field(factory=dict)
+    _identities: dict[tuple[str, str], str] = field(factory=dict)
+
+    @workers.default
+    def _this_process(self) -> Workers:
+        return ThisProcess(self.bench)
+
+    def run(self, part: Part, proposer: Proposer) -> tuple[Trial, ...]:
+        """Make every trial of a part that the ledger does not have; return those that are known at the end.
+
+        When it was interrupted or its time is over, `ending` says so and the rest is left. A second interruption is
+        raised. Raises what no trial can help (DataError, PluginError, VenueError).
+        """
+        known = {trial.number: trial for trial in self.ledger.trials(self.sweep, part.name)}
+        for trial in known.values():
+            self._expect_same_data(trial)
+        self.watch.begun(part.name, proposer.total(), len(known))
+        try:
+            self._make(part, proposer, known)
+        except KeyboardInterrupt:
+            self.ending = Ending.INTERRUPTED
+            if self._outstanding:
+                self.watch.told("ends when the trials that run are over; Ctrl-C again ends at once")
+            self._make(part, proposer, known)
+        return tuple(known[number] for number in sorted(known))
+
+    def close(self, *, at_once: bool = False) -> None:
+        """Let the workers go."""
+        self.workers.close(at_once=at_once)
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether no more trials are handed out."""
+        if self.timeout_seconds is not None and self._watch_time.seconds() >= self.timeout_seconds:
+            self.ending = Ending.TIME_OUT if self.ending is Ending.COMPLETE else self.ending
+        return self.ending is not Ending.COMPLETE
+
+    def _make(self, part: Part, proposer: Proposer, known: dict[int, Trial]) -> None:
+        while True:
+            self._hand_out(part, proposer, known)
+            if not self._outstanding:
+                return
+            trials = self._collected()
+            self._keep(trials)
+            for trial in trials:
+                known[trial.number] = trial
+                proposer.learn(trial)
+                self.watch.made(trial)
+            if not self._is_recruited:
+                self._call_workers(trials, proposer.total() - len(known))
+
+    def _hand_out(self, part: Part, proposer: Proposer, known: dict[int, Trial]) -> None:
+        while len(self._outstanding) < self.workers.capacity() and not self.is_over:
+            if self._suspects:
+                if self._outstanding:
+                    return
+                task = self._suspects.pop(0)
+            else:
+                found = self._new_task(part, proposer, known)
+                if found is None:
+                    return
+                task = found
+            self._outstanding[self.workers.submit(task)] = task
+
+    def _new_task(self, part: Part, proposer: Proposer, known: dict[int, Trial]) -> Task | None:
+        while (proposal := proposer.next()) is not None:
+            if proposal.number in known:
+                proposer.learn(known[proposal.number])
+                continue
+            return Task(number=proposal.number, settings=proposal.settings, part=part.name, span=part.span)
+        return None
+
+    def _collected(self) -> list[Trial]:
+        """Wait for trials; a worker's death makes a suspect of what it may have been doing."""
+        done, _ = wait(self._outstanding, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+        trials, suspects = [], []
+        for future in sorted(done, key=lambda future: self._outstanding[future].number):
+            task = self._outstanding.pop(future)
+            fault = future.exception()
+            if fault is None:
+                trials.append(future.result())
+            elif self.workers.is_death(fault):
+                suspects.append(task)
+            else:
+                raise fault
+        trials += self._judged(suspects)
+        if done and not self._suspects and not self._outstanding and self._deaths:
+            self._deaths.clear()
+            self.workers.renew(alone=False)
+        return trials
+
+    def _judged(self, suspects: Sequence[Task]) -> list[Trial]:
+        """Return the trials that killed a worker twice; the others are tried once more, alone."""
+        if not suspects:
+            return []
+        given_up = []
+        for task in suspects:
+            key = task.part, task.number
+            self._deaths[key] = self._deaths.get(key, 0) + 1
+            if self._deaths[key] > 1:
+                given_up.append(self._died(task))
+            else:
+                self._suspects.append(task)
+        count = len(suspects) - len(given_up)
+        if count:
+            these = f"{count} trials are" if count > 1 else f"trial {suspects[0].number} is"
+            self.watch.told(f"a worker process died (killed, or out of memory): {these} made once more, alone")
+        if not self._outstanding:
+            self.workers.renew(alone=True)
+        return given_up
+
+    def _died(self, task: Task) -> Trial:
+        assignment = self.bench.assignment
+        return Trial(
+            number=task.number,
+            part=task.part,
+            settings=task.settings,
+            system=system_digest(assignment.base, (*assignment.fixed, *task.settings)),
+            status=TrialStatus.FAILED,
+            reason=DIED,
+        )
+
+    def _keep(self, trials: Sequence[Trial]) -> None:
+        for trial in trials:
+            self._expect_same_data(trial)
+        if trials:
+            self.ledger.add(self.sweep, trials, LiveClock().now())
+
+    def _expect_same_data(self, trial: Trial) -> None:
+        """Raise DataError when two trials that must have had the same data had different ones."""
+        data = trial.data
+        if not data.identity:
+            return
+        if self._identities.setdefault((trial.part, data.origin), data.identity) != data.identity:
+            raise DataError(
+                f"expected trial {trial.number} to run on the data of those before it, they have changed since; "
+                "start a new sweep: --new"
+            )
+
+    def _call_workers(self, trials: Sequence[Trial], left: int) -> None:
+        seconds = [trial.seconds for trial in trials if trial.status is TrialStatus.FINISHED]
+        if not seconds or left <= 0:
+            return
+        self._is_recruited = True
+        workers = self.recruit(seconds[0], left)
+        if workers is not None:
+            self.workers = workers

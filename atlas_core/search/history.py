@@ -1,0 +1,253 @@
+"""History that is read once and lent to every trial: by memory in one process, by memory map to others."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from attrs import define, evolve, field, frozen
+
+from atlas_core.compose import OpenSystem, System
+from atlas_core.contracts import FundingProvider, HistoryRequest, Provider
+from atlas_core.errors import Unsupported
+from atlas_core.loading import LoadedMarket, load
+from atlas_core.model.bars import Bars
+from atlas_core.model.events import BarClosed, FundingDue
+from atlas_core.model.instrument import Instrument
+from atlas_core.search.ledger import DataOfSymbol, DataSet
+
+KEPT_MARKETS = 2
+"""Loaded markets that a process keeps: those of the trials before, with their higher timeframes."""
+
+_TIMES = ("opened_at", "available_at")
+_VALUES = ("open", "high", "low", "close", "volume")
+
+
+@define
+class Held:
+    """What a provider delivered for one universe; `start` and `end` are those of the request (None: all there is)."""
+
+    instruments: Mapping[str, Instrument] | None = None
+    bars: Mapping[str, Bars] | None = None
+    funding: Sequence[FundingDue] | None = None
+    start: int | None = None
+    end: int | None = None
+
+    def covers(self, request: HistoryRequest) -> bool:
+        """Tell whether the bars of a request are here."""
+        return self.bars is not None and self._begins_by(request.start) and self._ends_after(request.end)
+
+    def _begins_by(self, start: int | None) -> bool:
+        return self.start is None or (start is not None and self.start <= start)
+
+    def _ends_after(self, end: int | None) -> bool:
+        return self.end is None or (end is not None and end <= self.end)
+
+    def widened(self, request: HistoryRequest) -> HistoryRequest:
+        """Return the request that asks for what is here and for what is asked."""
+        if self.bars is None:
+            return request
+        start = self.start if self._begins_by(request.start) else request.start
+        end = self.end if self._ends_after(request.end) else request.end
+        return evolve(request, start=start, end=end)
+
+    def take(self, request: HistoryRequest, bars: Mapping[str, Bars], funding: Sequence[FundingDue]) -> None:
+        """Keep what was delivered for a request."""
+        self.bars, self.funding, self.start, self.end = bars, funding, request.start, request.end
+
+    def bars_of(self, request: HistoryRequest) -> dict[str, Bars]:
+        """Return the bars of a request that is covered: columns are shared, not copied."""
+        assert self.bars is not None
+        return {symbol: _inside(bars, request) for symbol, bars in self.bars.items()}
+
+    def funding_of(self, request: HistoryRequest) -> tuple[FundingDue, ...]:
+        """Return the funding that falls due until the end of a request."""
+        due = self.funding or ()
+        return tuple(event for event in due if request.end is None or event.ts <= request.end)
+
+
+def _inside(bars: Bars, request: HistoryRequest) -> Bars:
+    first = 0 if request.start is None else int(np.searchsorted(bars.opened_at, request.start))
+    last = len(bars) if request.end is None else bars.count_available(request.end)
+    return bars.between(first, max(first, last))
+
+
+@define
+class LendingProvider(Provider):
+    """Stands before a provider, which is opened only when something is asked that is not held yet."""
+
+    inner: Provider
+    held: Held
+    _is_open: bool = False
+
+    async def open(self) -> None:
+        """Do nothing yet."""
+
+    async def close(self) -> None:
+        """Close the provider if it had to be opened."""
+        if self._is_open:
+            self._is_open = False
+            await self.inner.close()
+
+    async def _opened(self) -> Provider:
+        if not self._is_open:
+            await self.inner.open()
+            self._is_open = True
+        return self.inner
+
+    async def instruments(self, symbols: Sequence[str]) -> Mapping[str, Instrument]:
+        """Return the instruments; raises what the provider raises."""
+        if self.held.instruments is None:
+            self.held.instruments = await (await self._opened()).instruments(symbols)
+        return self.held.instruments
+
+    async def history(self, request: HistoryRequest) -> Mapping[str, Bars]:
+        """Return the bars, read from the provider when they are not held; raises what it raises."""
+        if not self.held.covers(request):
+            wide = self.held.widened(request)
+            provider = await self._opened()
+            bars = await provider.history(wide)
+            funding = await provider.funding(wide) if isinstance(provider, FundingProvider) else ()
+            self.held.take(wide, bars, funding)
+        return self.held.bars_of(request)
+
+    def stream(self, request: HistoryRequest) -> AsyncIterator[BarClosed]:
+        """Refuse: a trial reads history."""
+        del request
+        raise Unsupported("expected a trial to read history, was asked for a stream")
+
+    async def funding(self, request: HistoryRequest) -> Sequence[FundingDue]:
+        """Return the funding until the end of the request, whose bars were asked for before."""
+        return self.held.funding_of(request)
+
+
+@frozen
+class Market:
+    """A loaded market with the identity of its data."""
+
+    loaded: LoadedMarket
+    data: DataSet
+
+
+@define
+class Histories:
+    """What one process knows of the histories that trials run on."""
+
+    _held: dict[str, Held] = field(factory=dict)
+    _markets: dict[tuple[object, ...], Market] = field(factory=dict)
+
+    def lend(self, system: System) -> System:
+        """Return the system on a provider that asks nothing twice."""
+        held = self._held.setdefault(origin_of(system), Held())
+        return evolve(system, provider=LendingProvider(system.provider, held))
+
+    async def market(self, live: OpenSystem) -> Market:
+        """Return the loaded market of a system; the last ones are kept with all that was made of them."""
+        universe, origin = live.system.profile.universe, origin_of(live.system)
+        start = None if universe.start is None else live.warm_from(universe.start)
+        key = origin, start, universe.start, universe.end
+        market = self._markets.pop(key, None)
+        if market is None:
+            loaded = await load(live)
+            market = Market(loaded, data_of(loaded, universe.symbols, origin))
+        self._markets[key] = market
+        while len(self._markets) > KEPT_MARKETS:
+            del self._markets[next(iter(self._markets))]
+        return market
+
+    def share(self, folder: Path) -> tuple[SharedHistory, ...]:
+        """Write what is held to memory maps below `folder`, for other processes."""
+        known = (item for item in self._held.items() if item[1].bars and item[1].instruments is not None)
+        return tuple(_shared(origin, held, folder) for origin, held in known)
+
+    def adopt(self, histories: Sequence[SharedHistory]) -> None:
+        """Hold what another process wrote; where the files are not on this machine, the provider is asked instead."""
+        for shared in histories:
+            held = shared.opened()
+            if held is not None:
+                self._held[shared.origin] = held
+
+
+def origin_of(system: System) -> str:
+    """Return the digest of where the history comes from: the provider with its options, and the universe."""
+    profile = system.profile
+    universe, provider = profile.universe, profile.provider
+    facts = (
+        provider.use, repr(provider.options), profile.seed, universe.symbols, universe.base_timeframe.text,
+        universe.session, sorted(universe.sessions.items()),
+    )  # fmt: skip
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
+
+
+def data_of(loaded: LoadedMarket, symbols: Sequence[str], origin: str) -> DataSet:
+    """Return what identifies the data of a run: the bars of its span, bit by bit, the funding and the instruments."""
+    digest = hashlib.sha256(repr([(event.ts, event.symbol, event.rate) for event in loaded.funding]).encode())
+    parts = []
+    for symbol in symbols:
+        bars = loaded.bars_of_run(symbol)
+        digest.update(repr((loaded.data.instrument(symbol), bars.timeframe.text, len(bars))).encode())
+        for name in (*_TIMES, *_VALUES):
+            digest.update(np.ascontiguousarray(getattr(bars, name)).data.cast("B"))
+        if len(bars):
+            parts.append(DataOfSymbol(symbol=symbol, begins=int(bars.opened_at[0]), ends=int(bars.available_at[-1])))
+    return DataSet(identity=digest.hexdigest()[:32], origin=origin, symbols=tuple(parts))
+
+
+@frozen(kw_only=True)
+class SharedColumns:
+    """The bars of one symbol in two files: times as int64 and values as float64, one row for each column."""
+
+    like: Bars = field(repr=False)
+    times: Path
+    values: Path
+
+
+@frozen(kw_only=True)
+class SharedHistory:
+    """A history that lies in memory maps; small enough to be sent, the bars themselves are not."""
+
+    origin: str
+    start: int | None
+    end: int | None
+    instruments: Mapping[str, Instrument]
+    funding: tuple[FundingDue, ...]
+    columns: Mapping[str, SharedColumns]
+
+    def opened(self) -> Held | None:
+        """Map the files into memory; None where one of them is not here or is not whole."""
+        try:
+            bars = {symbol: _mapped(columns) for symbol, columns in self.columns.items()}
+        except (OSError, ValueError):
+            return None
+        return Held(instruments=self.instruments, bars=bars, funding=self.funding, start=self.start, end=self.end)
+
+
+def _shared(origin: str, held: Held, folder: Path) -> SharedHistory:
+    assert held.bars is not None
+    assert held.instruments is not None
+    place = folder / origin
+    place.mkdir(parents=True, exist_ok=True)
+    return SharedHistory(
+        origin=origin,
+        start=held.start,
+        end=held.end,
+        instruments=dict(held.instruments),
+        funding=tuple(held.funding or ()),
+        columns={symbol: _written(bars, place, number) for number, (symbol, bars) in enumerate(held.bars.items())},
+    )
+
+
+def _written(bars: Bars, place: Path, number: int) -> SharedColumns:
+    times, values = place / f"{number}-times.npy", place / f"{number}-values.npy"
+    np.save(times, np.stack([getattr(bars, name) for name in _TIMES]))
+    np.save(values, np.stack([getattr(bars, name) for name in _VALUES]))
+    return SharedColumns(like=bars.between(0, 0), times=times, values=values)
+
+
+def _mapped(columns: SharedColumns) -> Bars:
+    times = np.load(columns.times, mmap_mode="r").view(np.ndarray)
+    values = np.load(columns.values, mmap_mode="r").view(np.ndarray)
+    like = columns.like
+    return Bars.trusted(like.symbol, like.timeframe, like.tick_size, [*times, *values])

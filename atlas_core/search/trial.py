@@ -1,0 +1,63 @@
+"""One trial: a profile with some values of its own, run over its history in memory."""
+
+from __future__ import annotations
+
+import asyncio
+
+from attrs import frozen
+
+from atlas_core.backtest.driver import PlainDriver
+from atlas_core.backtest.memory import MemoryRecords
+from atlas_core.compose import System, opened
+from atlas_core.report.results import Results
+from atlas_core.report.summary import run_results
+from atlas_core.search.history import Histories, Market
+from atlas_core.search.ledger import DataSet
+from atlas_core.watching import Scribe, Unwatched
+
+
+@frozen
+class TrialRun:
+    """What a trial gave, and the data it ran on."""
+
+    results: Results
+    data: DataSet
+
+
+def run_trial(system: System, histories: Histories) -> TrialRun:
+    """Run a composed back-test and return its results; they equal those of `atlas backtest` with the same values.
+
+    Nothing is written. Raises ContractError when a component fails and DataError when the history cannot be had.
+    """
+    return asyncio.run(_run(histories.lend(system), histories))
+
+
+async def _run(system: System, histories: Histories) -> TrialRun:
+    async with opened(system) as live:
+        market: Market = await histories.market(live)
+        records = MemoryRecords()
+        await PlainDriver.on(live, market.loaded, Scribe(records, Unwatched())).run()
+        return TrialRun(run_results(records.kept), market.data)
+
+
+def span_of_run(system: System, histories: Histories) -> tuple[int, int]:
+    """Return where a back-test begins and ends (nanoseconds UTC); raises DataError when the history cannot be had."""
+    return asyncio.run(_span(histories.lend(system), histories))
+
+
+async def _span(system: System, histories: Histories) -> tuple[int, int]:
+    async with opened(system) as live:
+        market = await histories.market(live)
+        return market.loaded.start, market.loaded.end
+
+
+def read_history(system: System, histories: Histories) -> None:
+    """Read the bars that a back-test needs, without loading a market of them; raises what the provider raises."""
+    asyncio.run(_read(histories.lend(system)))
+
+
+async def _read(system: System) -> None:
+    async with opened(system) as live:
+        universe = system.profile.universe
+        start = None if universe.start is None else live.warm_from(universe.start)
+        await live.system.provider.history(live.history(start, universe.end))

@@ -1,0 +1,172 @@
+"""What makes trials: the profile, the plugins and the history of a sweep, known once in each process."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import threading
+from collections.abc import Sequence
+from functools import lru_cache
+from multiprocessing import connection, parent_process
+from os import _exit
+from signal import SIG_IGN, SIGINT, signal
+
+from attrs import define, evolve, field, frozen
+from loguru import logger
+
+from atlas_core.clock import Stopwatch
+from atlas_core.compose import compose
+from atlas_core.errors import AtlasError, ContractError, ProfileError
+from atlas_core.plugins import Registry, discover
+from atlas_core.profile import Profile, load_profile
+from atlas_core.profile.load import plugin_filter
+from atlas_core.report.catalogue import metric_names, metric_values
+from atlas_core.runs import Mode
+from atlas_core.search.history import Histories, SharedHistory
+from atlas_core.search.ledger import Trial, TrialStatus
+from atlas_core.search.space import Setting
+from atlas_core.search.trial import read_history, run_trial, span_of_run
+
+SLOW_METRICS = frozenset({"expectancy_low", "expectancy_high"})
+"""Metrics of thousands of resamples, which are computed for a trial only when they are the objective."""
+
+_SPAN = frozenset({"universe.start", "universe.end"})
+_REASON_LENGTH = 500
+
+
+@frozen(kw_only=True)
+class Assignment:
+    """What every trial of a sweep has in common; small, so that it can be sent with each.
+
+    `token` stands for the whole in comparisons: a process that knows it need not look at the rest.
+    """
+
+    token: str
+    profile: str = field(eq=False)
+    base: str = field(eq=False)
+    fixed: tuple[Setting, ...] = field(eq=False)
+    metrics: tuple[str, ...] = field(eq=False)
+    histories: tuple[SharedHistory, ...] = field(eq=False, default=(), repr=False)
+
+
+@frozen(kw_only=True)
+class Task:
+    """One trial to make; `span` holds the start and end of a window, which come last."""
+
+    number: int
+    settings: tuple[Setting, ...]
+    part: str = ""
+    span: tuple[Setting, ...] = ()
+
+
+@define
+class Workbench:
+    """Makes trials one after the other in this process."""
+
+    assignment: Assignment
+    registry: Registry
+    histories: Histories = field(factory=Histories)
+
+    @classmethod
+    def of(cls, assignment: Assignment) -> Workbench:
+        """Discover the plugins that the profile allows, and hold the histories that are shared."""
+        allowed = plugin_filter(assignment.profile, overrides=assignment.fixed)
+        bench = cls(assignment, discover(block=allowed.block, only=allowed.only))
+        bench.histories.adopt(assignment.histories)
+        return bench
+
+    def profile(self, task: Task) -> Profile:
+        """Return the profile of a trial; raises ProfileError."""
+        overrides = (*self.assignment.fixed, *task.settings, *task.span)
+        return load_profile(self.assignment.profile, self.registry, overrides=overrides, resolve_secrets=True)
+
+    def span(self, task: Task) -> tuple[int, int]:
+        """Return where the run of a trial begins and ends (nanoseconds UTC); raises what `trial` and its profile do."""
+        return span_of_run(compose(self.profile(task), Mode.BACKTEST), self.histories)
+
+    def reach(self, task: Task) -> None:
+        """Read the history that a trial needs; a trial whose profile cannot be needs none."""
+        try:
+            read_history(compose(self.profile(task), Mode.BACKTEST), self.histories)
+        except ProfileError:
+            return
+
+    def trial(self, task: Task) -> Trial:
+        """Make one trial. A profile that cannot be and a component that fails are results.
+
+        Raises DataError, PluginError, VenueError and what else is no fault of the trial's settings.
+        """
+        watch = Stopwatch()
+        trial = Trial(
+            number=task.number,
+            part=task.part,
+            settings=task.settings,
+            system=system_digest(self.assignment.base, (*self.assignment.fixed, *task.settings)),
+            status=TrialStatus.FAILED,
+        )
+        try:
+            run = run_trial(compose(self.profile(task), Mode.BACKTEST), self.histories)
+        except ProfileError as fault:
+            return evolve(trial, status=TrialStatus.INVALID, reason=_first(fault), seconds=watch.seconds())
+        except ContractError as fault:
+            return evolve(trial, reason=str(fault)[:_REASON_LENGTH], seconds=watch.seconds())
+        return evolve(
+            trial,
+            status=TrialStatus.FINISHED,
+            data=run.data,
+            figures=metric_values(run.results, self.assignment.metrics),
+            curve=tuple(zip(run.results.marked_at.tolist(), run.results.equity.tolist(), strict=True)),
+            seconds=watch.seconds(),
+        )
+
+
+def _first(fault: ProfileError) -> str:
+    more = len(fault.problems) - 1
+    return str(fault.problems[0])[:_REASON_LENGTH] + (f" (and {more} more)" if more else "")
+
+
+def metrics_of_trials(objective: str) -> tuple[str, ...]:
+    """Return the names of the metrics that a trial is measured by."""
+    return tuple(name for name in metric_names() if name not in SLOW_METRICS or name == objective)
+
+
+def system_digest(base: str, settings: Sequence[Setting]) -> str:
+    """Return what identifies a system that is tried: its profile and its settings, whatever the span of its data."""
+    values = sorted((key, value) for key, value in settings if key not in _SPAN)
+    return hashlib.sha256(json.dumps([base, values]).encode()).hexdigest()[:32]
+
+
+@lru_cache(maxsize=1)
+def bench_of(assignment: Assignment) -> Workbench:
+    """Return the workbench of this process, made when the first trial of an assignment arrives."""
+    return Workbench.of(assignment)
+
+
+def make_trial(assignment: Assignment, task: Task) -> Trial:
+    """Make a trial in a worker process."""
+    try:
+        return bench_of(assignment).trial(task)
+    except AtlasError as fault:
+        # Pickled as it is, a fault of several arguments would break the pool that carries it.
+        raise type_of(fault)(str(fault)) from None
+
+
+def type_of(fault: AtlasError) -> type[AtlasError]:
+    """Return the class to raise anew, one that takes a message only."""
+    return next(kind for kind in type(fault).__mro__ if "__init__" not in vars(kind) and issubclass(kind, AtlasError))
+
+
+def begin_worker() -> None:
+    """Prepare a process of the pool: Ctrl-C is for the parent to hear, and without a parent there is no work."""
+    signal(SIGINT, SIG_IGN)
+    logger.remove()
+    logger.add(sys.stderr, level="ERROR", format="worker: {message}")
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_leave_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _leave_with(sentinel: int) -> None:
+    connection.wait([sentinel])
+    _exit(1)

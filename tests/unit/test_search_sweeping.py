@@ -1,0 +1,182 @@
+"""A whole sweep: who makes the trials never changes them, and a sweep that was cut off goes on where it was."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from atlas_core.errors import ContractError, DataError
+from atlas_core.search.conducting import Ending
+from atlas_core.search.ledger import Ledger, Trial, TrialStatus
+from atlas_core.search.plan import SweepStore
+from atlas_core.search.worker import Assignment, Task, Workbench, make_trial
+from tests.search_profile import Notes, crossing, plan_of, sweeping
+
+CHANGES = ("scanner.0.fast=3,8,40", "exit.time.max_hours=6,24")
+
+
+def table(trials: tuple[Trial, ...]) -> list[object]:
+    return [(t.number, t.settings, t.status, t.reason, t.data, t.system, t.figures, t.curve) for t in trials]
+
+
+def test_the_table_is_the_same_for_any_number_of_workers(tmp_path: Path) -> None:
+    plan = plan_of(crossing(tmp_path), *CHANGES)
+    tables = []
+    for processes in (1, 2):
+        home, notes = tmp_path / str(processes), Notes()
+        with Ledger.at(home) as ledger:
+            sweep = sweeping(home, ledger, plan, notes, processes=processes)
+            outcome = sweep.run()
+        assert outcome.ending is Ending.COMPLETE
+        assert SweepStore(home).find().is_complete
+        assert not sweep.sweep.bars.exists()
+        assert notes.parts == [("", 6, 0)]
+        tables.append(table(outcome.trials))
+    assert tables[0] == tables[1]
+    assert [trial.status for trial in outcome.trials] == [TrialStatus.FINISHED] * 4 + [TrialStatus.INVALID] * 2
+
+
+class Cut(Exception):
+    """The death of a process, as far as one process can play it."""
+
+
+def test_a_sweep_that_was_cut_off_repeats_no_finished_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, made = plan_of(crossing(tmp_path), *CHANGES), []
+    real = Workbench.trial
+
+    def cut_at(count: int) -> None:
+        def trial(self: Workbench, task: Task) -> Trial:
+            if len(made) == count:
+                raise Cut
+            made.append(task.number)
+            return real(self, task)
+
+        monkeypatch.setattr(Workbench, "trial", trial)
+
+    for count in (2, 3, 9):
+        cut_at(count)
+        with Ledger.at(tmp_path) as ledger:
+            if count < 6:
+                with pytest.raises(Cut):
+                    sweeping(tmp_path, ledger, plan, processes=1).run()
+            else:
+                notes = Notes()
+                outcome = sweeping(tmp_path, ledger, plan, notes, processes=1).run()
+    assert made == [0, 1, 2, 3, 4, 5]
+    assert notes.parts == [("", 6, 3)]
+    assert [trial.number for trial in outcome.trials] == made
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from atlas_core.search.ledger import Ledger
+from tests.search_profile import Notes, crossing, plan_of, sweeping
+
+class Fatal(Notes):
+    def made(self, trial):
+        super().made(trial)
+        print(trial.number, flush=True)
+        if len(self.trials) == int(sys.argv[2]):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+if __name__ == "__main__":
+    home = Path(sys.argv[1])
+    with Ledger.at(home) as ledger:
+        plan = plan_of(crossing(home), *sys.argv[3:])
+        sweeping(home, ledger, plan, Fatal(), processes=2).run()
+"""
+
+
+def test_a_sweep_that_is_killed_completes_without_repeating_a_trial(tmp_path: Path) -> None:
+    changes = ("scanner.0.fast=2:8:1", "exit.time.max_hours=6,24")
+    reported: list[int] = []
+    for die_after in (4, 99):
+        ended = subprocess.run(
+            [sys.executable, "-c", KILLED, str(tmp_path), str(die_after), *changes],
+            capture_output=True, text=True, timeout=100, check=False,
+        )  # fmt: skip
+        assert ended.returncode == (-signal.SIGKILL if die_after < 99 else 0), ended.stderr
+        reported += map(int, ended.stdout.split())
+    assert len(reported) == len(set(reported))
+    with Ledger.at(tmp_path) as ledger:
+        trials = ledger.trials("crossing-sweep-0001")
+        assert [trial.number for trial in trials] == list(range(14))
+        whole = sweeping(tmp_path / "whole", ledger, plan_of(crossing(tmp_path), *changes), processes=1)
+        assert SweepStore(tmp_path).find().is_complete
+        with Ledger.at(tmp_path / "whole") as other:
+            whole.ledger = whole.conductor.ledger = other
+            assert table(whole.run().trials) == table(trials)
+
+
+def test_a_worker_that_dies_costs_no_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("atlas_core.search.workers.make_trial", deadly)
+    plan, notes = plan_of(crossing(tmp_path), "scanner.0.fast=3:9:1"), Notes()
+    with Ledger.at(tmp_path) as ledger:
+        trials = sweeping(tmp_path, ledger, plan, notes, processes=2).run().trials
+    assert {trial.number: trial.status.value for trial in trials} == {
+        number: "failed" if number == 5 else "finished" for number in range(7)
+    }
+    assert trials[5].reason == "its worker process died twice (killed, or out of memory)"
+    assert notes.texts
+    assert all("a worker process died" in text for text in notes.texts)
+
+
+def deadly(assignment: Assignment, task: Task) -> Trial:
+    """Kill the process of trial 2 once and that of trial 5 always."""
+    once = Path(assignment.profile).with_name("died")
+    if task.number == 5 or (task.number == 2 and not once.exists()):
+        once.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return make_trial(assignment, task)
+
+
+def test_data_that_change_between_two_trials_end_the_sweep(tmp_path: Path) -> None:
+    plan = plan_of(crossing(tmp_path), *CHANGES)
+    with Ledger.at(tmp_path) as ledger:
+        sweep = sweeping(tmp_path, ledger, plan, processes=1)
+        sweep.conductor._identities["", sweep.bench.trial(Task(number=0, settings=())).data.origin] = "another"
+        with pytest.raises(DataError, match="changed since"):
+            sweep.run()
+
+
+def test_a_time_out_hands_out_no_more_and_the_sweep_goes_on_later(tmp_path: Path) -> None:
+    plan = plan_of(crossing(tmp_path), *CHANGES)
+    with Ledger.at(tmp_path) as ledger:
+        outcome = sweeping(tmp_path, ledger, plan, processes=1, timeout_seconds=0.0).run()
+        assert (outcome.ending, outcome.trials) == (Ending.TIME_OUT, ())
+        assert SweepStore(tmp_path).unfinished(plan) is not None
+        assert len(sweeping(tmp_path, ledger, plan, processes=1).run().trials) == 6
+        assert SweepStore(tmp_path).unfinished(plan) is None
+
+
+def test_an_interruption_keeps_what_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, real = plan_of(crossing(tmp_path), *CHANGES), Workbench.trial
+
+    def interrupted(self: Workbench, task: Task) -> Trial:
+        if task.number == 2:
+            raise KeyboardInterrupt
+        return real(self, task)
+
+    monkeypatch.setattr(Workbench, "trial", interrupted)
+    with Ledger.at(tmp_path) as ledger:
+        outcome = sweeping(tmp_path, ledger, plan, processes=1).run()
+        assert outcome.ending is Ending.INTERRUPTED
+        assert [trial.number for trial in ledger.trials("crossing-sweep-0001")] == [0, 1]
+
+
+def test_a_component_that_fails_is_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_asked: object) -> object:
+        raise ContractError("scanner sma-cross failed: no luck")
+
+    monkeypatch.setattr("atlas_core.search.worker.run_trial", failing)
+    with Ledger.at(tmp_path) as ledger:
+        trials = sweeping(tmp_path, ledger, plan_of(crossing(tmp_path), *CHANGES), processes=1).run().trials
+    assert {(trial.status, trial.reason) for trial in trials[:4]} == {
+        (TrialStatus.FAILED, "scanner sma-cross failed: no luck")
+    }
