@@ -149,13 +149,14 @@ def differing_fields(one: Record, other: Record) -> tuple[str, ...] | None:
     if type(one) is not type(other):
         return ()
     now = asdict(other, recurse=False)
-    fields = tuple(name for name, value in asdict(one, recurse=False).items() if not _agree(value, now[name]))
+    fields = tuple(name for name, value in asdict(one, recurse=False).items() if not agree(value, now[name]))
     return fields or None
 
 
-def _agree(one: Any, other: Any) -> bool:
+def agree(one: Any, other: Any) -> bool:
+    """Tell whether two values are equal, floats to nine digits, mappings value by value."""
     if isinstance(one, float) and isinstance(other, float):
         return isclose(one, other, rel_tol=RELATIVE) or (isnan(one) and isnan(other))
     if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return one.keys() == other.keys() and all(_agree(value, other[name]) for name, value in one.items())
+        return one.keys() == other.keys() and all(agree(value, other[name]) for name, value in one.items())
     return bool(one == other)

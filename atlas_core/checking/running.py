@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import takewhile
 from typing import TypeVar
 
 from attrs import define, field, frozen
@@ -45,8 +46,6 @@ class _Notes(Scribe[RecordLog]):
     def take(self, records: list[Record]) -> None:
         """Keep the records."""
         self.kept += records
-        if records:
-            self.watch.records(records)
 
     def flush(self) -> None:
         """Do nothing: there is no file."""
@@ -67,17 +66,23 @@ def decided(
     market: RecordedMarket,
     *,
     until: int | None = None,
+    mode: Mode = Mode.PAPER,
     ask: Ask = directly,
     drive: Drive = plainly,
     watch: Watch | None = None,
 ) -> list[Record]:
     """Return what the profile decides on a market from its start until `until`, before it is wound down.
 
-    Gates, sizer and exit rules that fail are records, as in a session; raises ContractError for a scanner that fails.
+    In mode paper gates, sizer and exit rules that fail are records, as in a session; a back-test does not call `ask`.
+    Raises ContractError for a scanner that fails, and in a back-test for every component.
     """
-    records = asyncio.run(_decided(profile, market, until, ask, drive, watch or Unwatched()))
-    end = next(place for place, record in enumerate(records) if _winds_down(record))
-    return records[:end]
+    system, watch = compose(on_record(profile, market), mode), watch or Unwatched()
+    return until_the_end(asyncio.run(_decided(system, market, until, ask, drive, watch)))
+
+
+def until_the_end(records: Sequence[Record]) -> list[Record]:
+    """Return the records of a run before its driver wound it down, all of them where it did not."""
+    return list(takewhile(lambda record: not _winds_down(record), records))
 
 
 def _winds_down(record: Record) -> bool:
@@ -85,11 +90,11 @@ def _winds_down(record: Record) -> bool:
 
 
 async def _decided(
-    profile: Profile, market: RecordedMarket, until: int | None, ask: Ask, drive: Drive, watch: Watch
+    system: System, market: RecordedMarket, until: int | None, ask: Ask, drive: Drive, watch: Watch
 ) -> list[Record]:
     with Journal.in_memory() as journal:
         notes = _Notes(journal, watch)
-        async with opened(compose(on_record(profile, market), Mode.PAPER)) as live:
+        async with opened(system) as live:
             asked = _AskedBy(system=live.system, instruments=live.instruments, broker=live.broker,
                              timetable=live.timetable, ask=ask)  # fmt: skip
             await drive(asked, market.loaded(live.timetable, until), notes)

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from atlas_core.cli.tables import Column, print_table, say, say_parts, say_wrapped, when
+from atlas_core.watching import Unwatched, Watch
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -43,6 +44,20 @@ class CheckBar(AbstractContextManager["CheckBar"]):
         """Show that step `done` of `total` has begun, and what it is."""
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, completed=done - 1, total=max(total, done), description=what)
+
+    def watch(self, what: str) -> Watch:
+        """Return a watch that shows how far a run is."""
+        return _RunWatch(self, what)
+
+
+class _RunWatch(Unwatched):
+    def __init__(self, bar: CheckBar, what: str) -> None:
+        self._bar = bar
+        self._what = what
+
+    def progress(self, done: int, total: int, now: int) -> None:
+        """Show the part of the run that is over, and the market's time."""
+        self._bar.step(f"{self._what} at {when(now)}", done, total)
 
 
 def _progress() -> Progress:

@@ -61,6 +61,7 @@ COMMANDS = {
     "backup": LazyCommand("atlas_core.cli.backup:backup", "Copy a journal and check the copy."),
     "restore": LazyCommand("atlas_core.cli.backup:restore", "Put a backup in the place of a journal."),
     "check": LazyCommand("atlas_core.cli.check:check", "Prove that a profile sees no future."),
+    "parity": LazyCommand("atlas_core.cli.parity:parity", "Compare a profile's session with its back-test."),
     "config": LazyCommand("atlas_core.cli.config:config", "Check, show and explain profiles."),
     "plugins": LazyCommand("atlas_core.cli.plugins:plugins", "List plugins and show what they offer."),
     "doctor": LazyCommand("atlas_core.cli.doctor:doctor", "Check this installation."),

@@ -15,9 +15,10 @@ from atlas_core.clock import to_datetime
 from atlas_core.errors import NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from atlas_core.compose import System
+    from atlas_core.profile import Profile
     from atlas_core.runtime.replaying import ReplayResult
 
 DIFFERS = 4
@@ -40,7 +41,7 @@ def replay(ctx: click.Context, journal: str | None, session: int | None, profile
     from atlas_core.runtime.replaying import replay as play
 
     named = find_journal(ctx, journal)
-    tape = _tape_of(named, session)
+    tape = tape_of(named, session)
     head = read_head(tape)
     system = _system(head, profile)
     notes = _notes(head, system)
@@ -53,7 +54,8 @@ def replay(ctx: click.Context, journal: str | None, session: int | None, profile
     ctx.exit(DIFFERS if result.difference else 0)
 
 
-def _tape_of(named: NamedJournal, first_seq: int | None) -> Path:
+def tape_of(named: NamedJournal, first_seq: int | None) -> Path:
+    """Return the tape of a session, of the last one without `first_seq`; raises NotFound."""
     from atlas_core.runtime.recording import tape_path, tapes_in
 
     tapes = tapes_in(named.path.parent)
@@ -70,15 +72,30 @@ def _tape_of(named: NamedJournal, first_seq: int | None) -> Path:
 
 def _system(head: Mapping[str, Any], profile: str | None) -> System:
     from atlas_core.compose import compose
-    from atlas_core.profile import open_profile
     from atlas_core.runs import Mode
+
+    return compose(profile_of(head, profile), Mode(head["mode"]))
+
+
+def profile_of(
+    head: Mapping[str, Any],
+    profile: str | None,
+    overrides: Sequence[tuple[str, str]] = (),
+    *,
+    resolve_secrets: bool = False,
+) -> Profile:
+    """Load the profile that a tape was recorded with, or another one, with what the command line put over it.
+
+    Raises NotFound when the profile of then is not there any more.
+    """
+    from atlas_core.profile import open_profile
 
     source = Path(head["profile"])
     if profile is None and not source.is_file():
         raise NotFound(f"the profile of then, {source}, is not there any more; name one with --profile")
-    overrides = [(key, value) for key, value in head["overrides"]]
-    loaded, _ = open_profile(profile or source, overrides=overrides)
-    return compose(loaded, Mode(head["mode"]))
+    of_then = [(key, value) for key, value in head["overrides"]]
+    loaded, _ = open_profile(profile or source, overrides=[*of_then, *overrides], resolve_secrets=resolve_secrets)
+    return loaded
 
 
 def _notes(head: Mapping[str, Any], system: System) -> list[str]:
