@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from atlas_core.contracts import MaskingGate as MaskingGate
     from atlas_core.contracts import Need as Need
     from atlas_core.contracts import NeedsBars as NeedsBars
+    from atlas_core.contracts import PatientBroker as PatientBroker
+    from atlas_core.contracts import PatientRule as PatientRule
     from atlas_core.contracts import Provider as Provider
     from atlas_core.contracts import QuoteProvider as QuoteProvider
     from atlas_core.contracts import Scanner as Scanner
@@ -138,6 +140,8 @@ if TYPE_CHECKING:
     from atlas_core.model.venue import OrderReport as OrderReport
     from atlas_core.model.venue import VenuePosition as VenuePosition
     from atlas_core.model.venue import VenueSnapshot as VenueSnapshot
+    from atlas_core.model.waiting import PassedOver as PassedOver
+    from atlas_core.model.waiting import Waiting as Waiting
     from atlas_core.options import Check as Check
     from atlas_core.options import Moment as Moment
     from atlas_core.options import Secret as Secret
@@ -171,7 +175,7 @@ _HOME = {
     "atlas_core.components": "Component NoOptions alerter broker exit_rule gate provider scanner sizer",
     "atlas_core.contracts": "Alerter Broker Capability Context ExitRule FundingProvider Gate HasOwnTimeframe "
     "HistoryRequest Kind KnowsTimeframes LevelRule LeveragedSizer MarketHistory MarketNow MaskingGate Need NeedsBars "
-    "Provider QuoteProvider Scanner SimulatedBroker Sizer",
+    "PatientBroker PatientRule Provider QuoteProvider Scanner SimulatedBroker Sizer",
     "atlas_core.errors": "AtlasError AuthFailed ContractError DataError MissingExtra NotReady NotSent OrderRefused "
     "Throttled Unsupported VenueError",
     "atlas_core.hookspecs": "HOOK_API hookimpl",
@@ -193,6 +197,7 @@ _HOME = {
     "atlas_core.model.signals": "EntryKind Side Signal SignalTable concat_signals no_signals signal_table",
     "atlas_core.model.timeframe": "Timeframe parse_timeframe",
     "atlas_core.model.venue": "CarriedAccount OrderReport VenuePosition VenueSnapshot",
+    "atlas_core.model.waiting": "PassedOver Waiting",
     "atlas_core.options": "Check Moment Secret above at_least at_most between each matches not_empty one_of option "
     "read_moment time_of_day time_zone",
     "atlas_core.runs": "Mode RunInfo RunSummary",

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from atlas_core.model.signals import Signal, SignalTable
     from atlas_core.model.timeframe import Timeframe
     from atlas_core.model.venue import CarriedAccount, OrderReport, VenueSnapshot
+    from atlas_core.model.waiting import PassedOver, Waiting
 
 T = TypeVar("T")
 
@@ -274,17 +275,37 @@ class ExitRule(Protocol):
 
 @runtime_checkable
 class LevelRule(Protocol):
-    """An exit rule whose exits are prices: they work as orders, and a back-test may jump between them."""
+    """An exit rule whose exits are prices: they work as orders, and a back-test may jump between them.
 
-    @abstractmethod
-    def on_market(self, position: Position, market: MarketNow) -> Exit | None:
-        """Return an exit to close the position at the market now, or None."""
+    One that also closes at the market overrides `on_market`; it is then asked on every bar, unless it is a
+    `PatientRule` too.
+    """
+
+    def on_market(self, position: Position, market: MarketNow) -> Exit | None:  # noqa: ARG002  (for rules that override)
+        """Return None: the levels work as orders."""
+        return None
 
     @abstractmethod
     def levels(self, position: Position) -> Levels:
         """Return the prices at which the position shall be closed; a stop never moves away from the price.
 
         Partial targets are those still to come: `position.closed_quantity` tells what was closed already.
+        """
+
+
+@runtime_checkable
+class PatientRule(Protocol):
+    """An exit rule that can tell in advance when it has nothing to say, so that a back-test may jump."""
+
+    @abstractmethod
+    def on_market(self, position: Position, market: MarketNow) -> Exit | None:
+        """Return an exit to close the position at the market now, or None."""
+
+    @abstractmethod
+    def waiting(self, position: Position, market: MarketNow) -> Waiting:
+        """Return what must happen in the position's symbol before `on_market` can return anything but None.
+
+        It is asked after a bar on which `on_market` returned None. Too early is allowed, too late is not.
         """
 
 
@@ -416,6 +437,19 @@ class SimulatedBroker(Protocol):
     @abstractmethod
     def take_over(self, account: CarriedAccount, now: int) -> None:
         """Go on with an account that an earlier process left."""
+
+
+@runtime_checkable
+class PatientBroker(Protocol):
+    """A simulated broker that tells what it waits for, so that a back-test may jump."""
+
+    @abstractmethod
+    def waiting(self, symbol: str) -> Waiting:
+        """Return what must happen in the market of `symbol` before an event of it can cause anything."""
+
+    @abstractmethod
+    def pass_over(self, passed: PassedOver) -> None:
+        """Take note of events that cannot have caused anything, as if they had been observed."""
 
 
 class Alerter(Protocol):

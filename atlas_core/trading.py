@@ -27,6 +27,7 @@ from atlas_core.model.events import (
     Submit,
     TimerFired,
 )
+from atlas_core.model.records import Record
 from atlas_core.model.timeframe import SECOND
 from atlas_core.runs import Mode, RunSummary
 from atlas_core.tape import TapeEvent
@@ -59,8 +60,8 @@ class TradingDesk:
         self.broker.take_over(carried_account(state, self.engine.recorder.now), ts)
         self.engine.resume(self.live.resumed(ts, crashed=not state.is_paused))
 
-    def feed(self, event: Event) -> None:
-        """Let an event happen: the market moves the broker first, then the engine hears of it."""
+    def feed(self, event: Event) -> list[Record]:
+        """Let an event happen: the market moves the broker first, then the engine hears of it; return the records."""
         clock = self.live.system.clock
         if isinstance(clock, SimClock):
             clock.advance_to(event.ts)
@@ -69,7 +70,9 @@ class TradingDesk:
             if happened:
                 self._drive(happened)
         self._drive((event,))
-        self.scribe.take(self.engine.take_records())
+        records = self.engine.take_records()
+        self.scribe.take(records)
+        return records
 
     def finish(self, end: int, reason: str) -> RunSummary:
         """End the run at `end`: a back-test closes what is open at the last price, a session leaves it open.

@@ -1,43 +1,70 @@
-"""The plain driver: every bar of the tape goes through the engine."""
+"""Runs a profile over history: the plain driver takes every bar through the engine, the other one what can matter."""
 
 from __future__ import annotations
 
 import asyncio
+from enum import StrEnum
 
 from attrs import define
+from loguru import logger
 
+from atlas_core.backtest.skipping import SkippingDriver, can_skip
+from atlas_core.backtest.tapes import other_streams
 from atlas_core.compose import OpenSystem, System, opened
+from atlas_core.contracts import PatientBroker
 from atlas_core.journal import Journal
-from atlas_core.loading import LoadedMarket, find_signals, load
+from atlas_core.loading import LoadedMarket, load
 from atlas_core.marketdata.history import PastMarket
 from atlas_core.model.events import BarClosed
 from atlas_core.runs import RunSummary
-from atlas_core.runtime.closings import close_job, closing_events
-from atlas_core.tape import ScanDue, bar_events, funding_events, signal_events
+from atlas_core.tape import ScanDue, bar_events
 from atlas_core.trading import TradingDesk
 from atlas_core.watching import RecordLog, Scribe, TradedMarket, Unwatched, Watch
 
 PROGRESS_EVERY = 2_000
 
 
-def run_backtest(system: System, journal: Journal, watch: Watch | None = None) -> RunSummary:
+class DriverKind(StrEnum):
+    """How a back-test goes through its bars; both give the same journal."""
+
+    SKIPPING = "skipping"
+    PLAIN = "plain"
+
+
+def run_backtest(
+    system: System, journal: Journal, watch: Watch | None = None, driver: DriverKind = DriverKind.PLAIN
+) -> RunSummary:
     """Run a composed system over its history; return how it ended.
 
     Raises ContractError when a component fails and DataError when the history cannot be had.
     """
-    return asyncio.run(_run(system, journal, watch or Unwatched()))
+    return asyncio.run(_run(system, journal, watch or Unwatched(), driver))
 
 
-async def _run(system: System, journal: Journal, watch: Watch) -> RunSummary:
+async def _run(system: System, journal: Journal, watch: Watch, kind: DriverKind) -> RunSummary:
     async with opened(system) as live:
         market = await load(live)
         watch.loaded(_traded(live, market))
-        return await PlainDriver.on(live, market, Scribe(journal, watch)).run()
+        return await driver_on(live, market, Scribe(journal, watch), kind).run()
 
 
 def _traded(live: OpenSystem, market: LoadedMarket) -> TradedMarket:
     bars = {symbol: market.bars_of_run(symbol) for symbol in live.system.profile.universe.symbols}
     return TradedMarket(bars=bars, instruments=live.instruments, costs=live.system.costs)
+
+
+def driver_on(live: OpenSystem, market: LoadedMarket, scribe: Scribe, kind: DriverKind) -> PlainDriver | SkippingDriver:
+    """Return the driver of a loaded market: the plain one also where it cannot be known which bars matter."""
+    if kind is DriverKind.PLAIN:
+        return PlainDriver.on(live, market, scribe)
+    broker = live.broker
+    if not isinstance(broker, PatientBroker):
+        logger.info("broker {} does not tell what it waits for: every bar is taken", live.system.broker.label)
+        return PlainDriver.on(live, market, scribe)
+    if not can_skip(market, live.system.profile.universe.symbols):
+        logger.info("bars open before those before them have closed: every bar is taken")
+        return PlainDriver.on(live, market, scribe)
+    return SkippingDriver.on(live, market, broker, scribe)
 
 
 @define
@@ -56,12 +83,8 @@ class PlainDriver:
         bars = [market.bars_of_run(symbol) for symbol in live.system.profile.universe.symbols]
         for of_symbol in bars:
             desk.queue.add_stream(bar_events(of_symbol))
-        desk.queue.add_stream(funding_events(market.funding))
-        closings = close_job(live.system.profile)
-        if closings is not None:
-            desk.queue.add_stream(closing_events(closings.slots(market.start, market.end)))
-        for label, table in find_signals(live, market):
-            desk.queue.add_stream(signal_events(label, table))
+        for stream in other_streams(live, market):
+            desk.queue.add_stream(stream)
         return cls(market, desk, sum(len(of_symbol) for of_symbol in bars))
 
     async def run(self) -> RunSummary:

@@ -130,6 +130,11 @@ class Engine:
             position.lowest = min(position.lowest, self._exact(symbol, float(since.low.min())))
             position.bars_held = len(since)
 
+    @property
+    def day_end(self) -> int:
+        """Return the end of the trading day that goes on: what happens after it begins the next one."""
+        return self._day_end
+
     def pause(self, ts: int, reason: str) -> None:
         """Stop in good order: entries that have not filled are withdrawn, all else stays for the next session."""
         self._move_to(ts)
@@ -204,7 +209,9 @@ class Engine:
                 self._look_after(position, event.opened_at, low, high, close)
         else:
             self._see(symbol, close, is_close=True)
-        self.limits.watch(self.state.account().equity if self.state.positions else self.state.cash)
+        if self.limits.is_watching:
+            self.market.settle()
+            self.limits.watch(self.state.account().equity if self.state.positions else self.state.cash)
 
     def _look_after(self, position: PositionTrack, opened_at: int, low: Decimal, high: Decimal, close: Decimal) -> None:
         _mark_position(position, opened_at, low, high, close)

@@ -43,6 +43,7 @@ class EntryDesk:
         `seen_at` is given for a touch inside a bar: gates and sizer then see the market as it was when the bar opened,
         with the price of the touch, and not how the bar went on.
         """
+        self.market.settle()
         self.recorder.write(SignalTriggered(ts=self.recorder.now, key=signal.key, price=price))
         market = self.market if seen_at is None else self.market.glimpse(seen_at, signal.symbol, price)
         factor = self._gates(signal, market)

@@ -16,6 +16,7 @@ from atlas_core.engine.state import PositionTrack
 from atlas_core.errors import ContractError
 from atlas_core.model.decisions import Exit, finite
 from atlas_core.model.records import ExitDecided
+from atlas_core.model.waiting import EVERYTHING, NOTHING, Waiting
 
 
 @define
@@ -64,6 +65,27 @@ class ExitDesk:
         if wanted is None or wanted >= position.quantity:
             return None
         return self.orders.state.instruments[position.symbol].round_quantity(wanted)
+
+    def waiting(self, position: PositionTrack) -> Waiting:
+        """Return what must happen before a rule that said nothing at the last bar may speak."""
+        if self.parts.is_restless:
+            return EVERYTHING
+        view, waiting = position.view(), NOTHING
+        for label, rule in self.parts.patient_rules:
+            answer = self.guard.call(
+                f"exit rule {label}",
+                position.symbol,
+                "asked it at every bar",
+                lambda rule=rule: _wait(rule.waiting(view, self.market)),  # type: ignore[misc]
+            )
+            waiting = waiting.also(answer or EVERYTHING)
+        return waiting
+
+
+def _wait(waiting: Waiting) -> Waiting:
+    if not isinstance(waiting, Waiting):
+        raise ContractError(f"expected a Waiting, was {waiting!r}")
+    return waiting
 
 
 def _answer(answer: Exit | None) -> Exit | None:

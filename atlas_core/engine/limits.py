@@ -89,6 +89,13 @@ class LimitDesk:
         can_sell = self.rules.can_sell_short or signal.side is Side.LONG
         yield Check("short_selling", float(not can_sell), 0.0, "the broker does not sell short")
 
+    @property
+    def is_watching(self) -> bool:
+        """Tell whether a loss could stop entries now, so that the equity of every close counts."""
+        rules, trading = self.rules, self.state.trading_state
+        is_bounded_by_day = rules.max_daily_loss_pct is not None and trading == "active"
+        return is_bounded_by_day or (rules.max_drawdown_pct is not None and trading != HALTED)
+
     def watch(self, equity: Decimal) -> None:
         """Compare the running loss with the daily loss and drawdown limits."""
         rules, state = self.rules, self.state

@@ -9,12 +9,13 @@ from typing import Protocol
 
 from attrs import define, field, frozen
 
-from atlas_core.contracts import ExitRule, Gate, LevelRule, MarketNow, MaskingGate, Sizer
+from atlas_core.contracts import ExitRule, Gate, LevelRule, MarketNow, MaskingGate, PatientRule, Sizer
 from atlas_core.engine.state import State
 from atlas_core.model.decisions import Outcome, finite
 from atlas_core.model.events import Command
 from atlas_core.model.records import Record, VerdictReached
 from atlas_core.model.timeframe import parse_timeframe
+from atlas_core.model.waiting import PassedOver
 
 
 class MovingMarket(MarketNow, Protocol):
@@ -27,6 +28,14 @@ class MovingMarket(MarketNow, Protocol):
     @abstractmethod
     def see(self, symbol: str, price: Decimal, *, is_close: bool = False) -> None:
         """Remember the last price of a symbol; `is_close`: it is the close of a bar."""
+
+    @abstractmethod
+    def pass_over(self, passed: PassedOver) -> None:
+        """Remember the prices of events that were passed over, as if they had been seen."""
+
+    @abstractmethod
+    def settle(self) -> None:
+        """Have everything told that was passed over until now: somebody is about to look at the whole account."""
 
     @abstractmethod
     def glimpse(self, at: int, symbol: str, price: Decimal) -> MarketNow:
@@ -46,6 +55,8 @@ class EngineParts:
     masking_gates: tuple[tuple[str, MaskingGate], ...] = field(init=False)
     entry_gates: tuple[tuple[str, Gate], ...] = field(init=False)
     level_rules: tuple[tuple[str, LevelRule], ...] = field(init=False)
+    patient_rules: tuple[tuple[str, PatientRule], ...] = field(init=False)
+    is_restless: bool = field(init=False)
 
     @masking_gates.default
     def _masking_gates(self) -> tuple[tuple[str, MaskingGate], ...]:
@@ -58,6 +69,19 @@ class EngineParts:
     @level_rules.default
     def _level_rules(self) -> tuple[tuple[str, LevelRule], ...]:
         return tuple((label, rule) for label, rule in self.exits if isinstance(rule, LevelRule))
+
+    @patient_rules.default
+    def _patient_rules(self) -> tuple[tuple[str, PatientRule], ...]:
+        return tuple((label, rule) for label, rule in self.exits if isinstance(rule, PatientRule))
+
+    @is_restless.default
+    def _is_restless(self) -> bool:
+        """Tell whether an exit rule may speak at any bar: it says neither when nor has it levels alone."""
+        return not all(isinstance(rule, PatientRule) or _has_levels_alone(rule) for _, rule in self.exits)
+
+
+def _has_levels_alone(rule: ExitRule) -> bool:
+    return isinstance(rule, LevelRule) and type(rule).on_market is LevelRule.on_market
 
 
 @frozen(kw_only=True)

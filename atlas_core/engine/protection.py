@@ -16,6 +16,7 @@ from atlas_core.engine.levels import RuledLevels, checked_levels, fitted, neares
 from atlas_core.engine.orders import OrderDesk
 from atlas_core.engine.ports import EngineParts, Recorder
 from atlas_core.engine.state import OrderTrack, PositionTrack, State, TargetPart
+from atlas_core.engine.tracing import traced, waiting_of
 from atlas_core.model.decisions import Levels, OrderPlan, Severity
 from atlas_core.model.instrument import ZERO
 from atlas_core.model.orders import OrderKind, OrderRole, OrderStatus, action_for
@@ -23,6 +24,7 @@ from atlas_core.model.portfolio import Position
 from atlas_core.model.records import LevelsSet, ProtectionChanged
 from atlas_core.model.signals import Side, Signal
 from atlas_core.model.timeframe import SECOND
+from atlas_core.model.waiting import EVERYTHING, Waiting, waiting_for_price
 
 
 @frozen(kw_only=True)
@@ -48,6 +50,7 @@ class ProtectionDesk:
     orders: OrderDesk
     native: NativeOrders
     waiver: str = ""
+    is_traced: bool = False
 
     def expected_risk(self, signal: Signal, plan: OrderPlan, price: Decimal) -> tuple[RuledLevels, Decimal | None]:
         """Return the first levels of a position and the money between its entry and its stop."""
@@ -63,7 +66,7 @@ class ProtectionDesk:
         They stay while an exit is on its way: it may be rejected or filled in part. Where they hold the quantity, none
         is placed meanwhile.
         """
-        levels = self._tightened(position, self._merge(position.view()))
+        levels = self._tightened(position, self._ruled(position))
         if levels != _levels_of(position):
             self.recorder.write(_levels_set(levels, position.trade_id, self.recorder.now))
         is_withheld = self.native.holds_quantity and self._is_exit_underway(position)
@@ -159,6 +162,23 @@ class ProtectionDesk:
                 position, reached[-1].rule, f"target {reached[-1].price} reached", min(quantity, position.quantity)
             )
 
+    def waiting(self, position: PositionTrack) -> Waiting:
+        """Return what must happen before a position needs this desk: nothing, where its orders are as they should be.
+
+        The position was synchronised at the last bar, by rules that were traced.
+        """
+        orders = self.state.working_orders(position.symbol)
+        is_unsettled = self.native.holds_quantity or any(track.status not in _TAKEN for track in orders)
+        if position.is_exiting or not position.is_protected or is_unsettled:
+            return EVERYTHING
+        waiting, is_long = position.levels_wait, position.side is Side.LONG
+        if not self.native.stop and position.stop is not None:
+            waiting = waiting.also(waiting_for_price(position.stop, upward=not is_long))
+        for price in () if self.native.limit else (position.target, *(part.price for part in position.parts)):
+            if price is not None:
+                waiting = waiting.also(waiting_for_price(price, upward=is_long))
+        return waiting
+
     def lost(self, position: PositionTrack, role: OrderRole) -> None:
         """Replace an order that ended without our asking, once in an instant: a venue may end every one of them."""
         if position.lost_at.get(role) == self.recorder.now:
@@ -176,6 +196,15 @@ class ProtectionDesk:
         """Withdraw what still works for a position that is flat."""
         for track in self._orders_of(position):
             self.orders.cancel(track)
+
+    def _ruled(self, position: PositionTrack) -> RuledLevels:
+        """Return the levels that the rules ask for now, and note what they depend on where that is asked for."""
+        if not self.is_traced:
+            return self._merge(position.view())
+        view = traced(position.view())
+        levels = self._merge(view)
+        position.levels_wait = waiting_of(view)
+        return levels
 
     def _merge(self, position: Position) -> RuledLevels:
         """Ask the rules and take the levels nearest to the price, on the tick, and the targets of parts before it.

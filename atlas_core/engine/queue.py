@@ -42,6 +42,10 @@ class EventQueue(Generic[T]):
         """Return the time of the next event; raises IndexError when there is none."""
         return self._heap[0][0]
 
+    def next_place(self) -> tuple[int, int]:
+        """Return time and phase of the next event; raises IndexError when there is none."""
+        return self._heap[0][:2]
+
     def pop(self) -> tuple[int, T]:
         """Take the next event with its time."""
         ts, _, stream, _, event = heapq.heappop(self._heap)

@@ -13,12 +13,13 @@ from atlas_core.engine.entries import EntryDesk
 from atlas_core.engine.guard import Guard
 from atlas_core.engine.ports import EngineParts, MovingMarket, Recorder
 from atlas_core.engine.state import SignalState, State
-from atlas_core.engine.triggers import ends_other_leg, is_cancelled_at, is_void_at, touch_at, trigger_price
+from atlas_core.engine.triggers import ends_other_leg, is_cancelled_at, is_void_at, levels_of, touch_at, trigger_price
 from atlas_core.errors import ContractError
 from atlas_core.model.decisions import GateMask, Outcome, Refuse
 from atlas_core.model.events import CallAt
 from atlas_core.model.records import SignalArmed, detected
 from atlas_core.model.signals import FOREVER, EntryKind, Signal, SignalTable
+from atlas_core.model.waiting import EVERYTHING, NOTHING, Waiting
 
 LIFE_CYCLE = "life cycle"
 
@@ -90,6 +91,15 @@ class SignalDesk:
     def is_waiting(self, symbol: str) -> bool:
         """Tell whether a signal waits for its trigger in a symbol."""
         return bool(self._armed.get(symbol))
+
+    def waiting(self, symbol: str) -> Waiting:
+        """Return what the signals of a symbol wait for: the first price that they meet, then their levels."""
+        waiting = NOTHING
+        for signal in self._armed.get(symbol, {}).values():
+            if signal.key not in self._opened:
+                return EVERYTHING
+            waiting = waiting.also(levels_of(signal))
+        return waiting
 
     def expire(self, key: str) -> None:
         """End a signal whose time is over, if it still waits."""

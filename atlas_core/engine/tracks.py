@@ -14,6 +14,7 @@ from atlas_core.model.orders import OrderRole, OrderStatus
 from atlas_core.model.portfolio import Position
 from atlas_core.model.records import ExitRequested, OrderIntended
 from atlas_core.model.signals import Side, Signal
+from atlas_core.model.waiting import EVERYTHING, Waiting
 
 
 class SignalState(StrEnum):
@@ -126,6 +127,7 @@ class PositionTrack:
     uncovered_since: int = 0
     refusals: int = 0
     refused_at: int = 0
+    levels_wait: Waiting = EVERYTHING
 
     @property
     def is_closing(self) -> bool:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from atlas_core.model.orders import Touch
 from atlas_core.model.signals import EntryKind, Signal
+from atlas_core.model.waiting import Waiting, waiting_for_price
 
 
 def is_upward(signal: Signal) -> bool:
@@ -43,6 +44,13 @@ def is_cancelled_at(signal: Signal, price: Decimal) -> bool:
     """Tell whether a price lies strictly beyond the level that ends the signal."""
     level = signal.cancel_beyond
     return level is not None and (price - level) * signal.side.sign < 0
+
+
+def levels_of(signal: Signal) -> Waiting:
+    """Return the wait for a price that may take or cancel a signal."""
+    trigger, cancel = signal.trigger, signal.cancel_beyond
+    taken = Waiting(every=True) if trigger is None else waiting_for_price(trigger, upward=is_upward(signal))
+    return taken if cancel is None else taken.also(waiting_for_price(cancel, upward=signal.side.sign < 0))
 
 
 def ends_other_leg(taken: Signal, price: Decimal, signal: Signal) -> bool:

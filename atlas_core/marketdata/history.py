@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from atlas_core.marketdata.grid import BucketGrid
     from atlas_core.model.bars import Bars, FormingBar, FormingColumns, Times
     from atlas_core.model.instrument import Instrument
+    from atlas_core.model.waiting import PassedOver
 
 
 T = TypeVar("T")
@@ -187,6 +188,25 @@ class PastMarket(MarketNow):
             seen.opened_at, seen.first, seen.high, seen.low, seen.is_over = self._now, price, price, price, False
         else:
             seen.high, seen.low = max(seen.high, price), min(seen.low, price)
+
+    def pass_over(self, passed: PassedOver) -> None:
+        """Remember what two prices a bar would have left behind, had each of them been seen."""
+        exact, bars, row = self.instrument(passed.symbol).exact, passed.bars, passed.last
+        if not passed.is_opened:
+            row -= 1
+            first, opened_at = exact(bars.open.item(row)), bars.opened_at.item(row)
+            close, at = exact(bars.close.item(row)), bars.available_at.item(row)
+            self._seen[passed.symbol] = _Seen(at, close, first, opened_at, first, first, first, is_over=True)
+            return
+        first, opened_at = exact(bars.open.item(row)), bars.opened_at.item(row)
+        before = None
+        if row:
+            is_next = bars.available_at.item(row - 1) == opened_at
+            before = exact(bars.open.item(row - 1) if is_next else bars.close.item(row - 1))
+        self._seen[passed.symbol] = _Seen(opened_at, first, before, opened_at, first, first, first)
+
+    def settle(self) -> None:
+        """Do nothing: here every price is told when it is seen."""
 
     def instrument(self, symbol: str) -> Instrument:
         """Return the tick, lot and kind of a symbol."""

@@ -10,7 +10,10 @@ from atlas_core.errors import NotFound
 from atlas_core.model.costs import BPS
 from atlas_core.model.events import BarClosed, BarOpened, BrokerEvent, FundingDue, OrderCancelled, OrderRejected, Quote
 from atlas_core.model.instrument import InstrumentKind
+from atlas_core.model.timeframe import DAY
 from atlas_core.model.venue import VenueSnapshot
+from atlas_core.model.waiting import NEVER, PassedOver, Waiting
+from atlas_core.model.waiting import NOTHING as NOTHING_TO_WAIT_FOR
 from atlas_core.simulation.admission import malformed, reserve_price, sells_only_what_is_owned, unaffordable
 from atlas_core.simulation.costs import CostOptions, LimitFill
 from atlas_core.simulation.desk import Desk
@@ -19,6 +22,7 @@ from atlas_core.simulation.holding import Holding, HoldingSnapshot
 from atlas_core.simulation.ledger import Ledger
 from atlas_core.simulation.market import Market
 from atlas_core.simulation.matching import Matcher
+from atlas_core.simulation.patience import waiting_in
 from atlas_core.simulation.reports import position_of, rejected_report, report_of
 from atlas_core.simulation.working import Working, working_order
 
@@ -107,6 +111,25 @@ class SimulatedVenue:
         self._desk.cancel(market, working, "withdrawn")
         market.settle()
         return self._desk.drain()
+
+    def waiting(self, symbol: str) -> Waiting:
+        """Return what must happen in the market of a symbol before an event of it can cause anything."""
+        market = self._markets.get(symbol)
+        if market is None or market.idle:
+            return NOTHING_TO_WAIT_FOR
+        waiting = waiting_in(market)
+        if waiting.every or not market.holding.quantity or not self._pays_constant_rate(market):
+            return waiting
+        after = market.funded_until
+        due = next(funding_times(self._costs.funding_hours_utc, after, after + 2 * DAY), NEVER)
+        return waiting.also(Waiting(at=due))
+
+    def pass_over(self, passed: PassedOver) -> None:
+        """Take note of events that cannot have caused anything, as if they had been observed."""
+        market = self._market(passed.symbol)
+        if market is not None:
+            market.bar = passed.last_close or market.bar
+            market.seen = passed.last_event
 
     def account(self) -> Account:
         """Return the account marked to the last prices; margin counts positions and orders that would open one."""
@@ -225,12 +248,16 @@ class SimulatedVenue:
         market.glance(event)
 
     def _fund_at_constant_rate(self, market: Market, until: int) -> None:
-        if not self._constant_rate or market.tape_has_funding or market.instrument.kind is not InstrumentKind.PERP:
+        if not self._pays_constant_rate(market):
             return
         if market.holding.quantity:
             for time in funding_times(self._costs.funding_hours_utc, market.funded_until, until):
                 self._desk.charge(market, time, self._constant_rate)
         market.funded_until = max(market.funded_until, until)
+
+    def _pays_constant_rate(self, market: Market) -> bool:
+        is_perpetual = market.instrument.kind is InstrumentKind.PERP
+        return bool(self._constant_rate) and is_perpetual and not market.tape_has_funding
 
     def _show(self, market: Market, event: BarOpened | Quote) -> None:
         self._matcher.leave_bar(market)

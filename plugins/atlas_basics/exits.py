@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from atlas_core import Exit, ExitRule, Instrument, LevelRule, Levels, PartialTarget, Position
+from atlas_core import Exit, ExitRule, Instrument, LevelRule, Levels, PartialTarget, PatientRule, Position, Waiting
 
 if TYPE_CHECKING:
     from atlas_basics.options import (
@@ -35,10 +35,6 @@ class _PriceRule(LevelRule):
 
     def __init__(self, instruments: Mapping[str, Instrument]) -> None:
         self._instruments = instruments
-
-    def on_market(self, position: Position, market: MarketNow) -> Exit | None:  # noqa: ARG002  (the contract's own)
-        """Return None: the levels work as orders."""
-        return None
 
     def _against(self, position: Position, distance: Decimal) -> Decimal | None:
         """Return the price `distance` on the losing side of the entry, None where it is not above zero."""
@@ -200,7 +196,7 @@ class MaxLossRule(_PriceRule):
         return Levels(stop=self._against(position, min(distances)))
 
 
-class TimeRule(ExitRule):
+class TimeRule(ExitRule, PatientRule):
     """Closes a position that was held long enough, in closed bars or in hours, whichever comes first."""
 
     def __init__(self, options: TimeOptions) -> None:
@@ -215,6 +211,15 @@ class TimeRule(ExitRule):
         if max_hours is not None and held >= max_hours * NANOSECONDS_PER_HOUR:
             return Exit(f"held for {max_hours} hours", held / NANOSECONDS_PER_HOUR, float(max_hours))
         return None
+
+    def waiting(self, position: Position, market: MarketNow) -> Waiting:  # noqa: ARG002  (the contract's own)
+        """Return the wait for the bar or the hour at which the time is up."""
+        max_bars, max_hours = self._options.max_bars, self._options.max_hours
+        waiting = Waiting() if max_bars is None else Waiting(bars=max_bars - position.bars_held)
+        if max_hours is None:
+            return waiting
+        ends_at = position.opened_at + max_hours * NANOSECONDS_PER_HOUR
+        return waiting.also(Waiting(at=int(ends_at)))
 
 
 def _risk_distance(position: Position) -> Decimal | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from atlas_core import Broker, SimulatedBroker, SimulatedVenue
+from atlas_core import Broker, PatientBroker, SimulatedBroker, SimulatedVenue
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -18,11 +18,13 @@ if TYPE_CHECKING:
         MarketEvent,
         Order,
         OrderReport,
+        PassedOver,
         VenueSnapshot,
+        Waiting,
     )
 
 
-class PaperBroker(Broker, SimulatedBroker):
+class PaperBroker(Broker, SimulatedBroker, PatientBroker):
     """Trades on the market data it is shown.
 
     Every event is told once: what a synchronous call (`observe`, `place`, `withdraw`) causes is returned by it, what
@@ -77,6 +79,14 @@ class PaperBroker(Broker, SimulatedBroker):
     def take_over(self, account: CarriedAccount, now: int) -> None:
         """Go on with an account that an earlier process left."""
         self._venue.take_over(account, now)
+
+    def waiting(self, symbol: str) -> Waiting:
+        """Return what must happen in the market of `symbol` before an event of it can cause anything."""
+        return self._venue.waiting(symbol)
+
+    def pass_over(self, passed: PassedOver) -> None:
+        """Take note of events that cannot have caused anything, as if they had been observed."""
+        self._venue.pass_over(passed)
 
     def _tell(self, events: Sequence[BrokerEvent]) -> None:
         for event in events:

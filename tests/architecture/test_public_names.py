@@ -25,6 +25,7 @@ PINNED = (
     "bars_of_rows between broker concat_signals each exit_rule from_datetime gate grid_of hookimpl matches "
     "no_signals not_empty one_of option parse_timeframe print_json print_table provider read_bars read_moment "
     "resample say scanner signal_table sizer time_of_day time_zone to_datetime "
+    "PassedOver PatientBroker PatientRule Waiting "
 )
 PUBLIC = tuple(PINNED.split())
 
