@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
-from attrs import frozen
+from attrs import field, frozen
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -49,7 +49,7 @@ class RunInfo:
 
 @frozen(kw_only=True)
 class RunSummary:
-    """How a run ended, in the quote currency."""
+    """How a run ended, in the quote currency; `driver` is what took a back-test through its bars."""
 
     signals: int
     trades: int
@@ -58,3 +58,4 @@ class RunSummary:
     equity: Decimal
     digest: str
     reason: str
+    driver: str = field(default="", eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from enum import StrEnum
 
-from attrs import define
+from attrs import define, evolve
 from loguru import logger
 
 from atlas_core.backtest.skipping import SkippingDriver, can_skip
@@ -45,7 +45,10 @@ async def _run(system: System, journal: Journal, watch: Watch, kind: DriverKind)
     async with opened(system) as live:
         market = await load(live)
         watch.loaded(_traded(live, market))
-        return await driver_on(live, market, Scribe(journal, watch), kind).run()
+        driver = driver_on(live, market, Scribe(journal, watch), kind)
+        summary = await driver.run()
+    ran = DriverKind.PLAIN if isinstance(driver, PlainDriver) else DriverKind.SKIPPING
+    return evolve(summary, driver=str(ran))
 
 
 def _traded(live: OpenSystem, market: LoadedMarket) -> TradedMarket:
@@ -53,7 +56,9 @@ def _traded(live: OpenSystem, market: LoadedMarket) -> TradedMarket:
     return TradedMarket(bars=bars, instruments=live.instruments, costs=live.system.costs)
 
 
-def driver_on(live: OpenSystem, market: LoadedMarket, scribe: Scribe, kind: DriverKind) -> PlainDriver | SkippingDriver:
+def driver_on(
+    live: OpenSystem, market: LoadedMarket, scribe: Scribe[RecordLog], kind: DriverKind
+) -> PlainDriver | SkippingDriver:
     """Return the driver of a loaded market: the plain one also where it cannot be known which bars matter."""
     if kind is DriverKind.PLAIN:
         return PlainDriver.on(live, market, scribe)

@@ -28,7 +28,7 @@ from atlas_core.model.waiting import EVERYTHING, NEVER, NOTHING, Waiting
 from atlas_core.runs import RunSummary
 from atlas_core.tape import ScanDue, TapeEvent
 from atlas_core.trading import TradingDesk
-from atlas_core.watching import Scribe
+from atlas_core.watching import RecordLog, Scribe
 
 PROGRESS_EVERY = 2_000
 AFTER_BARS = 1 << 40
@@ -92,7 +92,9 @@ class SkippingDriver:
         return tuple(self.lanes.values())
 
     @classmethod
-    def on(cls, live: OpenSystem, market: LoadedMarket, broker: PatientBroker, scribe: Scribe) -> SkippingDriver:
+    def on(
+        cls, live: OpenSystem, market: LoadedMarket, broker: PatientBroker, scribe: Scribe[RecordLog]
+    ) -> SkippingDriver:
         """Lay out a lane of bars for each symbol; funding, closings and signals stay a tape."""
         past = LazyMarket(market.data)
         desk = TradingDesk(live, live.engine(past), scribe)

@@ -102,16 +102,23 @@ def run(ctx: click.Context, /, profile: str | None, mode: str | None, **options:
 @click.command()
 @click.argument("profile", shell_complete=complete_profile)
 @click.option("--timerange", metavar="FROM-TO", help="Such as 20240101-20240301; either side may be left out.")
+@click.option(
+    "--driver",
+    type=click.Choice(["skipping", "plain"]),
+    default="skipping",
+    show_default=True,
+    help="Pass over bars that cannot matter, or take every bar; both give the same journal.",
+)
 @profile_options
 @result_options
 @click.pass_context
-def backtest(ctx: click.Context, /, profile: str, timerange: str | None, **options: Any) -> None:
+def backtest(ctx: click.Context, /, profile: str, timerange: str | None, driver: str, **options: Any) -> None:
     """Run a profile over its history and show what it would have done."""
     if timerange is not None:
         if options["start"] or options["end"]:
             raise click.UsageError("--timerange contradicts --from and --to")
         options["start"], options["end"] = read_timerange(timerange)
-    _run(ctx, profile, Mode.BACKTEST, None, **options)
+    _run(ctx, profile, Mode.BACKTEST, None, driver=driver, **options)
 
 
 def read_timerange(text: str) -> tuple[str | None, str | None]:
@@ -164,6 +171,7 @@ def _run(
     quiet: bool,
     all_rows: bool,
     as_json: bool,
+    driver: str | None = None,
     **options: Any,
 ) -> None:
     from atlas_core.profile import lowered_mode, open_profile
@@ -177,7 +185,7 @@ def _run(
     if launch.mode is Mode.BACKTEST:
         if flags is not None:
             flags.forbid(launch.mode)
-        _backtest(launch)
+        _backtest(launch, driver)
         return
     from atlas_core.cli.run_session import SessionFlags, run_in_process
 
@@ -233,35 +241,38 @@ class Launch:
             else:
                 click.echo(_kept_so_far(run), err=True)
             raise
-        report = _keep(records, run, summary.digest, screen.market)
+        report = _keep(records, run, summary, screen.market)
         if self.showing.as_json:
             _print_json(report, run, summary)
         else:
             _print_screens(report, run, self.showing.all_rows)
 
 
-def _backtest(launch: Launch) -> None:
-    from atlas_core.backtest.driver import run_backtest
+def _backtest(launch: Launch, driver: str | None) -> None:
+    from atlas_core.backtest.driver import DriverKind, run_backtest
     from atlas_core.compose import compose
 
     system = compose(launch.profile, launch.mode)
     run = launch.store.create(launch.profile.name, system.mode, system.synthetic)
     screen = launch.begin(system, run)
-    launch.keep(run, screen, lambda journal: run_backtest(system, journal, screen))
+    kind = DriverKind(driver or DriverKind.SKIPPING)
+    launch.keep(run, screen, lambda journal: run_backtest(system, journal, screen, kind))
 
 
 def _kept_so_far(run: RunInfo) -> str:
     return f"run {run.run_id} is kept as far as it went: atlas report {run.run_id}"
 
 
-def _keep(records: Sequence[Record], run: RunInfo, digest: str, market: TradedMarket | None) -> Report:
+def _keep(records: Sequence[Record], run: RunInfo, summary: RunSummary, market: TradedMarket | None) -> Report:
     from atlas_core.report.benchmark import BENCHMARK_NAME, buy_and_hold
     from atlas_core.report.export import equity_csv, export_files, manifest_of
     from atlas_core.report.orders import order_rows
     from atlas_core.report.summary import report_of
 
     report = report_of(records)
-    manifest = manifest_of(report, run.run_id, digest, __version__)
+    manifest = manifest_of(report, run.run_id, summary.digest, __version__)
+    if summary.driver:
+        manifest["driver"] = summary.driver
     files = export_files(report, order_rows(records), manifest)
     if market is not None:
         benchmark = buy_and_hold(market, report.curve)
@@ -280,6 +291,7 @@ def _print_json(report: Report, run: RunInfo, summary: RunSummary) -> None:
             "run_id": run.run_id,
             "directory": run.directory,
             "journal_digest": summary.digest,
+            **({"driver": summary.driver} if summary.driver else {}),
             **summary_of(report),
             "trades": json_rows(TRADE_COLUMNS, report.trades),
         }
