@@ -10,6 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from atlas_core.barfiles.dirt import DirtReport as DirtReport
+    from atlas_core.barfiles.form import BarFileForm as BarFileForm
+    from atlas_core.barfiles.form import Repair as Repair
+    from atlas_core.barfiles.reading import read_bar_file as read_bar_file
     from atlas_core.barstore.keys import PriceKind as PriceKind
     from atlas_core.barstore.keys import SeriesKey as SeriesKey
     from atlas_core.barstore.store import BarStore as BarStore
@@ -166,6 +170,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "atlas_core.barfiles.dirt": "DirtReport",
+    "atlas_core.barfiles.form": "BarFileForm Repair",
+    "atlas_core.barfiles.reading": "read_bar_file",
     "atlas_core.barstore.keys": "PriceKind SeriesKey",
     "atlas_core.barstore.store": "BarStore StoredSeries",
     "atlas_core.cli.formats": "print_json",

@@ -16,7 +16,7 @@ LAYERS = {
     0: "errors model clock problem",
     1: "columnar contracts components hookspecs options runs",
     2: "plugins profile",
-    3: "engine simulation journal marketdata",
+    3: "barfiles engine simulation journal marketdata",
     4: "barstore compose control margins report runstore statedir tape watching wiring",
     5: "backtest checking loading runtime trading search",
     6: "cli testing __main__",

@@ -13,8 +13,7 @@ from atlas_sim.merging import merged
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from atlas_core import BarClosed, Bars, Context, Timeframe
-    from atlas_sim.files.dirt import DirtReport
+    from atlas_core import BarClosed, Bars, Context, DirtReport, Timeframe
     from atlas_sim.options import FilesOptions
 
 

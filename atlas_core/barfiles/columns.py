@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
-from atlas_core import DataError
+from atlas_core.errors import DataError
 
 _NAMES: Mapping[str, tuple[str, ...]] = {
     "time": (
@@ -19,16 +19,20 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "low": ("low", "l", "low_price", "lowest"),
     "close": ("close", "c", "close_price", "closing_price", "last"),
     "volume": ("volume", "vol", "v", "base_volume", "tick_volume"),
+    "ends": ("available_at",),
 }
-_OPTIONAL = ("volume",)
+_OPTIONAL = ("volume", "ends")
 _NUMBER = re.compile(r"[-+]?\d[\d.,eE+-]*")
 _PLACE = re.compile(r"#([1-9]\d*)")
-_EXAMPLE = 'columns = { time = "#1", open = "#2", high = "#3", low = "#4", close = "#5", volume = "#6" }'
+EXAMPLE = 'columns = { time = "#1", open = "#2", high = "#3", low = "#4", close = "#5", volume = "#6" }'
 
 
 @frozen
 class Columns:
-    """The places of the six columns (0 is the first; `volume` may be missing), and whether there is a header."""
+    """The places of the columns (0 is the first), and whether there is a header.
+
+    `volume` may be missing; `ends` is where a file tells until when each bar lasts.
+    """
 
     time: int
     open: int
@@ -37,6 +41,7 @@ class Columns:
     close: int
     volume: int | None
     has_header: bool
+    ends: int | None = None
 
     def prices(self) -> tuple[int, int, int, int]:
         """Return the places of the four prices."""
@@ -53,18 +58,18 @@ def find_columns(file: str, first_row: Sequence[str], mapping: Mapping[str, str]
     if headerless and not all(not name or _PLACE.fullmatch(name) for name in [*mapping.values()] or ["?"]):
         raise DataError(
             f"{file}: expected a header in the first line, was {','.join(first_row)[:80]!r}; "
-            f"add a header, or say the places in the profile: {_EXAMPLE}"
+            f"add a header, or say the places: {EXAMPLE}"
         )
     places = {role: _place(file, role, first_row, mapping, headerless) for role in _NAMES}
     missing = [role for role, place in places.items() if place is None and role not in _OPTIONAL]
     if missing:
         raise DataError(
             f"{file}: expected columns for {', '.join(missing)}, was {', '.join(first_row)}; "
-            f'name them in the profile, as in columns = {{ {missing[0]} = "HEADER" }}'
+            f'name them, as in columns = {{ {missing[0]} = "HEADER" }}'
         )
     taken = [place for place in places.values() if place is not None]
     if len(set(taken)) < len(taken):
-        raise DataError(f"{file}: expected six different columns, was one for two of them; correct columns = ...")
+        raise DataError(f"{file}: expected different columns, was one for two of them; correct what names them")
     return Columns(**places, has_header=not headerless)  # type: ignore[arg-type]
 
 
@@ -78,7 +83,7 @@ def _place(file: str, role: str, first_row: Sequence[str], mapping: Mapping[str,
         headers = ", ".join(first_row[place] for place in found)
         raise DataError(
             f"{file}: expected one column for {role}, was {headers}; "
-            f'choose in the profile, as in columns = {{ {role} = "{first_row[found[0]]}" }}'
+            f'choose, as in columns = {{ {role} = "{first_row[found[0]]}" }}'
         )
     return found[0] if found else None
 

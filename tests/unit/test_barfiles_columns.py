@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from atlas_core import DataError
-from atlas_sim.files.columns import Columns, find_columns
+from atlas_core.barfiles.columns import Columns, find_columns
 
 IN_ORDER = Columns(0, 1, 2, 3, 4, 5, has_header=True)
 
@@ -79,5 +79,5 @@ def test_a_mapped_column_that_is_not_there_is_refused(name: str) -> None:
 
 
 def test_one_column_for_two_things_is_refused() -> None:
-    with pytest.raises(DataError, match="six different columns"):
+    with pytest.raises(DataError, match="expected different columns"):
         find_columns("f", ["ts", "open", "high", "low", "close"], {"open": "close"})

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas_core import DataError, from_datetime
-from atlas_sim.files.table import NUMBERS, Table
-from atlas_sim.files.times import UNKNOWN, Times, read_times
+from atlas_core.barfiles.table import NUMBERS, Table
+from atlas_core.barfiles.times import UNKNOWN, Times, read_times
 
 SCALES = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 seconds = st.integers(631_152_000, 4_102_444_799)

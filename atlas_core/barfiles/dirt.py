@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from attrs import frozen
+from attrs import define, field, frozen
 
-from atlas_core import Timeframe, parse_timeframe
-from atlas_sim.files.table import NUMBERS, PRICES
+from atlas_core.barfiles.table import NUMBERS, PRICES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from atlas_sim.files.table import Table
-    from atlas_sim.files.times import Times
+    from atlas_core.barfiles.table import Table
 
 SHOWN_ROWS = 10
-_HOUR = parse_timeframe("1h").duration
 
 Reason = Callable[[int], str]
 
@@ -33,12 +30,16 @@ class DirtyRow:
 
 @frozen
 class DirtReport:
-    """What is wrong with a file: how many of its rows are not bars, and the first of them."""
+    """What is wrong with a file: how many of its rows are not bars, and the first of them.
+
+    `remedies` names the repairs that would take these rows away, as `--repair` names them.
+    """
 
     file: str
     rows: int
     dirty: int
     first: tuple[DirtyRow, ...]
+    remedies: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         head = f"{self.file}: {self.dirty:,} of {self.rows:,} rows are not bars"
@@ -47,37 +48,45 @@ class DirtReport:
         return "\n".join([head, *shown, *([f"  and {rest:,} more"] if rest else [])])
 
 
-class Inspection:
-    """Collects the dirty rows of one table, the first reason of each row counting."""
+@define
+class DirtCount:
+    """Counts the dirty rows of a file and remembers the first of them, in any order of being told."""
 
-    def __init__(self, table: Table, times: Times) -> None:
+    dirty: int = 0
+    remedies: dict[str, None] = field(factory=dict)
+    _first: list[DirtyRow] = field(factory=list)
+
+    def add(self, lines: NDArray[np.int64], reason: Callable[[int], str], remedy: str) -> None:
+        """Take rows by their lines; `reason(place)` says what is wrong with the one at a place in `lines`."""
+        if not len(lines):
+            return
+        self.dirty += len(lines)
+        self.remedies[remedy] = None
+        order = np.argsort(lines, kind="stable")[:SHOWN_ROWS].tolist()
+        self._first += [DirtyRow(int(lines[place]), reason(place)) for place in order]
+        self._first = sorted(self._first, key=lambda row: row.line)[:SHOWN_ROWS]
+
+    def report(self, file: str, rows: int) -> DirtReport:
+        """Return what was found in `rows` rows of a file."""
+        return DirtReport(file, rows, self.dirty, tuple(self._first), tuple(self.remedies))
+
+
+class Inspection:
+    """Collects the rows of one table that are no bars in themselves, the first reason of each row counting."""
+
+    def __init__(self, table: Table, notes: Mapping[int, str], *, are_prices: bool = True) -> None:
         self._table = table
         self._reasons: list[tuple[NDArray[np.bool_], Reason]] = []
         self.clean = np.ones(len(table), dtype=bool)
-        notes = {**times.notes, **table.notes}
-        self._mark(_rows(len(table), notes), lambda row: notes[row])
-        self._inspect_prices()
-        self._inspect_order(times.ts)
+        every = {**notes, **table.notes}
+        self._mark(_rows(len(table), every), lambda row: every[row])
+        self._inspect_numbers()
+        if are_prices:
+            self._inspect_prices()
 
-    def require_grid(self, ts: NDArray[np.int64], timeframe: Timeframe) -> None:
-        """Mark bars of at most an hour that do not begin on the grid of the others.
-
-        Longer bars are left alone, because daylight saving moves them in UTC.
-        """
-        if timeframe.duration > _HOUR or not self.clean.any():
-            return
-        phase = ts % timeframe.duration
-        usual, counts = np.unique(phase[self.clean], return_counts=True)
-        self._mark(
-            phase != usual[int(np.argmax(counts))],
-            lambda _row: f"time is not on the grid of the other {timeframe} bars",
-        )
-
-    def report(self) -> DirtReport:
-        """Return what was found."""
-        dirty = np.flatnonzero(~self.clean)
-        first = tuple(DirtyRow(int(self._table.lines[row]), self._reason(row)) for row in dirty[:SHOWN_ROWS].tolist())
-        return DirtReport(self._table.file, len(self._table), len(dirty), first)
+    def reason(self, row: int) -> str:
+        """Return what is wrong with a row that is not clean."""
+        return next(reason(row) for mask, reason in self._reasons if mask[row])
 
     def _mark(self, mask: NDArray[np.bool_], reason: Reason) -> None:
         new = mask & self.clean
@@ -85,13 +94,13 @@ class Inspection:
             self._reasons.append((new, reason))
             self.clean &= ~new
 
-    def _reason(self, row: int) -> str:
-        return next(reason(row) for mask, reason in self._reasons if mask[row])
-
-    def _inspect_prices(self) -> None:
+    def _inspect_numbers(self) -> None:
         numbers = self._table.numbers
         for name in NUMBERS:
             self._mark(~np.isfinite(numbers[name]), _Told(f"{name}: expected a finite number, was", numbers[name]))
+
+    def _inspect_prices(self) -> None:
+        numbers = self._table.numbers
         for name in PRICES:
             self._mark(numbers[name] <= 0, _Told(f"{name}: expected a price above 0, was", numbers[name]))
         self._mark(numbers["volume"] < 0, _Told("volume: expected 0 or more, was", numbers["volume"]))
@@ -100,12 +109,6 @@ class Inspection:
         for name in ("open", "close"):
             self._mark(numbers[name] > high, _Pair(name, numbers[name], "is above high", high))
             self._mark(numbers[name] < low, _Pair(name, numbers[name], "is below low", low))
-
-    def _inspect_order(self, ts: NDArray[np.int64]) -> None:
-        latest = np.maximum.accumulate(np.where(self.clean, ts, np.iinfo(np.int64).min))
-        before = np.concatenate([[np.iinfo(np.int64).min], latest[:-1]])
-        self._mark(ts == before, lambda _row: "time is the same as that of an earlier row")
-        self._mark(ts < before, lambda _row: "time is before that of an earlier row")
 
 
 @frozen(eq=False)
@@ -128,7 +131,7 @@ class _Pair:
         return f"{self.name} {self.column[row]:.12g} {self.verb} {self.other[row]:.12g}"
 
 
-def _rows(count: int, notes: dict[int, str]) -> NDArray[np.bool_]:
+def _rows(count: int, notes: Mapping[int, str]) -> NDArray[np.bool_]:
     mask = np.zeros(count, dtype=bool)
     mask[list(notes)] = True
     return mask

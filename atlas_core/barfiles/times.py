@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from attrs import frozen
+from attrs import define, field, frozen
 
-from atlas_core import DataError, from_datetime
+from atlas_core.clock import from_datetime
+from atlas_core.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from atlas_sim.files.table import Table
+    from atlas_core.barfiles.table import Table
 
 UNKNOWN = np.iinfo(np.int64).min  # stands for the time of a row whose time could not be read
 
@@ -29,16 +30,46 @@ _FIRST, _LAST = 631_152_000, 4_102_444_800
 _HOUR = 3_600_000_000_000
 _NUMBER = re.compile(rb"[-+]?\d{1,30}(\.\d{0,30})?")
 _DATE_BYTES = 10
+_UTC_ENDS = (b"Z", b"+00:00")
+_ISO_ZONED, _ISO_LOCAL = "ISO 8601 with a zone", "ISO 8601 without a zone"
 _FORM = "0000-00-00T00:00:00.000000000"
 
 
 @frozen(eq=False)
 class Times:
-    """Nanoseconds UTC per row (UNKNOWN where `notes` says why), and whether each time names a whole day."""
+    """Nanoseconds UTC per row (UNKNOWN where `notes` says why), and whether each time names a whole day.
+
+    `form` says how the times are written.
+    """
 
     ts: NDArray[np.int64]
     notes: Mapping[int, str]
     whole_days: bool = False
+    form: str = ""
+
+
+@define
+class TimeReader:
+    """Reads the times of one file piece by piece: all of them are written in one form, or the file is refused."""
+
+    unit: str
+    zone: str
+    whole_days: bool = True
+    _form: str = field(default="", init=False)
+    _first_line: int = field(default=0, init=False)
+
+    def read(self, table: Table) -> Times:
+        """Return the times of the next rows; raises DataError as `read_times` does, and for a form that changes."""
+        times = read_times(table, self.unit, self.zone)
+        self.whole_days &= times.whole_days
+        if not self._form:
+            self._form, self._first_line = times.form, int(table.lines[0])
+        elif times.form != self._form:
+            raise DataError(
+                f"{table.file}: expected times of one form, was {self._form} from line {self._first_line} and "
+                f"{times.form} from line {table.lines[0]}; repair the file"
+            )
+        return times
 
 
 def read_times(table: Table, unit: str, zone: str) -> Times:
@@ -49,7 +80,8 @@ def read_times(table: Table, unit: str, zone: str) -> Times:
     kind = table.time.dtype.kind
     if kind == "M":
         ts = table.time.astype("datetime64[ns]").astype(np.int64)
-        return Times(ts if table.zoned else _from_local(ts, zone), {}, table.whole_days)
+        form = "timestamps with a zone" if table.zoned else "timestamps without a zone"
+        return Times(ts if table.zoned else _from_local(ts, zone), {}, table.whole_days, form)
     if kind in "iu":
         _refuse_numbers_as_iso(table, unit, str(table.time[0]))
         return _from_numbers(table, table.time.astype(np.int64), unit)
@@ -70,7 +102,9 @@ def _from_texts(table: Table, unit: str, zone: str) -> Times:
         )
     whole_days = all(len(text) == _DATE_BYTES for text in texts if text)
     quick = _from_plain_iso(column, first, zone)
-    return Times(quick, {}, whole_days) if quick is not None else _from_any_iso(table, texts, zone, whole_days)
+    if quick is None:
+        return _from_any_iso(table, texts, zone, whole_days)
+    return Times(quick, {}, whole_days, _ISO_ZONED if first.endswith(_UTC_ENDS) else _ISO_LOCAL)
 
 
 def _refuse_numbers_as_iso(table: Table, unit: str, first: str) -> None:
@@ -87,13 +121,15 @@ def _from_number_texts(table: Table, texts: list[bytes], unit: str) -> Times:
     unit, plausible = _unit_of(table, numbers, unit, notes)
     scale = _SCALES[unit]
     ts = [int((value or 0) * scale) if fits else UNKNOWN for value, fits in zip(values, plausible, strict=True)]
-    return Times(np.array(ts, dtype=np.int64), notes)
+    return Times(np.array(ts, dtype=np.int64), notes, form=_WORDS[unit])
 
 
 def _from_numbers(table: Table, numbers: NDArray[np.int64], unit: str) -> Times:
     notes: dict[int, str] = {}
     unit, plausible = _unit_of(table, numbers, unit, notes)
-    return Times(np.where(plausible, np.where(plausible, numbers, 0) * _SCALES[unit], UNKNOWN), notes)
+    return Times(
+        np.where(plausible, np.where(plausible, numbers, 0) * _SCALES[unit], UNKNOWN), notes, form=_WORDS[unit]
+    )
 
 
 def _unit_of(
@@ -131,7 +167,7 @@ def _decimal(text: bytes) -> Decimal | None:
 
 def _from_plain_iso(texts: NDArray[np.bytes_], first: bytes, zone: str) -> NDArray[np.int64] | None:
     """Return what numpy reads of times that all have one form, or None when they need a closer look."""
-    suffix = next((end for end in (b"Z", b"+00:00") if first.endswith(end)), b"")
+    suffix = next((end for end in _UTC_ENDS if first.endswith(end)), b"")
     body = np.asarray(texts, dtype=f"S{len(first)}")
     same_length = np.all(np.char.str_len(texts) == len(first))
     # Nanoseconds overflow silently before 1678 and after 2262.
@@ -174,7 +210,7 @@ def _from_any_iso(table: Table, texts: list[bytes], zone: str, whole_days: bool)
     if len(zoned) > 1:
         lines = f"line {table.lines[zoned[True]]} has one and line {table.lines[zoned[False]]} has none"
         raise DataError(f"{table.file}: expected all times with a zone or all without, was mixed: {lines}")
-    return Times(ts, notes, whole_days)
+    return Times(ts, notes, whole_days, _ISO_ZONED if True in zoned else _ISO_LOCAL)
 
 
 def _moment(text: bytes) -> datetime | None:
