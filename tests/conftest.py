@@ -49,6 +49,14 @@ def _guarded(real: Any) -> Any:
     return call
 
 
+@pytest.fixture(scope="module")
+def instant_disk() -> Iterator[None]:
+    """Leave out what only a power cut would notice, for tests that write hundreds of small files."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _handle: None)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def own_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give every test its own, empty place for runs."""

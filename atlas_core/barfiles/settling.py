@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from atlas_core.barfiles.form import BarFileForm
     from atlas_core.model.timeframe import Timeframe
 
-_PIECE_ROWS = 1 << 17
+PIECE_ROWS = 1 << 17
 _JUMP = 50.0
 
 
@@ -46,8 +46,8 @@ class Rows:
 
     def pieces(self) -> Iterator[slice]:
         """Yield parts of a size that memory bears."""
-        for first in range(0, len(self), _PIECE_ROWS):
-            yield slice(first, min(first + _PIECE_ROWS, len(self)))
+        for first in range(0, len(self), PIECE_ROWS):
+            yield slice(first, min(first + PIECE_ROWS, len(self)))
 
     def kept(self, keep: NDArray[np.bool_]) -> Rows:
         """Return the rows that are marked."""

@@ -46,6 +46,16 @@ def parts_of(path: Path, mapping: Mapping[str, str], progress: Progress | None =
         raise _unreadable(path, error) from None
 
 
+def form_of(path: Path) -> str:
+    """Return csv, parquet or feather, as the first bytes tell; packed files are taken for csv. Raises DataError."""
+    try:
+        with path.open("rb") as raw:
+            head = raw.read(_HEAD_BYTES)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    return "parquet" if head.startswith(_PARQUET) else "feather" if head.startswith(_FEATHER) else "csv"
+
+
 def _parts(path: Path, raw: BufferedReader, mapping: Mapping[str, str]) -> Iterator[Part]:
     head = raw.peek(_HEAD_BYTES)[:_HEAD_BYTES]
     if head.startswith(_ZIP):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,13 +27,15 @@ class Stage:
     """Takes columns in pieces; with a folder they lie in nameless files there, which vanish with the process."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._files: dict[str, IO[bytes]] = {}
         self._pieces: dict[str, list[NDArray[Any]]] = {name: [] for name in COLUMNS}
         self._rows = 0
         self._names: tuple[str, ...] = ()
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._files = {name: tempfile.TemporaryFile(dir=folder) for name in COLUMNS}  # noqa: SIM115 (see close)
+        self._files: dict[str, IO[bytes]] = {}
+        with ExitStack() as opening:
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+                self._files = {name: opening.enter_context(tempfile.TemporaryFile(dir=folder)) for name in COLUMNS}
+            self._open = opening.pop_all()
 
     def __len__(self) -> int:
         return self._rows
@@ -54,8 +57,7 @@ class Stage:
 
     def close(self) -> None:
         """Let the files go; columns that were returned stay."""
-        for file in self._files.values():
-            file.close()
+        self._open.close()
 
     def _whole(self, name: str) -> NDArray[Any]:
         if not self._files:

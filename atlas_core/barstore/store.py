@@ -121,6 +121,14 @@ class BarStore:
         folders = "/".join("*" if name is None else escape(file_name(name)) for name in (source, symbol))
         return sorted(self.root.glob(f"{folders}/*/{FILE_NAME}"))
 
+    def read(self, path: Path) -> StoredSeries | None:
+        """Return the series of a manifest, None when it was removed meanwhile; raises DataError when it is damaged."""
+        try:
+            manifest = read_manifest(path)
+        except FileNotFoundError:
+            return None
+        return StoredSeries(manifest, path.parent / manifest.folder)
+
     def all(self) -> tuple[StoredSeries, ...]:
         """Return every series, by source, symbol and timeframe; raises DataError for a damaged manifest."""
         return self.find()
@@ -133,7 +141,7 @@ class BarStore:
         price: PriceKind | None = None,
     ) -> tuple[StoredSeries, ...]:
         """Return the series that fit what is said, None fitting everything; raises DataError for a damaged manifest."""
-        found = (series for path in self.manifests(source, symbol) if (series := _read(path)) is not None)
+        found = (series for path in self.manifests(source, symbol) if (series := self.read(path)) is not None)
         wanted = [
             series
             for series in found
@@ -153,20 +161,16 @@ class BarStore:
         path = self.root / key.path
         if not (path / FILE_NAME).exists():
             raise NotFound(f"expected {key} in {self.root}, was nothing; see atlas data list")
-        lock = SeriesLock(self.root, key)
+        self.remove_at(path)
+
+    def remove_at(self, path: Path) -> None:
+        """Remove the series in a folder of the store, whatever its manifest says."""
+        lock = SeriesLock(self.root, path)
         try:
             remove_durably(path / FILE_NAME)  # from here on the series is gone, whatever else is still there
             rmtree(path, ignore_errors=True)
         finally:
             lock.release()
-
-
-def _read(path: Path) -> StoredSeries | None:
-    try:
-        manifest = read_manifest(path)
-    except FileNotFoundError:
-        return None  # removed since it was listed
-    return StoredSeries(manifest, path.parent / manifest.folder)
 
 
 def _order(series: StoredSeries) -> tuple[str, str, int, str]:

@@ -30,16 +30,17 @@ _FOLDER = "columns-"
 class SeriesLock:
     """Makes one process the only writer of a series; the system frees it when the process dies, however it dies."""
 
-    def __init__(self, root: Path, key: SeriesKey) -> None:
-        """Take the lock; raises DataError while another process writes the series."""
+    def __init__(self, root: Path, path: Path) -> None:
+        """Take the lock of the series in the folder `path`; raises DataError while another process writes it."""
         locks = root / ".locks"
         locks.mkdir(parents=True, exist_ok=True)
-        self._handle = os.open(locks / file_name(str(key.path)), os.O_CREAT | os.O_RDWR, 0o600)
+        name = file_name(path.relative_to(root).as_posix())
+        self._handle = os.open(locks / name, os.O_CREAT | os.O_RDWR, 0o600)
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self._handle)
-            raise DataError(f"{key}: another process is writing it; wait until it has ended") from None
+            raise DataError(f"{path}: another process is writing it; wait until it has ended") from None
 
     def release(self) -> None:
         """Let others write."""
@@ -56,7 +57,7 @@ class SeriesWriter:
         """
         self._key = key
         self._path = root / key.path
-        self._lock = SeriesLock(root, key)
+        self._lock = SeriesLock(root, self._path)
         try:
             make_durable_folder(self._path, root)
             self._old = _existing(self._path)
@@ -130,6 +131,11 @@ class SeriesWriter:
             # Who has mapped the old columns keeps them: their pages live until the last one lets them go.
             rmtree(self._path / self._old_folder, ignore_errors=True)
         return manifest
+
+    @property
+    def before(self) -> Manifest | None:
+        """Return the manifest of the series that was there when the writing began, None for none."""
+        return self._old
 
     @property
     def rows_written(self) -> int:

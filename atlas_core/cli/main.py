@@ -44,6 +44,7 @@ COMMANDS = {
     "report": LazyCommand("atlas_core.cli.report:report", "Show the trades, figures and refusals of a run."),
     "pnl": LazyCommand("atlas_core.cli.pnl:pnl", "Show what a run earned, by pattern, timeframe, score and more."),
     "runs": LazyCommand("atlas_core.cli.runs:runs", "List the runs that are kept."),
+    "data": LazyCommand("atlas_core.cli.data:data", "Keep bars on disk: import, download, list, verify, export."),
     "status": LazyCommand("atlas_core.cli.status:status", "Show how a session is, and how old that news is."),
     "positions": LazyCommand("atlas_core.cli.status:positions", "Show the open positions of a session."),
     "orders": LazyCommand("atlas_core.cli.status:orders", "Show the working orders of a session."),

@@ -18,6 +18,8 @@ from atlas_core.barstore.store import BarStore
 from atlas_core.errors import NotFound
 from atlas_core.model.session import TradingSession
 
+pytestmark = pytest.mark.usefixtures("instant_disk")
+
 MINUTE = 60 * 10**9
 START = 1_767_571_200 * 10**9  # Monday 2026-01-05
 KEY = SeriesKey("files", "BTC/USD", parse_timeframe("1m"))

@@ -10,8 +10,12 @@ from typing import Any
 
 import pytest
 
+from atlas_core.barfiles.form import BarFileForm
+from atlas_core.barstore.importing import Wish, import_file
 from atlas_core.barstore.store import BarStore
 from tests.unit.test_barstore import KEY, bars, put, same
+
+pytestmark = pytest.mark.usefixtures("instant_disk")
 
 # Every call with which a writer changes the disk. After the kill none of them works any more, clean-up included.
 STEPS = ("open", "write", "ftruncate", "fsync", "mkdir", "replace", "unlink", "rmdir")
@@ -56,6 +60,17 @@ def remove(store: BarStore) -> None:
     store.remove(KEY)
 
 
+def weave(store: BarStore) -> None:
+    """Import a file that has the old bars and five more."""
+    path = store.root.parent / "bars.csv"
+    fresh = bars(15)
+    columns = [getattr(fresh, name).tolist() for name in ("opened_at", "open", "high", "low", "close", "volume")]
+    lines = [",".join(map(str, row)) for row in zip(*columns, strict=True)]
+    path.write_text("\n".join(["ts,open,high,low,close,volume", *lines]))
+    wish = Wish(symbol=KEY.symbol, form=BarFileForm(tick_size=fresh.tick_size))
+    list(import_file(store, path, wish, 0))
+
+
 def rows_of(store: BarStore) -> int | None:
     """Return the rows of the series when it is the old or the new one, whole; None when there is none."""
     if not store.all():
@@ -66,7 +81,7 @@ def rows_of(store: BarStore) -> int | None:
     return len(found)
 
 
-@pytest.mark.parametrize(("work", "after"), [(replace, 8), (append, 15), (remove, None)])
+@pytest.mark.parametrize(("work", "after"), [(replace, 8), (append, 15), (weave, 15), (remove, None)])
 def test_a_kill_at_any_step_leaves_the_old_or_the_new_series(
     tmp_path: Path, work: Callable[[BarStore], None], after: int | None
 ) -> None:

@@ -1,0 +1,68 @@
+"""A bar on stderr for work that takes longer, drawn on a terminal only."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+
+from atlas_core.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+class WorkBar(AbstractContextManager["WorkBar"]):
+    """Shows how much of one piece of work after the other is done; silent where nobody looks at it."""
+
+    def __init__(self, ctx: click.Context, *, silent: bool = False) -> None:
+        settings = ctx.find_object(Settings) or Settings()
+        self._is_drawn = sys.stderr.isatty() and not settings.quiet and not silent
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        if self._is_drawn:
+            self._progress = _bar()
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def begin(self, what: str, total: float) -> None:
+        """Begin another piece of work of `total` steps."""
+        if self._progress is None:
+            return
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+        self._task = self._progress.add_task(what, total=total)
+
+    def at(self, done: float) -> None:
+        """Say how many steps are done."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=done)
+
+
+def _bar() -> Progress:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns: list[Any] = [
+        TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    ]  # fmt: skip
+    return Progress(*columns, console=Console(stderr=True), transient=True)
