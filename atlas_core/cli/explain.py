@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from atlas_core.cli.explain_metric import metric
 from atlas_core.cli.formats import NOTHING, compact, number, price
 from atlas_core.cli.kept import KeptRun, complete_run, open_run
 from atlas_core.cli.tables import Column, print_json, print_table, say, say_parts, say_wrapped, signed, when
@@ -36,9 +37,22 @@ _RUN = click.option(
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.group()
+class _KindAndName(click.Group):
+    """Takes `metric:sharpe` as `metric sharpe`."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        kind, colon, name = args[0].partition(":")
+        return super().resolve_command(ctx, [kind, name, *args[1:]] if colon and kind in self.commands else args)
+
+
+@click.group(cls=_KindAndName)
 def explain() -> None:
-    """Say why a trade was made, why a signal was refused, or what a key or plugin is."""
+    """Say why a trade was made, why a signal was refused, or what a key, metric or plugin is."""
+
+
+explain.add_command(metric)
 
 
 @explain.command()

@@ -8,6 +8,7 @@ from enum import StrEnum
 from attrs import frozen
 
 from atlas_core.report.results import Results
+from atlas_core.report.writing import NOT_THERE, number, percent
 
 ATLAS = "Atlas: trades and equity as the journal has them"
 
@@ -22,6 +23,9 @@ class Unit(StrEnum):
     COUNT = "count"
     DAYS = "days"
     HOURS = "hours"
+
+
+_LONG = (Unit.DAYS, Unit.HOURS)
 
 
 class Better(StrEnum):
@@ -48,3 +52,11 @@ class Metric:
     edges: str
     source: str
     value_of: Callable[[Results], float | None]
+
+    def written(self, value: float | None) -> str:
+        """Return a value of this metric as people read it, `n/a` for none."""
+        if value is None:
+            return NOT_THERE
+        if self.unit is Unit.FRACTION:
+            return percent(value)
+        return number(value, 0 if self.unit is Unit.COUNT else 1 if self.unit in _LONG else 2)

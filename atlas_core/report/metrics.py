@@ -39,15 +39,16 @@ def total_return(start: float, end: float) -> float | None:
 
 def cagr(start: float, end: float, days: float, *, minimum_days: float = CAGR_MINIMUM_DAYS) -> float | None:
     """Return `(end / start) ** (365.25 / days) - 1`, or None below `minimum_days` or after ruin."""
-    return None if days < minimum_days else _growth(start, end, days / DAYS_PER_YEAR)
+    return None if days < minimum_days else growth(start, end, days / DAYS_PER_YEAR)
 
 
 def cagr_of_periods(start: float, end: float, count: int, periods: int) -> float | None:
     """Return `(end / start) ** (periods / count) - 1` for `count` returns: the year of empyrical and quantstats."""
-    return _growth(start, end, count / periods)
+    return growth(start, end, count / periods)
 
 
-def _growth(start: float, end: float, years: float) -> float | None:
+def growth(start: float, end: float, years: float) -> float | None:
+    """Return `(end / start) ** (1 / years) - 1`, or None without time or money at either end."""
     if years <= 0 or start <= 0 or end <= 0:
         return None
     try:
