@@ -38,13 +38,17 @@ def directory_name(profile: str) -> str:
 
 @frozen(kw_only=True)
 class RunInfo:
-    """A run and the directory that keeps its journal, tables and manifest."""
+    """A run and the directory that keeps its journal, tables and manifest.
+
+    `began` is when its directory was made (nanoseconds UTC), which is no part of what it decides.
+    """
 
     run_id: str
     profile: str
     mode: Mode
     synthetic: bool
     directory: Path
+    began: int = 0
 
 
 @frozen(kw_only=True)

@@ -48,13 +48,13 @@ class RunStore:
     def _runs(self) -> Path:
         return self.home / "runs"
 
-    def create(self, profile_name: str, mode: Mode, synthetic: bool) -> RunInfo:
-        """Make the directory of a new run, named `<profile>-<mode>-<number>`.
+    def create(self, profile_name: str, mode: Mode, synthetic: bool, *, began: int = 0) -> RunInfo:
+        """Make the directory of a new run, named `<profile>-<mode>-<number>`; `began` is the time (nanoseconds UTC).
 
         Two processes never receive the same run: making a directory is atomic. Raises AtlasError when the home
         cannot be written.
         """
-        facts = {"profile": profile_name, "mode": mode.value, "synthetic": synthetic}
+        facts = {"profile": profile_name, "mode": mode.value, "synthetic": synthetic, "began": began}
         try:
             directory = self._claim(directory_name(profile_name), mode)
             (directory / FACTS_NAME).write_text(json.dumps(facts) + "\n", encoding="utf-8")
@@ -142,6 +142,7 @@ def _info(directory: Path, facts: dict[str, Any]) -> RunInfo:
         mode=Mode(facts["mode"]),
         synthetic=bool(facts["synthetic"]),
         directory=directory,
+        began=int(facts.get("began", 0)),
     )
 
 

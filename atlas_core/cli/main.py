@@ -45,6 +45,8 @@ COMMANDS = {
     "pnl": LazyCommand("atlas_core.cli.pnl:pnl", "Show what a run earned, by pattern, timeframe, score and more."),
     "runs": LazyCommand("atlas_core.cli.runs:runs", "List the runs that are kept."),
     "data": LazyCommand("atlas_core.cli.data:data", "Keep bars on disk: import, download, list, verify, export."),
+    "compare": LazyCommand("atlas_core.cli.compare:compare", "Show runs side by side, and what differs in them."),
+    "reproduce": LazyCommand("atlas_core.cli.reproduce:reproduce", "Make a run again and compare it with its journal."),
     "status": LazyCommand("atlas_core.cli.status:status", "Show how a session is, and how old that news is."),
     "positions": LazyCommand("atlas_core.cli.status:positions", "Show the open positions of a session."),
     "orders": LazyCommand("atlas_core.cli.status:orders", "Show the working orders of a session."),

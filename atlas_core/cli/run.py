@@ -13,6 +13,7 @@ from attrs import frozen
 from atlas_core import __version__
 from atlas_core.cli.completion import complete_profile
 from atlas_core.cli.settings import Settings
+from atlas_core.clock import LiveClock
 from atlas_core.errors import UsageError
 from atlas_core.runs import Mode, RunInfo, RunSummary
 
@@ -253,7 +254,7 @@ def _backtest(launch: Launch, driver: str | None) -> None:
     from atlas_core.compose import compose
 
     system = compose(launch.profile, launch.mode)
-    run = launch.store.create(launch.profile.name, system.mode, system.synthetic)
+    run = launch.store.create(launch.profile.name, system.mode, system.synthetic, began=LiveClock().now())
     screen = launch.begin(system, run)
     kind = DriverKind(driver or DriverKind.SKIPPING)
     launch.keep(run, screen, lambda journal: run_backtest(system, journal, screen, kind))

@@ -91,7 +91,7 @@ def run_in_process(launch: Launch, flags: SessionFlags) -> None:
         if system.is_real_time:
             _continue(launch, system, process)
             return
-        run = launch.store.create(profile.name, mode, system.synthetic)
+        run = launch.store.create(profile.name, mode, system.synthetic, began=LiveClock().now())
         screen = launch.begin(system, run)
         launch.keep(run, screen, lambda journal: _run(process, journal, run.run_id, launch, screen))
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import tomli
@@ -19,6 +20,7 @@ from atlas_core.profile.address import scan_lines
 LARGEST_FILE = 256 * 1024
 DEEPEST_TABLE = 12
 COMMAND_LINE = "command line"
+Texts = Mapping[Path, str]
 _AT_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 ONE_COMPONENT = frozenset({"provider", "sizer", "broker", "paper"})
 
@@ -68,7 +70,9 @@ def _failed(name: str, message: str, line: int | None = None) -> ProfileError:
     return ProfileError([Problem(message=message, file=name, line=line)])
 
 
-def _text(path: Path, name: str) -> str:
+def _text(path: Path, name: str, texts: Texts) -> str:
+    if path.resolve() in texts:
+        return texts[path.resolve()]
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise _failed(name, f"expected a profile of at most {LARGEST_FILE} bytes, was {path.stat().st_size}")
@@ -107,8 +111,8 @@ def _parse(text: str, name: str) -> dict[str, Any]:
     return data
 
 
-def _read_one(path: Path, name: str) -> Document:
-    text = _text(path, name)
+def _read_one(path: Path, name: str, texts: Texts) -> Document:
+    text = _text(path, name, texts)
     data = _parse(text, name)
     lines = scan_lines(text)
     folder = path.parent.resolve()
@@ -116,23 +120,39 @@ def _read_one(path: Path, name: str) -> Document:
     return Document(data, places, lines.inline)
 
 
-def read_document(path: Path, name: str = "") -> Document:
+def read_document(path: Path, name: str = "", texts: Texts = MappingProxyType({})) -> Document:
     """Read a profile and all that it extends, the extending file winning.
 
     Tables are merged key by key; values, inline tables and arrays of tables are replaced as a whole, and so is the
-    table of a component when the extending file uses another one. Raises ProfileError.
+    table of a component when the extending file uses another one. `texts` stand in for the files of these resolved
+    paths, as they were at another time. Raises ProfileError.
     """
-    return _read_chain(path, name or str(path), ())
+    return _read_chain(path, name or str(path), (), texts)
 
 
-def _read_chain(path: Path, name: str, seen: tuple[Path, ...]) -> Document:
-    document = _read_one(path, name)
+def profile_texts(path: Path) -> dict[Path, str]:
+    """Return the texts of a profile and of all that it extends, by resolved path; raises ProfileError."""
+    texts: dict[Path, str] = {}
+    following: Path | None = path.resolve()
+    while following is not None and following not in texts:
+        texts[following] = _text(following, str(following), {})
+        head = _parse(texts[following], str(following)).get("profile")
+        extends = head.get("extends") if isinstance(head, dict) else None
+        following = (following.parent / extends).resolve() if isinstance(extends, str) else None
+    return texts
+
+
+def _read_chain(path: Path, name: str, seen: tuple[Path, ...], texts: Texts) -> Document:
+    document = _read_one(path, name, texts)
     head = document.data.get("profile")
     extends = head.get("extends") if isinstance(head, dict) else None
     if extends is None:
         return document
     base_path = _base_path(path, extends, (*seen, path.resolve()), document, name)
-    base = _read_chain(base_path, str(Path(name).parent / extends), (*seen, path.resolve()))
+    if base_path not in texts and not base_path.is_file():
+        where = document.address(("profile",), "profile", name)
+        raise ProfileError([where.problem(("extends",), f"expected a file that exists, was {extends}")])
+    base = _read_chain(base_path, str(Path(name).parent / extends), (*seen, path.resolve()), texts)
     return merge(base, document)
 
 
@@ -146,8 +166,6 @@ def _base_path(path: Path, extends: Any, seen: Sequence[Path], document: Documen
     if base in seen:
         chain = " extends ".join(step.name for step in (*seen[seen.index(base) :], base))
         raise ProfileError([where.problem(("extends",), f"expected a chain of files without a circle, was {chain}")])
-    if not base.is_file():
-        raise ProfileError([where.problem(("extends",), f"expected a file that exists, was {extends}")])
     return base
 
 

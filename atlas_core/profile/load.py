@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from atlas_core.errors import ProfileError, UsageError
@@ -11,7 +12,7 @@ from atlas_core.options import Problem, structure
 from atlas_core.options.typenames import option_fields
 from atlas_core.profile.consistency import contradictions, strangers_in_alerts, times_without_market
 from atlas_core.profile.digest import profile_digest
-from atlas_core.profile.document import COMMAND_LINE, Document, read_document
+from atlas_core.profile.document import COMMAND_LINE, Document, Texts, read_document
 from atlas_core.profile.find import find_profile
 from atlas_core.profile.model import DEFAULT, ComponentSource, Origin, Profile, Selection
 from atlas_core.profile.overrides import Override, apply_overrides
@@ -64,15 +65,16 @@ def load_profile(
     *,
     overrides: Sequence[Override] = (),
     resolve_secrets: bool = False,
+    texts: Texts = MappingProxyType({}),
 ) -> Profile:
     """Return the resolved profile; relative paths inside it are taken from the folder of their file.
 
     `overrides` are `("table.key", "TOML value")` pairs of the command line. With `resolve_secrets` the secrets that
-    the profile's mode needs are looked up too. Raises ProfileError with every problem, NotFound or UsageError when
-    there is no such profile.
+    the profile's mode needs are looked up too. `texts` stand in for files as they were at another time. Raises
+    ProfileError with every problem, NotFound or UsageError when there is no such profile.
     """
-    path = find_profile(path_or_name)
-    document = read_document(path)
+    path = _path_of(path_or_name, texts)
+    document = read_document(path, texts=texts)
     allowed = _mode_of(document) or Mode.BACKTEST
     early = apply_overrides(document, overrides)
     reader = Reader(document, registry, str(path), _needed_secrets(document) if resolve_secrets else frozenset())
@@ -83,24 +85,35 @@ def load_profile(
     return profile
 
 
+def _path_of(path_or_name: str | Path, texts: Texts) -> Path:
+    return Path(path_or_name) if Path(path_or_name).resolve() in texts else find_profile(path_or_name)
+
+
 def open_profile(
-    path_or_name: str | Path, *, overrides: Sequence[Override] = (), resolve_secrets: bool = False
+    path_or_name: str | Path,
+    *,
+    overrides: Sequence[Override] = (),
+    resolve_secrets: bool = False,
+    texts: Texts = MappingProxyType({}),
 ) -> tuple[Profile, Registry]:
     """Discover the plugins that the profile's `[plugins]` table allows, and load the profile with them."""
     from atlas_core.plugins import discover
 
-    allowed = plugin_filter(path_or_name, overrides=overrides)
+    allowed = plugin_filter(path_or_name, overrides=overrides, texts=texts)
     registry = discover(block=allowed.block, only=allowed.only)
-    return load_profile(path_or_name, registry, overrides=overrides, resolve_secrets=resolve_secrets), registry
+    profile = load_profile(path_or_name, registry, overrides=overrides, resolve_secrets=resolve_secrets, texts=texts)
+    return profile, registry
 
 
-def plugin_filter(path_or_name: str | Path, *, overrides: Sequence[Override] = ()) -> PluginFilter:
+def plugin_filter(
+    path_or_name: str | Path, *, overrides: Sequence[Override] = (), texts: Texts = MappingProxyType({})
+) -> PluginFilter:
     """Return which plugins a profile wants looked at, before any is imported.
 
     What is wrong with the table is left to `load_profile`, which reports it with everything else.
     """
-    path = find_profile(path_or_name)
-    document = read_document(path)
+    path = _path_of(path_or_name, texts)
+    document = read_document(path, texts=texts)
     apply_overrides(document, overrides)
     table = document.data.get("plugins")
     where = document.address(("plugins",), "plugins", str(path))

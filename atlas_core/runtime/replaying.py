@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import asdict, define, field, frozen
+from attrs import define, field, frozen
 
 from atlas_core.compose import System
 from atlas_core.engine.engine import Engine
@@ -20,6 +20,7 @@ from atlas_core.model.events import SignalsFound
 from atlas_core.model.instrument import Instrument
 from atlas_core.model.records import Record, RunStarted, SessionResumed
 from atlas_core.model.timeframe import HOUR
+from atlas_core.report.differences import Difference, difference_of
 from atlas_core.runtime.recording import Entry, read_head, read_tape
 from atlas_core.runtime.scanning import ScanDesk
 from atlas_core.runtime.tape_codec import event_of, plain_of, value_of
@@ -27,25 +28,6 @@ from atlas_core.wiring import engine_of, timetable_of
 
 _LATEST_ANSWER = HOUR
 """Scanners work beside a session, and answer some time after the scan began."""
-
-_DECIDERS = ("gate", "by", "sizer", "limit", "rule", "stop_rule", "component")
-"""Fields of records that name who decided."""
-
-
-@frozen
-class Difference:
-    """Where a replay leaves the recorded session: `seq` is the event, or the one that would have come next.
-
-    `cause` is who decided (`scanner strat`, `gate quality`, …) as far as the records tell; a side that has nothing
-    there is empty. `fields` names what differs.
-    """
-
-    seq: int
-    ts: int
-    cause: str
-    recorded: str
-    replayed: str
-    fields: tuple[str, ...] = ()
 
 
 @frozen
@@ -122,7 +104,7 @@ class Stage:
         found = self._take_recorded()
         if found is None or not self.is_over or isinstance(found, SessionResumed):  # the next one has its own tape
             return None
-        return self._difference(found, None)
+        return difference_of(self.last_seq + 1, found, None)
 
     def result(self, difference: Difference | None) -> ReplayResult:
         """Return how it went."""
@@ -211,41 +193,16 @@ class Stage:
             if recorded is None and not self.is_over:
                 return None  # a crash lost the end of the journal's last transaction: nothing was acted on
             if recorded != replayed:
-                return self._difference(recorded, replayed)
+                return difference_of(self.last_seq + 1, recorded, replayed)
             self.last_seq += 1
         return None
 
     def _take_recorded(self) -> Record | None:
         return next(self.recorded, None)
 
-    def _difference(self, recorded: Record | None, replayed: Record | None) -> Difference:
-        one = recorded or replayed
-        assert one is not None
-        fields: tuple[str, ...] = ()
-        if recorded is not None and type(recorded) is type(replayed) and replayed is not None:
-            today = asdict(replayed, recurse=False)
-            fields = tuple(name for name, value in asdict(recorded, recurse=False).items() if today[name] != value)
-        then, now = ("" if each is None else _shown(each) for each in (recorded, replayed))
-        return Difference(self.last_seq + 1, one.ts, _cause(recorded, replayed), then, now, fields)
-
 
 def _ignore(label: str, reason: str) -> None:
     """Pass over a failing scanner: what the engine was told of it is on the tape."""
-
-
-def _cause(*sides: Record | None) -> str:
-    """Return who decided, as the first side that names anyone tells it."""
-    for record in filter(None, sides):
-        for name in _DECIDERS:
-            who = getattr(record, name, "")
-            if who:
-                return f"{record.kind.replace('_', ' ')} by {who}"
-    return f"engine, {next(filter(None, sides)).kind.replace('_', ' ')}"
-
-
-def _shown(record: Record) -> str:
-    facts = ", ".join(f"{name}={value}" for name, value in asdict(record, recurse=False).items() if name != "ts")
-    return f"{record.kind}: {facts}"
 
 
 def _rows(found: SignalsFound) -> list[str]:
