@@ -205,7 +205,9 @@ def test_without_a_run_the_command_says_how_to_start_one() -> None:
 
 
 def test_runs_lists_what_is_kept(kept: RunInfo) -> None:
-    assert re.search(rf"{kept.run_id} +demo +paper +synthetic +6 +2 +1 +\+67\.93 +end of data", _call(runs))
+    assert re.search(
+        rf"{kept.run_id} +demo +paper +synthetic +6 +2 +1 +\+67\.93 +10,135\.21 +— +end of data", _call(runs)
+    )
     (facts,) = json.loads(_call(runs, "--json"))
     assert (facts["run_id"], facts["synthetic"], facts["net"]) == (kept.run_id, True, "67.93")
 

@@ -6,7 +6,17 @@ import base64
 import hashlib
 from importlib.resources import files
 
-from atlas_core.report.html import account, calendar, head, key_figures, refusals, robustness, statistics, trades
+from atlas_core.report.html import (
+    account,
+    calendar,
+    head,
+    key_figures,
+    market,
+    refusals,
+    robustness,
+    statistics,
+    trades,
+)
 from atlas_core.report.html.markup import Markup, element, joined, verbatim
 from atlas_core.report.html.material import Material
 from atlas_core.report.html.unfolding import unfolded_trades
@@ -43,6 +53,7 @@ def _content(material: Material) -> Markup:
         account.account(material),
         calendar.calendar(material),
         statistics.statistics(material),
+        market.market(material, shown),
         trades.trades(material, shown, unfolded_trades(material, shown)),
         refusals.refusals(material),
         robustness.robustness(material),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from atlas_core.report.html.markup import Child, Markup
+from atlas_core.report.html.candles import window
+from atlas_core.report.html.markup import Child, joined
 from atlas_core.report.html.material import Material
 from atlas_core.report.html.trades import trace_list
 from atlas_core.report.trace import traces
@@ -20,7 +21,8 @@ def unfolded_trades(material: Material, shown: Sequence[TradeRow], room: int = R
     for trade, trace in zip(ordered, traces(material.records, [row.signal_key for row in ordered]), strict=True):
         if trace is None:
             continue
-        text: Markup = trace_list(trace)
+        bars = material.bars.get(trade.symbol)
+        text = joined(window(bars, trade) if bars is not None else None, trace_list(trace))
         room -= len(text)
         if room < 0:
             break
