@@ -20,11 +20,15 @@ FLUSH_AT = 5_000
 
 @frozen(kw_only=True)
 class TradedMarket:
-    """The base bars of a back-test and its instruments by symbol, with what trading in them costs."""
+    """The base bars of a back-test and its instruments by symbol, with what trading in them costs.
+
+    `history` is `bars` with what lies before the run, for the warm-up.
+    """
 
     bars: Mapping[str, Bars]
     instruments: Mapping[str, Instrument]
     costs: TradingCosts
+    history: Mapping[str, Bars] = field(factory=dict)
 
 
 class Watch(Protocol):

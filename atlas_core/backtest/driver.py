@@ -52,8 +52,13 @@ async def _run(system: System, journal: Journal, watch: Watch, kind: DriverKind)
 
 
 def _traded(live: OpenSystem, market: LoadedMarket) -> TradedMarket:
-    bars = {symbol: market.bars_of_run(symbol) for symbol in live.system.profile.universe.symbols}
-    return TradedMarket(bars=bars, instruments=live.instruments, costs=live.system.costs)
+    symbols = live.system.profile.universe.symbols
+    return TradedMarket(
+        bars={symbol: market.bars_of_run(symbol) for symbol in symbols},
+        instruments=live.instruments,
+        costs=live.system.costs,
+        history={symbol: market.data.base(symbol) for symbol in symbols},
+    )
 
 
 def driver_on(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,7 @@ class LiveScreen(AbstractContextManager["LiveScreen"]):
     def __init__(self, run_id: str, *, with_events: bool, with_bar: bool, keeps: bool = True) -> None:
         self.kept: list[Record] = []
         self.market: TradedMarket | None = None
+        self._data_rows: Future[list[dict[str, Any]]] | None = None
         self._keeps = keeps
         self._run_id = run_id
         self._with_events = with_events
@@ -94,8 +96,17 @@ class LiveScreen(AbstractContextManager["LiveScreen"]):
             say(f"  ... {self._lines - EVENT_LINES} more events: atlas report {self._run_id} --what events")
 
     def loaded(self, market: TradedMarket) -> None:
-        """Keep the market, for what buying and holding it would have made."""
+        """Keep the market, for what buying and holding it would have made; what identifies it is found meanwhile."""
+        from atlas_core.report.provenance import data_rows
+
         self.market = market
+        pool = ThreadPoolExecutor(1, thread_name_prefix="data-rows")
+        self._data_rows = pool.submit(data_rows, tuple(market.history.values()))
+        pool.shutdown(wait=False)
+
+    def data_rows(self) -> list[dict[str, Any]]:
+        """Return what identifies the bars that were loaded, none for a run that was not told of them."""
+        return [] if self._data_rows is None else self._data_rows.result()
 
     def progress(self, done: int, total: int, now: int) -> None:
         """Show how far the run is: steps done of all, and the market's time."""

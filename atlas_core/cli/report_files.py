@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from atlas_core import __version__
 from atlas_core.cli.kept import KeptRun
 from atlas_core.cli.manifests import read_manifest
+from atlas_core.cli.report_market import read_market
 from atlas_core.errors import AtlasError
 from atlas_core.report import export
 
@@ -44,10 +45,12 @@ def page_of(kept: KeptRun, report: Report) -> str:
     from atlas_core.report.html.material import Material
     from atlas_core.report.html.page import html_report
 
+    manifest = read_manifest(kept.run) or {}
+    bars, note = read_market(kept.run, manifest)
     return html_report(
         Material(
             report=report, records=kept.records, run_id=kept.run.run_id, digest=kept.digest, version=__version__,
-            manifest=read_manifest(kept.run) or {},
+            manifest=manifest, bars=bars, market_note=note,
         )
     )  # fmt: skip
 

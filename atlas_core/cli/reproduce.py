@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from attrs import asdict, frozen
@@ -19,8 +19,6 @@ from atlas_core.runstore import JOURNAL_NAME, is_continuing
 from atlas_core.watching import Unwatched
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from atlas_core.compose import System
     from atlas_core.journal import Journal
     from atlas_core.model.bars import Bars
@@ -90,7 +88,7 @@ def reproduced(run: RunInfo) -> Reproduction:
         TemporaryDirectory(prefix="atlas-reproduce-") as folder,
         Journal.create(Path(folder) / JOURNAL_NAME) as journal,
     ):
-        again = _made_again(system, registry, journal, recipe)
+        again = _made_again(system, registry, journal, manifest)
         return Reproduction(
             run_id=run.run_id,
             records=journal.count(),
@@ -122,35 +120,35 @@ class MarketKeeper(Unwatched):
 
     def loaded(self, market: TradedMarket) -> None:
         """Keep the bars."""
-        self.bars = tuple(market.bars.values())
+        self.bars = tuple(market.history.values())
 
 
-def _made_again(system: System, registry: Registry, journal: Journal, recipe: Mapping[str, Any]) -> Manifest:
+def _made_again(system: System, registry: Registry, journal: Journal, manifest: Manifest) -> Manifest:
     """Run into a journal of its own; return the manifest of the new run as far as it tells of what it was made of."""
     from atlas_core.report.provenance import composition_of, data_rows, overrides_of, texts_of
 
-    watch = MarketKeeper()
-    _run(system, journal, watch)
-    return {
+    watch, recipe = MarketKeeper(), manifest["made_of"]
+    driver = _run(system, journal, watch, str(manifest.get("driver", "")))
+    again = {
         "atlas": __version__,
-        "made_of": composition_of(
-            system.profile, registry, overrides_of(recipe), str(recipe["driver"]), texts_of(recipe)
-        ),
-        "data": data_rows(system.profile.provider.use, watch.bars),
+        "made_of": composition_of(system.profile, registry, overrides_of(recipe), texts_of(recipe)),
+        "data": data_rows(watch.bars),
     }
+    return again | ({"driver": driver} if driver else {})
 
 
-def _run(system: System, journal: Journal, watch: Watch) -> None:
+def _run(system: System, journal: Journal, watch: Watch, driver: str) -> str:
+    """Run with the driver of then, where it is a back-test; return the driver that was taken."""
     if system.mode is Mode.BACKTEST:
-        from atlas_core.backtest.driver import run_backtest
+        from atlas_core.backtest.driver import DriverKind, run_backtest
 
-        run_backtest(system, journal, watch)
-        return
+        kind = DriverKind(driver) if driver in list(DriverKind) else DriverKind.PLAIN
+        return run_backtest(system, journal, watch, kind).driver
     import asyncio
 
     from atlas_core.runtime.session import SessionPlan, run_session
 
-    asyncio.run(run_session(system, journal, SessionPlan(watch=watch)))
+    return asyncio.run(run_session(system, journal, SessionPlan(watch=watch))).driver
 
 
 def _first(run: RunInfo, journal: Journal) -> Difference | None:

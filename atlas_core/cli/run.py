@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from atlas_core.profile import Profile
     from atlas_core.report.summary import Report
     from atlas_core.runstore import RunStore
-    from atlas_core.watching import TradedMarket
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Override = tuple[str, str]
@@ -227,8 +226,10 @@ class Launch:
     def keep(self, run: RunInfo, screen: LiveScreen, execute: Callable[[Journal], RunSummary]) -> None:
         """Make a run of a market that ends in a journal of its own; show its results and keep them beside it."""
         from atlas_core.journal import Journal
+        from atlas_core.report.provenance import composition_of
         from atlas_core.runstore import JOURNAL_NAME
 
+        made_of = composition_of(self.profile, self.registry, self.overrides)
         try:
             with Journal.create(run.directory / JOURNAL_NAME) as journal:
                 self.registry.run_started(run)
@@ -242,11 +243,33 @@ class Launch:
             else:
                 click.echo(_kept_so_far(run), err=True)
             raise
-        report = _keep(records, run, summary, screen.market)
+        report = self._write_beside(records, run, summary, screen, made_of)
         if self.showing.as_json:
             _print_json(report, run, summary)
         else:
             _print_screens(report, run, self.showing.all_rows)
+
+    def _write_beside(
+        self, records: Sequence[Record], run: RunInfo, summary: RunSummary, screen: LiveScreen, made_of: dict[str, Any]
+    ) -> Report:
+        """Write what a run leaves beside its journal; return its report."""
+        from atlas_core.report.benchmark import BENCHMARK_NAME, buy_and_hold
+        from atlas_core.report.export import equity_csv, export_files, manifest_of
+        from atlas_core.report.orders import order_rows
+        from atlas_core.report.summary import report_of
+
+        report = report_of(records)
+        data = [{"provider": self.profile.provider.use, **row} for row in screen.data_rows()]
+        manifest = manifest_of(report, run.run_id, summary.digest, __version__) | {"made_of": made_of, "data": data}
+        if summary.driver:
+            manifest["driver"] = summary.driver
+        files = export_files(report, order_rows(records), manifest)
+        if screen.market is not None:
+            benchmark = buy_and_hold(screen.market, report.curve)
+            files[BENCHMARK_NAME], report = equity_csv(benchmark), report.beside(benchmark)
+        for name, text in files.items():
+            (run.directory / name).write_text(text, encoding="utf-8", newline="")
+        return report
 
 
 def _backtest(launch: Launch, driver: str | None) -> None:
@@ -262,25 +285,6 @@ def _backtest(launch: Launch, driver: str | None) -> None:
 
 def _kept_so_far(run: RunInfo) -> str:
     return f"run {run.run_id} is kept as far as it went: atlas report {run.run_id}"
-
-
-def _keep(records: Sequence[Record], run: RunInfo, summary: RunSummary, market: TradedMarket | None) -> Report:
-    from atlas_core.report.benchmark import BENCHMARK_NAME, buy_and_hold
-    from atlas_core.report.export import equity_csv, export_files, manifest_of
-    from atlas_core.report.orders import order_rows
-    from atlas_core.report.summary import report_of
-
-    report = report_of(records)
-    manifest = manifest_of(report, run.run_id, summary.digest, __version__)
-    if summary.driver:
-        manifest["driver"] = summary.driver
-    files = export_files(report, order_rows(records), manifest)
-    if market is not None:
-        benchmark = buy_and_hold(market, report.curve)
-        files[BENCHMARK_NAME], report = equity_csv(benchmark), report.beside(benchmark)
-    for name, text in files.items():
-        (run.directory / name).write_text(text, encoding="utf-8", newline="")
-    return report
 
 
 def _print_json(report: Report, run: RunInfo, summary: RunSummary) -> None:

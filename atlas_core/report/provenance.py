@@ -28,7 +28,6 @@ def composition_of(
     profile: Profile,
     registry: Registry,
     overrides: Sequence[tuple[str, str]],
-    driver: str,
     texts: Mapping[Path, str] | None = None,
 ) -> dict[str, Any]:
     """Return what a run is made of, as JSON values; secrets are references in the files and `***` in the values.
@@ -40,7 +39,6 @@ def composition_of(
         "profile_path": str(profile.source.resolve()),
         "profile_files": {str(path): text for path, text in files.items()},
         "overrides": [list(pair) for pair in overrides],
-        "driver": driver,
         "python": platform.python_version(),
         "numpy": np.__version__,
         "plugins": plugin_rows(registry),
@@ -59,18 +57,17 @@ def plugin_rows(registry: Registry) -> list[Row]:
     ]
 
 
-def data_rows(provider: str, bars: Iterable[Bars]) -> list[Row]:
+def data_rows(bars: Iterable[Bars]) -> list[Row]:
     """Return what identifies the bars of a run: one row for each symbol, with a SHA-256 over times, prices and volume.
 
     Gaps are counted on the grid of a market that never closes.
     """
-    return [_data_row(provider, of_symbol) for of_symbol in bars]
+    return [_data_row(of_symbol) for of_symbol in bars]
 
 
-def _data_row(provider: str, bars: Bars) -> Row:
+def _data_row(bars: Bars) -> Row:
     gaps, missing = count_missing(bars, UTC_GRID) if len(bars) else (0, 0)
     return {
-        "provider": provider,
         "symbol": bars.symbol,
         "timeframe": str(bars.timeframe),
         "bars": len(bars),
@@ -134,10 +131,10 @@ def changes_between(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str
     old, new = then.get("made_of", {}), now.get("made_of", {})
     values = changed_values(old.get("configuration", ()), new.get("configuration", ()))
     return [
-        *_data_changes(then.get("data") or (), now.get("data") or ()),
+        *data_changes(then.get("data") or (), now.get("data") or ()),
         *_plugin_changes(old.get("plugins", ()), new.get("plugins", ())),
         *_changed("atlas", then.get("atlas"), now.get("atlas")),
-        *_changed("driver", old.get("driver"), new.get("driver")),
+        *_changed("driver", then.get("driver"), now.get("driver")),
         *_changed("python", old.get("python"), new.get("python")),
         *_changed("numpy", old.get("numpy"), new.get("numpy")),
         *(f"{key}: was {before}, is {after}" for key, before, after in values),
@@ -157,7 +154,8 @@ def _plugin_changes(then: Sequence[Row], now: Sequence[Row]) -> list[str]:
     ]
 
 
-def _data_changes(then: Sequence[Row], now: Sequence[Row]) -> list[str]:
+def data_changes(then: Sequence[Row], now: Sequence[Row]) -> list[str]:
+    """Return which symbols have other bars than then; nothing where one side does not know them."""
     if not then or not now:
         return []
     before, after = ({(row["symbol"], row["timeframe"]): row for row in rows} for rows in (then, now))

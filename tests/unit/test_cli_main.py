@@ -205,12 +205,12 @@ def test_an_unknown_command_gets_a_suggestion(capsys: Output) -> None:
 
 
 def test_the_beginning_of_a_command_is_enough_when_it_is_unambiguous(capsys: Output) -> None:
-    assert run_command_line(["comp", "fish"]) == 0
+    assert run_command_line(["compl", "fish"]) == 0
     assert "atlas" in capsys.readouterr().out
     assert run_command_line(["ru"]) == 2
     assert "'ru' begins run, runs" in capsys.readouterr().err
     assert run_command_line(["co"]) == 2
-    assert "'co' begins config, completion" in capsys.readouterr().err
+    assert "'co' begins compare, config, completion" in capsys.readouterr().err
 
 
 def test_help_lists_all_commands_and_documents_all_exit_codes(capsys: Output) -> None:
@@ -441,6 +441,6 @@ def test_completion_offers_commands_and_plugins(tmp_path: Path) -> None:
         )  # fmt: skip
         return [line.partition(",")[2] for line in ended.stdout.splitlines()]
 
-    assert completed("atlas comp", 1) == ["completion"]
+    assert completed("atlas compl", 1) == ["completion"]
     assert completed("atlas gre", 1) == ["greet"]
     assert completed("atlas plugins show good", 3) == ["goodone", "goodscan"]

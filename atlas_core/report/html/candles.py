@@ -164,6 +164,6 @@ def _entry_and_exit(canvas: Canvas, row: TradeRow, *, is_linked: bool) -> Markup
 
 
 def _triangle(x: str, y: float, *, points_up: bool) -> Markup:
-    """Return a small triangle whose tip is at a place; percentages need a picture of their own to be moved by pixels."""
+    """Return a small triangle whose tip is at a place; a picture of its own lets it be moved by pixels."""
     points = "0,0 -4.5,8 4.5,8" if points_up else "0,0 -4.5,-8 4.5,-8"
     return element("svg", element("polygon", points=points), x=x, y=y, class_="entry", overflow="visible")

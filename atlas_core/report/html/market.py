@@ -25,11 +25,10 @@ def market(material: Material, shown: Sequence[TradeRow]) -> Markup:
     symbols = sorted(material.bars, key=lambda symbol: (-len(trades.get(symbol, ())), symbol))
     blocks = [_symbol(material, symbol, trades.get(symbol, []), linked) for symbol in symbols[:MOST_SYMBOLS]]
     more = len(symbols) - MOST_SYMBOLS
-    note = [material.market_note] if material.market_note else []
-    note += [f"{more:,} symbols with fewer trades are not drawn."] if more > 0 else []
-    told = element("p", " ".join(note), class_="small") if note else None
+    told = [material.market_note, f"{more:,} symbols with fewer trades are not drawn." if more > 0 else ""]
+    below = element("p", " ".join(filter(None, told)), class_="small") if any(told) else None
     intro = "A triangle is an entry, a ring an exit, green a gain and red a loss; each leads to its row below."
-    return section("market", "Market", blocks, told, intro=intro)
+    return section("market", "Market", blocks, below, intro=intro)
 
 
 def _symbol(material: Material, symbol: str, trades: Sequence[TradeRow], linked: frozenset[int]) -> Markup:

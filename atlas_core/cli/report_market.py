@@ -1,0 +1,61 @@
+"""The market of a kept run, read again through its own profile, so that its report can draw it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from atlas_core.cli.manifests import Manifest
+from atlas_core.errors import AtlasError
+from atlas_core.runs import RunInfo
+
+if TYPE_CHECKING:
+    from atlas_core.compose import System
+    from atlas_core.loading import LoadedMarket
+    from atlas_core.model.bars import Bars
+
+ReadMarket = tuple[Mapping[str, "Bars"], str]
+
+
+def read_market(run: RunInfo, manifest: Manifest) -> ReadMarket:
+    """Return the bars of a run by symbol, and a note where there are none or they are others than then.
+
+    A venue is never asked: only markets of the past are read again.
+    """
+    try:
+        system = _system(run, manifest)
+        if system.is_real_time:
+            return {}, "The market of this run goes on at a venue, which is not asked again for a report."
+        market = asyncio.run(_loaded(system))
+    except AtlasError as fault:
+        return {}, f"The bars of this run could not be read again: {fault}"
+    symbols = system.profile.universe.symbols
+    return {symbol: market.bars_of_run(symbol) for symbol in symbols}, _note(market, symbols, manifest)
+
+
+def _system(run: RunInfo, manifest: Manifest) -> System:
+    from atlas_core.compose import compose
+    from atlas_core.profile import open_profile
+    from atlas_core.report.provenance import overrides_of, recipe_of, texts_of
+
+    recipe = recipe_of(manifest, run.run_id)
+    path, overrides = Path(recipe["profile_path"]), overrides_of(recipe)
+    loaded, _ = open_profile(path, overrides=overrides, texts=texts_of(recipe))
+    return compose(loaded, run.mode)
+
+
+async def _loaded(system: System) -> LoadedMarket:
+    from atlas_core.compose import opened
+    from atlas_core.loading import load
+
+    async with opened(system) as live:
+        return await load(live)
+
+
+def _note(market: LoadedMarket, symbols: tuple[str, ...], manifest: Manifest) -> str:
+    from atlas_core.report.provenance import data_changes, data_rows
+
+    changes = data_changes(manifest.get("data") or (), data_rows(market.data.base(symbol) for symbol in symbols))
+    return f"The bars are not those of the run any more: {'; '.join(changes)}." if changes else ""
