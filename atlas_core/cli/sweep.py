@@ -36,6 +36,10 @@ def search_options(command: Any) -> Any:
             click.option("--method", type=click.Choice(["grid", "random", "tpe"]),
                          help="All combinations, some drawn evenly, or some that Optuna chooses."),
             click.option("--trials", type=click.IntRange(1), metavar="N", help="How many combinations are drawn."),
+            click.option("--walk-forward", metavar="TRAIN/TEST", default="",
+                         help="Choose on 60d, try on the next 15d, step by step: 60d/15d."),
+            click.option("--anchored", is_flag=True, help="Let every window of a walk-forward begin with the data."),
+            click.option("--gap", metavar="DURATION", default="", help="Time left out between choosing and trying."),
             click.option("--sampler-seed", type=int, default=1, show_default=True, help="Seed of the drawing."),
             click.option("--objective", metavar="METRIC", default="sharpe", show_default=True,
                          help="The metric that ranks, by its name."),
@@ -130,7 +134,7 @@ def sweeps(ctx: click.Context, /, sweep_id: str | None, **options: Any) -> None:
         found = store.find(sweep_id)
         launch = Launch(found, _understood(found.plan, options["objective"], options["min_trades"]))
         ending = Ending.COMPLETE if found.is_complete else Ending.INTERRUPTED
-        outcome = Outcome(ledger.trials(found.sweep_id), ending)
+        outcome = Outcome(ledger.trials(found.sweep_id), ending, found.windows)
         _show(launch, outcome, ledger, Showing.of(options, is_quiet=True))
 
 
@@ -191,7 +195,6 @@ def _launch(ctx: click.Context, profile: str | None, options: dict[str, Any], re
         raise UsageError("expected a profile: atlas sweep PROFILE --set KEY=VALUES, or --resume ID")
     plan = _plan(profile, options, registry)
     search = _understood(plan)
-    search.proposer()  # what cannot be tried is said before a directory is made
     unfinished = None if options["new"] else store.unfinished(plan)
     if unfinished is not None:
         return Launch(unfinished, search, "goes on: the same sweep was cut off (another one: --new)")
@@ -237,6 +240,9 @@ def _plan(profile: str, options: dict[str, Any], registry: Registry) -> Plan:
         method=method,
         trials=options["trials"],
         seed=options["sampler_seed"],
+        walk_forward=options["walk_forward"],
+        anchored=options["anchored"],
+        gap=options["gap"],
         objective=options["objective"],
         min_trades=options["min_trades"],
     )
@@ -300,7 +306,7 @@ def _show(launch: Launch, outcome: Outcome, ledger: Ledger, showing: Showing) ->
     else:
         print_found(found, top=showing.top, mapped=showing.mapped)
     codes: dict[Any, int] = {Ending.INTERRUPTED: INTERRUPTED, Ending.TIME_OUT: 8}
-    return codes.get(outcome.ending, 0 if found.ranked else 4)
+    return codes.get(outcome.ending, 0 if found.has_result else 4)
 
 
 def keys_of_map(text: str | None, keys: Sequence[str]) -> tuple[str, str] | None:

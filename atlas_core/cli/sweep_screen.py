@@ -13,12 +13,14 @@ from attrs import asdict, frozen
 
 from atlas_core.cli.sweep_figures import figure, settings_text, short_names
 from atlas_core.cli.sweep_map import heat_map
+from atlas_core.cli.sweep_walk import print_walk, walk_facts
 from atlas_core.cli.tables import Column, print_json, print_table, say, say_wrapped, terminal_width, when
 from atlas_core.report.catalogue import metric_named
 from atlas_core.search.deflation import Deflation, deflation
 from atlas_core.search.ledger import Ledger, Trial, TrialStatus
 from atlas_core.search.plan import Sweep
 from atlas_core.search.sensitivity import Sensitivity, sensitivity
+from atlas_core.search.walk_forward import WalkForward, walk_forward
 
 if TYPE_CHECKING:
     from atlas_core.cli.sweep import Launch
@@ -50,11 +52,23 @@ class Found:
     ranked: tuple[Trial, ...]
     deflation: Deflation | None
     sensitivity: Sensitivity | None
+    walk: WalkForward | None = None
+
+    @property
+    def has_result(self) -> bool:
+        """Tell whether anything counts."""
+        return any(step.tested for step in self.walk.steps) if self.walk is not None else bool(self.ranked)
 
 
 def found_of(launch: Launch, outcome: Outcome, ledger: Ledger) -> Found:
     """Put together what a sweep found."""
     search = launch.search
+    if search.plan.walk_forward:
+        walk = walk_forward(outcome.windows, outcome.trials, search.objective)
+        return Found(
+            sweep=launch.sweep, search=search, ending=outcome.ending.value, trials=outcome.trials, ranked=(),
+            deflation=None, sensitivity=None, walk=walk,
+        )  # fmt: skip
     ranked = search.objective.ranked(outcome.trials)
     worth = deflation(ranked[0], ledger.sharpes_on(ranked[0].data.identity)) if ranked else None
     return Found(
@@ -72,6 +86,11 @@ def print_found(found: Found, *, top: int, mapped: str | None) -> None:
     """Print the screens of a sweep."""
     from atlas_core.cli.sweep import keys_of_map
 
+    if found.walk is not None:
+        print_walk(found.walk, found.search.objective, found.search.space.keys)
+        _print_not_counting(found)
+        _print_next(found)
+        return
     _print_ranking(found, top)
     _print_not_counting(found)
     keys = keys_of_map(mapped, found.search.space.keys)
@@ -116,7 +135,7 @@ def _print_not_counting(found: Found) -> None:
     by_status = Counter(trial.status for trial in found.trials)
     finished = [trial for trial in found.trials if trial.status is TrialStatus.FINISHED]
     few = sum(not objective.has_enough_trades(trial) for trial in finished)
-    without = len(finished) - few - len(found.ranked)
+    without = len(finished) - few - sum(objective.value(trial) is not None for trial in finished)
     for count, what in (
         (few, f"with fewer than {objective.min_trades} closed trades"),
         (without, f"without a figure for {objective.metric.name}: {objective.metric.edges}"),
@@ -197,6 +216,7 @@ def print_json_of(found: Found) -> None:
             "ranking": [trial.number for trial in found.ranked],
             "deflation": None if worth is None else asdict(worth) | {"says": worth.sentence()},
             "sensitivity": None if sense is None else asdict(sense) | {"word": sense.word},
+            "walk_forward": None if found.walk is None else walk_facts(found.walk),
             "trials": [_trial_facts(trial) for trial in found.trials],
         }
     )

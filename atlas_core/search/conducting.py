@@ -48,10 +48,14 @@ class SearchWatch(Protocol):
 
 @frozen(kw_only=True)
 class Part:
-    """The whole search, or one window of a walk-forward: the span of its data, last of all settings."""
+    """The whole search, or one window of a walk-forward: the span of its data, last of all settings.
+
+    `later` is how many trials of other parts will follow.
+    """
 
     name: str = ""
     span: tuple[Setting, ...] = ()
+    later: int = 0
 
 
 WHOLE = Part()
@@ -129,7 +133,7 @@ class Conductor:
                 proposer.learn(trial)
                 self.watch.made(trial)
             if not self._is_recruited:
-                self._call_workers(trials, proposer.total() - len(known))
+                self._call_workers(trials, proposer.total() - len(known) + part.later)
 
     def _hand_out(self, part: Part, proposer: Proposer, known: dict[int, Trial]) -> None:
         while len(self._outstanding) < self.workers.capacity() and not self.is_over:

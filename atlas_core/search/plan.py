@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import rmtree
@@ -19,6 +19,7 @@ from atlas_core.plugins import Registry
 from atlas_core.profile import find_profile
 from atlas_core.profile.document import read_document
 from atlas_core.runs import directory_name
+from atlas_core.search.windows import Window
 from atlas_core.statedir import write_json
 
 PLAN_NAME = "sweep.json"
@@ -72,11 +73,18 @@ class Sweep:
     plan: Plan
     created_at: int
     is_complete: bool
+    windows: tuple[Window, ...] = ()
 
     @property
     def bars(self) -> Path:
         """Where the bars lie that worker processes map into their memory."""
         return self.directory / BARS_NAME
+
+    def stepping(self, windows: Sequence[Window]) -> Sweep:
+        """Note the windows of a walk-forward, so that later data change none of them; raises AtlasError."""
+        stepping = evolve(self, windows=tuple(windows))
+        _write(stepping)
+        return stepping
 
     def completed(self) -> Sweep:
         """Note that nothing is left to try, and remove the bars; raises AtlasError when that cannot be written."""
@@ -148,7 +156,12 @@ def _number(path: Path) -> int:
 
 
 def _write(sweep: Sweep) -> None:
-    facts = {"plan": asdict(sweep.plan), "created_at": sweep.created_at, "is_complete": sweep.is_complete}
+    facts = {
+        "plan": asdict(sweep.plan),
+        "created_at": sweep.created_at,
+        "is_complete": sweep.is_complete,
+        "windows": [asdict(window) for window in sweep.windows],
+    }
     try:
         write_json(sweep.directory / PLAN_NAME, facts)
     except OSError as fault:
@@ -164,6 +177,7 @@ def _read(directory: Path) -> Sweep | None:
             plan=Plan.read(facts["plan"]),
             created_at=int(facts["created_at"]),
             is_complete=bool(facts["is_complete"]),
+            windows=tuple(Window(**window) for window in facts["windows"]),
         )
     except (OSError, ValueError, KeyError, TypeError):  # a process died while it made the directory
         return None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from attrs import define, evolve, field, frozen
 
-from atlas_core.errors import UsageError
+from atlas_core.errors import ProfileError, UsageError
 from atlas_core.plugins import Registry
 from atlas_core.search.conditions import Condition, read_condition
 from atlas_core.search.conducting import WHOLE, Conductor, Ending, Part, SearchWatch
@@ -15,7 +16,9 @@ from atlas_core.search.objective import Objective, read_objective
 from atlas_core.search.plan import Plan, Sweep
 from atlas_core.search.proposals import Proposal, Proposer, Single, drawn, grid
 from atlas_core.search.space import Choices, Setting, Space, read_space
-from atlas_core.search.worker import Assignment, Task, Workbench, metrics_of_trials
+from atlas_core.search.walk_forward import tested_part, train_part
+from atlas_core.search.windows import Steps, Window, read_steps
+from atlas_core.search.worker import SPAN_KEYS, Assignment, Task, Workbench, metrics_of_trials
 from atlas_core.search.workers import Cluster, ProcessPool, Workers, usable_processors
 
 METHODS = ("grid", "random", "tpe")
@@ -42,16 +45,35 @@ class Search:
     conditions: tuple[Condition, ...]
     objective: Objective
 
-    def proposer(self) -> Proposer:
-        """Return what names the combinations of the whole search; raises UsageError."""
+    def proposer(self, directory: Path, part: str = "") -> Proposer:
+        """Return what names the combinations of a part; a method that learns keeps what it knows in `directory`.
+
+        Raises UsageError for a space that the method cannot try, MissingExtra without Optuna.
+        """
+        if self.plan.method == "tpe":
+            from atlas_core.search.tpe import STORAGE_NAME, Tpe
+
+            storage, trials = directory / STORAGE_NAME, self._trials()
+            return Tpe(self.space, self.conditions, self.objective, trials, self.plan.seed, storage, part)
         if self.plan.method == "random":
             return drawn(self.space, self.conditions, self._trials(), self.plan.seed)
         return grid(self.space, self.conditions)
+
+    def expect_method(self) -> None:
+        """Raise UsageError when the method cannot try the space, before anything is kept of it."""
+        if self.plan.method == "grid":
+            grid(self.space, self.conditions)
+        else:
+            self._trials()
 
     def _trials(self) -> int:
         if self.plan.trials is None:
             raise UsageError(f"expected --trials N with --method {self.plan.method}")
         return self.plan.trials
+
+    def steps(self) -> Steps:
+        """Return how the windows of a walk-forward follow each other; raises UsageError."""
+        return read_steps(self.plan.walk_forward, self.plan.gap, is_anchored=self.plan.anchored)
 
     def assignment(self) -> Assignment:
         """Return what the trials have in common."""
@@ -71,16 +93,31 @@ def understand(plan: Plan) -> Search:
     if plan.method == "grid" and plan.trials is not None:
         raise UsageError("expected --trials with --method random or tpe: a grid tries every combination")
     fixed, space = read_space(plan.changes)
+    _expect_steps(plan, space)
     conditions = tuple(read_condition(text, space.keys) for text in plan.conditions)
-    return Search(plan, fixed, space, conditions, read_objective(plan.objective, plan.min_trades))
+    search = Search(plan, fixed, space, conditions, read_objective(plan.objective, plan.min_trades))
+    search.expect_method()
+    return search
+
+
+def _expect_steps(plan: Plan, space: Space) -> None:
+    if not plan.walk_forward:
+        if plan.gap or plan.anchored:
+            raise UsageError("expected --walk-forward TRAIN/TEST with --gap or --anchored")
+        return
+    read_steps(plan.walk_forward, plan.gap)
+    moving = [key for key in space.keys if key in SPAN_KEYS]
+    if moving:
+        raise UsageError(f"expected --walk-forward to move the span alone, was also --set {moving[0]}")
 
 
 @frozen
 class Outcome:
-    """What a sweep has found so far, and why it stopped."""
+    """What a sweep has found so far, why it stopped, and the windows of a walk-forward."""
 
     trials: tuple[Trial, ...]
     ending: Ending
+    windows: tuple[Window, ...] = ()
 
 
 @define
@@ -115,20 +152,47 @@ class Sweeping:
         """Make what is left to make; raises KeyboardInterrupt at the second one and what no trial can help."""
         at_once = True
         try:
-            proposer = self.search.proposer()
-            trials = self.conductor.run(WHOLE, proposer)
+            outcome = self._walked() if self.search.plan.walk_forward else self._whole()
             at_once = False
         finally:
             self.conductor.close(at_once=at_once)
-        ending = Ending.COMPLETE if len(trials) >= proposer.total() else self.conductor.ending
-        if ending is Ending.COMPLETE:
+        if outcome.ending is Ending.COMPLETE:
             self.sweep.completed()
-        return Outcome(trials, ending)
+        return outcome
 
-    def run_part(self, part: Part, proposal: Proposal) -> Trial | None:
-        """Make one trial of a part, None where the sweep ended before."""
-        trials = self.conductor.run(part, Single(proposal))
-        return trials[0] if trials else None
+    def _whole(self) -> Outcome:
+        proposer = self.search.proposer(self.sweep.directory)
+        trials = self.conductor.run(WHOLE, proposer)
+        return Outcome(trials, Ending.COMPLETE if len(trials) >= proposer.total() else self.conductor.ending)
+
+    def _walked(self) -> Outcome:
+        """Choose on the first stretch of each window, and try the choice on its second."""
+        if not self.sweep.windows:
+            self.sweep = self.sweep.stepping(self._windows())
+        windows, trials = self.sweep.windows, list[Trial]()
+        for window in windows:
+            proposer = self.search.proposer(self.sweep.directory, train_part(window))
+            later = (len(windows) - window.number) * (proposer.total() + 1) + 1
+            part = Part(name=train_part(window), span=window.train, later=later)
+            tried = self.conductor.run(part, proposer)
+            trials += tried
+            best = self.search.objective.best(tried)
+            if self.conductor.ending is Ending.COMPLETE and best is not None:
+                part = Part(name=tested_part(window), span=window.test, later=later - 1)
+                trials += self.conductor.run(part, Single(Proposal(best.number, best.settings)))
+        return Outcome(tuple(trials), self.conductor.ending, windows)
+
+    def _windows(self) -> tuple[Window, ...]:
+        """Lay the windows over the data of the first combination whose profile can be."""
+        steps = self.search.steps()
+        fault: ProfileError | None = None
+        for settings in corners(self.search.space):
+            try:
+                return steps.windows(*self.bench.span(Task(number=0, settings=settings)))
+            except ProfileError as problem:
+                fault = fault or problem
+        assert fault is not None
+        raise fault
 
     def _recruited(self, seconds: float, left: int) -> Workers | None:
         """Return processes or a cluster when they were asked for, or when so much is left that they pay."""
@@ -141,8 +205,11 @@ class Sweeping:
 
     def _shared(self) -> Assignment:
         """Write the bars of all trials to memory maps; return what tells others where they lie."""
+        windows = self.sweep.windows
+        spans = (windows[0].train, windows[-1].test) if windows else ((),)
         for settings in corners(self.search.space):
-            self.bench.reach(Task(number=0, settings=settings))
+            for span in spans:
+                self.bench.reach(Task(number=0, settings=settings, span=span))
         histories = self.bench.histories.share(self.sweep.bars)
         return evolve(self.bench.assignment, histories=histories)
 

@@ -31,7 +31,7 @@ from atlas_core.search.trial import read_history, run_trial, span_of_run
 SLOW_METRICS = frozenset({"expectancy_low", "expectancy_high"})
 """Metrics of thousands of resamples, which are computed for a trial only when they are the objective."""
 
-_SPAN = frozenset({"universe.start", "universe.end"})
+SPAN_KEYS = frozenset({"universe.start", "universe.end"})
 _REASON_LENGTH = 500
 
 
@@ -133,7 +133,7 @@ def metrics_of_trials(objective: str) -> tuple[str, ...]:
 
 def system_digest(base: str, settings: Sequence[Setting]) -> str:
     """Return what identifies a system that is tried: its profile and its settings, whatever the span of its data."""
-    values = sorted((key, value) for key, value in settings if key not in _SPAN)
+    values = sorted((key, value) for key, value in settings if key not in SPAN_KEYS)
     return hashlib.sha256(json.dumps([base, values]).encode()).hexdigest()[:32]
 
 
