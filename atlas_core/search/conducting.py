@@ -231,3 +231,4 @@ class Conductor:
         workers = self.recruit(seconds[0], left)
         if workers is not None:
             self.workers = workers
+            self.watch.told(f"{workers.describe()} make the rest")

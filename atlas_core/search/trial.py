@@ -6,7 +6,7 @@ import asyncio
 
 from attrs import frozen
 
-from atlas_core.backtest.driver import PlainDriver
+from atlas_core.backtest.driver import DriverKind, driver_on
 from atlas_core.backtest.memory import MemoryRecords
 from atlas_core.compose import System, opened
 from atlas_core.report.results import Results
@@ -36,7 +36,7 @@ async def _run(system: System, histories: Histories) -> TrialRun:
     async with opened(system) as live:
         market: Market = await histories.market(live)
         records = MemoryRecords()
-        await PlainDriver.on(live, market.loaded, Scribe(records, Unwatched())).run()
+        await driver_on(live, market.loaded, Scribe(records, Unwatched()), DriverKind.SKIPPING).run()
         return TrialRun(run_results(records.kept), market.data)
 
 

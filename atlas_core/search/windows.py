@@ -42,7 +42,7 @@ class Steps:
 
     def windows(self, start: int, end: int) -> tuple[Window, ...]:
         """Return every whole window between two times; raises DataError when not even one fits."""
-        found = []
+        found: list[Window] = []
         first = start
         while first + self.train + self.gap + self.test <= end:
             train_end = first + self.train

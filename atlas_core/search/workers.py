@@ -158,22 +158,24 @@ class Cluster(Workers):
     address: str
     _client: Any = field(init=False)
     _executor: Executor = field(init=False)
+    _threads: int = 0
     _is_alone: bool = False
 
     def __attrs_post_init__(self) -> None:
         self._client = _connected(self.address)
         self._executor = self._client.get_executor(pure=False)
+        self._count_threads()
 
     def describe(self) -> str:
         """Return the cluster's size and address."""
-        return f"{self._threads()} workers at {self.address}"
+        return f"{self._threads} workers at {self.address}"
 
     def capacity(self) -> int:
         """Return two for each thread of the cluster, or one after a death."""
-        return 1 if self._is_alone else max(1, self._threads()) * WAITING_FOR_EACH
+        return 1 if self._is_alone else self._threads * WAITING_FOR_EACH
 
-    def _threads(self) -> int:
-        return sum(self._client.nthreads().values())
+    def _count_threads(self) -> None:
+        self._threads = max(1, sum(self._client.nthreads().values()))
 
     def submit(self, task: Task) -> Future[Trial]:
         """Send a trial to the scheduler."""
@@ -188,10 +190,11 @@ class Cluster(Workers):
     def renew(self, *, alone: bool) -> None:
         """Go on with the workers that are left: the scheduler knows them."""
         self._is_alone = alone
+        self._count_threads()
 
     def close(self, *, at_once: bool = False) -> None:
-        """Leave the cluster; it goes on for others."""
-        self._executor.shutdown(wait=not at_once, cancel_futures=True)
+        """Leave the cluster, which then drops what nobody waits for; it goes on for others."""
+        self._executor.shutdown(wait=not at_once)
         self._client.close()
 
 

@@ -123,8 +123,7 @@ def test_a_worker_that_dies_costs_no_trial(tmp_path: Path, monkeypatch: pytest.M
         number: "failed" if number == 5 else "finished" for number in range(7)
     }
     assert trials[5].reason == "its worker process died twice (killed, or out of memory)"
-    assert notes.texts
-    assert all("a worker process died" in text for text in notes.texts)
+    assert sum("a worker process died" in text for text in notes.texts) in (1, 2)
 
 
 def deadly(assignment: Assignment, task: Task) -> Trial:
