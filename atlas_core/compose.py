@@ -4,13 +4,11 @@ opens."""
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-import numpy as np
 from attrs import field, frozen
 from loguru import logger
 
@@ -45,7 +43,7 @@ from atlas_core.options import Problem
 from atlas_core.profile import Profile, Selection
 from atlas_core.profile.model import DEFAULT
 from atlas_core.runs import Mode
-from atlas_core.wiring import engine_of, timetable_of
+from atlas_core.wiring import engine_of, seeded, timetable_of
 
 T = TypeVar("T")
 
@@ -327,10 +325,6 @@ class _Maker:
     _scanned: dict[str, None] = field(factory=dict)
 
     def context(self, selection: Selection) -> Context:
-        def random(name: str) -> np.random.Generator:
-            words = hashlib.sha256(f"{selection.label}/{name}".encode()).digest()[:8]
-            return np.random.Generator(np.random.PCG64([self.profile.seed, int.from_bytes(words, "big")]))
-
         def share(key: Hashable, make: Callable[[], object]) -> object:
             if key not in self._shared:
                 self._shared[key] = make()
@@ -340,7 +334,7 @@ class _Maker:
             label=selection.label,
             clock=self.clock,
             log=logger.bind(component=selection.label),
-            random=random,
+            random=seeded(self.profile.seed, selection.label),
             share=share,
             instruments=MappingProxyType(self.instruments),
             starting_cash=self.profile.starting_cash,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from attrs import frozen
 from loguru import logger
 
 from atlas_core.clock import LiveClock, to_datetime
+from atlas_core.components import Component
 from atlas_core.compose import OpenSystem
 from atlas_core.contracts import (
     Capability,
@@ -32,6 +34,7 @@ from atlas_core.model.timeframe import Timeframe
 from atlas_core.options import Address, structure
 from atlas_core.plugins import discover
 from atlas_core.runtime.scan_times import ScanTimes, scan_job
+from atlas_core.wiring import seeded
 
 
 @frozen(kw_only=True)
@@ -156,9 +159,21 @@ def read_bars(
     options, problems = structure(component.options, table, Address(table="provider"))
     if problems:
         raise ProfileError(problems)
-    log = logger.bind(component=provider)
-    context = Context(label=provider, clock=LiveClock(), log=log, random=_unseeded, share=lambda _key, make: make())
-    return asyncio.run(_read(component.factory(options, context), symbols, timeframe))
+    return asyncio.run(_read(lone_provider(component, options, provider), symbols, timeframe))
+
+
+def lone_provider(component: Component[Any, Any], options: object, label: str, seed: int | None = None) -> Provider:
+    """Make a provider that stands alone, without the rest of a system; one that makes its data needs a seed."""
+    context = Context(
+        label=label,
+        clock=LiveClock(),
+        log=logger.bind(component=label),
+        random=_unseeded if seed is None else seeded(seed, label),
+        share=lambda _key, make: make(),
+        seed=seed or 0,
+    )
+    made: Provider = component.factory(options, context)
+    return made
 
 
 async def _read(provider: Provider, symbols: Sequence[str], timeframe: Timeframe | None) -> Mapping[str, Bars]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from atlas_core.contracts import Capability
 from atlas_core.engine.engine import Engine, make_engine
@@ -48,6 +51,16 @@ def engine_of(
         stops_at_failure=system.mode is Mode.BACKTEST,
         ask=ask,
     )
+
+
+def seeded(seed: int, label: str) -> Callable[[str], np.random.Generator]:
+    """Return the maker of a component's random streams: one for each name, the same for the same seed and label."""
+
+    def random(name: str) -> np.random.Generator:
+        words = hashlib.sha256(f"{label}/{name}".encode()).digest()[:8]
+        return np.random.Generator(np.random.PCG64([seed, int.from_bytes(words, "big")]))
+
+    return random
 
 
 def timetable_of(profile: Profile, instruments: Mapping[str, Instrument]) -> Timetable:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from atlas_core.cli.data_download import download
 from atlas_core.cli.data_export import export
 from atlas_core.cli.data_import import import_
 from atlas_core.cli.progress import WorkBar
@@ -29,6 +30,7 @@ def data() -> None:
 
 
 data.add_command(import_)
+data.add_command(download)
 data.add_command(export)
 
 

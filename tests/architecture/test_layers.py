@@ -18,7 +18,7 @@ LAYERS = {
     2: "plugins profile",
     3: "barfiles engine simulation journal marketdata",
     4: "barstore compose control margins report runstore statedir tape watching wiring",
-    5: "backtest checking loading runtime trading search",
+    5: "backtest checking downloading loading runtime trading search",
     6: "cli testing __main__",
 }
 LAYER_OF = {f"atlas_core.{name}": layer for layer, names in LAYERS.items() for name in names.split()}
