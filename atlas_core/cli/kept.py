@@ -30,12 +30,12 @@ class KeptRun:
     records: tuple[Record, ...]
     digest: str
 
-    def report(self) -> Report:
+    def report(self, risk_free: float = 0.0) -> Report:
         """Return the report of the run, beside the buy and hold that it left; raises NotFound without a run."""
         from atlas_core.report.benchmark import read_benchmark
         from atlas_core.report.summary import report_of
 
-        return report_of(self.records).beside(read_benchmark(self.run.directory))
+        return report_of(self.records, risk_free=risk_free).beside(read_benchmark(self.run.directory))
 
 
 def store_of(ctx: click.Context) -> RunStore:

@@ -12,6 +12,7 @@ import click
 from atlas_core.cli.formats import compact, price
 from atlas_core.cli.kept import KeptRun, complete_run, open_run
 from atlas_core.cli.tables import Column, money, print_json, print_table, say, signed, terminal_width, when
+from atlas_core.cli.viewing import View, view_options
 from atlas_core.report import export
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ ORDERS = (
     help=f"How: {', '.join(FORMATS)}. HTML and several formats become files.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--all", "all_rows", is_flag=True, help="Show every row, also on a terminal.")
+@view_options
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -60,20 +61,20 @@ ORDERS = (
 @click.option("--open", "opens", is_flag=True, help="Open the HTML page in a browser.")
 @click.pass_context
 def report(
-    ctx: click.Context, run_id: str | None, what: str, forms: str, as_json: bool, all_rows: bool, out: Path | None,
-    opens: bool,
+    ctx: click.Context, /, run_id: str | None, what: str, forms: str, as_json: bool, out: Path | None, opens: bool,
+    **options: Any,
 ) -> None:  # fmt: skip
     """Show the results of a run, of the latest one when none is named.
 
     Without --out, one of the formats table, md, csv and json is printed; html and several formats are written as files.
     """
-    wanted = _formats(forms, as_json, opens)
+    wanted, view = _formats(forms, as_json, opens), View.taken_from(options)
     if opens or out is not None or len(wanted) > 1 or wanted[0] not in PRINTED:
-        _write_files(open_run(ctx, run_id), wanted, out, opens=opens, what=what)
+        _write_files(open_run(ctx, run_id), wanted, out, view, opens=opens, what=what)
         return
     if what == "summary" and wanted == ("csv",):
         raise click.UsageError("a summary is no table: use --format json, --what trades --format csv, or --out DIR")
-    _show(open_run(ctx, run_id), what, wanted[0], all_rows)
+    _show(open_run(ctx, run_id), what, wanted[0], view)
 
 
 def _formats(text: str, as_json: bool, opens: bool) -> tuple[str, ...]:
@@ -92,40 +93,38 @@ def _formats(text: str, as_json: bool, opens: bool) -> tuple[str, ...]:
     return wanted
 
 
-def _write_files(kept: KeptRun, wanted: tuple[str, ...], out: Path | None, *, opens: bool, what: str) -> None:
+def _write_files(
+    kept: KeptRun, wanted: tuple[str, ...], out: Path | None, view: View, *, opens: bool, what: str
+) -> None:
     from atlas_core.cli.report_files import PAGE, write_report
 
     if what != "summary":
         raise click.UsageError(f"--what {what} is printed: files hold the whole report")
     forms = ("html",) if wanted == ("table",) else wanted
-    written = write_report(kept, _report(kept), forms, out or kept.run.directory)
+    written = write_report(kept, kept.report(view.risk_free), forms, out or kept.run.directory)
     for path in written:
         say(str(path))
     if opens:
         click.launch(next(path for path in written if path.name == PAGE).resolve().as_uri())
 
 
-def _show(kept: KeptRun, what: str, form: str, all_rows: bool) -> None:
+def _show(kept: KeptRun, what: str, form: str, view: View) -> None:
     if form == "json":
-        print_json(_document(kept, what))
+        print_json(_document(kept, what, view))
     elif form == "csv":
         sys.stdout.write(_csv(kept, what))
     elif form == "md":
-        _print_markdown(kept, what)
+        _print_markdown(kept, what, view)
     else:
-        _print_table(kept, what, all_rows)
+        _print_table(kept, what, view)
 
 
-def _print_markdown(kept: KeptRun, what: str) -> None:
+def _print_markdown(kept: KeptRun, what: str, view: View) -> None:
     from atlas_core.cli.report_files import markdown_of
 
     if what != "summary":
         raise click.UsageError(f"--format md tells the summary, was --what {what}")
-    sys.stdout.write(markdown_of(kept, _report(kept)))
-
-
-def _report(kept: KeptRun) -> Report:
-    return kept.report()
+    sys.stdout.write(markdown_of(kept, kept.report(view.risk_free)))
 
 
 def _rows(kept: KeptRun, what: str) -> tuple[tuple[str, ...], list[Any]]:
@@ -146,7 +145,7 @@ def _rows(kept: KeptRun, what: str) -> tuple[tuple[str, ...], list[Any]]:
     return columns, list(make(kept.records))
 
 
-def _document(kept: KeptRun, what: str) -> dict[str, Any]:
+def _document(kept: KeptRun, what: str, view: View) -> dict[str, Any]:
     facts = {
         "run_id": kept.run.run_id,
         "mode": kept.run.mode,
@@ -154,7 +153,8 @@ def _document(kept: KeptRun, what: str) -> dict[str, Any]:
         "journal_digest": kept.digest,
     }
     if what == "summary":
-        return facts | export.summary_of(_report(kept))
+        report = kept.report(view.risk_free)
+        return facts | export.summary_of(report) | export.compat_of(report, view.metrics_compat)
     columns, rows = _rows(kept, what)
     return facts | {what: export.json_rows(columns, rows)}
 
@@ -164,19 +164,19 @@ def _csv(kept: KeptRun, what: str) -> str:
     return export.csv_text(columns, rows)
 
 
-def _print_table(kept: KeptRun, what: str, all_rows: bool) -> None:
+def _print_table(kept: KeptRun, what: str, view: View) -> None:
     from atlas_core.cli.results import TERMINAL_ROWS, banner, print_report, print_trades, say_header
 
-    made = _report(kept)
+    made = kept.report(view.risk_free)
     if what == "summary":
-        print_report(made, kept.run, all_rows=all_rows)
+        print_report(made, kept.run, view)
         return
     say_header(banner(made.started, kept.run))
     if what == "trades":
-        print_trades(made, kept.run, all_rows=all_rows)
+        print_trades(made, kept.run, all_rows=view.all_rows)
         return
     _, rows = _rows(kept, what)
-    shown = rows if all_rows or terminal_width() is None or what == "equity" else rows[-TERMINAL_ROWS:]
+    shown = rows if view.all_rows or terminal_width() is None or what == "equity" else rows[-TERMINAL_ROWS:]
     _PRINTERS[what](shown, made)
     if len(shown) < len(rows):
         say(f"{len(rows) - len(shown)} earlier {what} are not shown: add --all")

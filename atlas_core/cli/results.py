@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 from atlas_core import __version__
 from atlas_core.cli.formats import NOTHING, held, number, price
+from atlas_core.cli.key_figures import print_key_figures, print_peers
 from atlas_core.cli.tables import (
     Column,
+    Table,
     fold_parts,
     money,
     percent,
-    print_figures,
     print_table,
+    print_tables,
     say,
     say_parts,
     say_wrapped,
@@ -22,22 +24,25 @@ from atlas_core.cli.tables import (
     terminal_width,
     when,
 )
-from atlas_core.report.metrics import RATIO_MINIMUM_RETURNS
+from atlas_core.cli.viewing import View
+from atlas_core.clock import to_datetime
+from atlas_core.model.timeframe import DAY
+from atlas_core.report.correlation import correlations
+from atlas_core.report.groups import GROUPINGS, grouped
+from atlas_core.report.writing import NOT_THERE
 from atlas_core.runs import Mode, RunInfo
 
 if TYPE_CHECKING:
     from atlas_core.model.records import RunStarted
-    from atlas_core.report.equity import Drawdown
+    from atlas_core.report.equity import Drawdown, EquityPoint
     from atlas_core.report.groups import Group
-    from atlas_core.report.metrics import TradeFigures
     from atlas_core.report.signals import Refusal
-    from atlas_core.report.summary import KeyFigures, Report
+    from atlas_core.report.summary import Report
     from atlas_core.report.trades import OpenRow, TradeRow
 
 TERMINAL_ROWS = 25
-NEEDS_DAYS = f"from {RATIO_MINIMUM_RETURNS} days"
-NOT_THERE = "n/a"
-NO_LOSSES = f"{NOT_THERE} (no losses)"
+MOST_DRAWDOWNS = 3
+PLAIN = View()
 
 TRADES = (
     Column("#", numeric=True),
@@ -85,6 +90,12 @@ GROUPS = (
     Column("MAE %", numeric=True, drop=7),
     Column("MFE %", numeric=True, drop=7),
 )
+COMPACT = ("Trades", "Win %", "Net P&L", "PF")
+COMPACT_WIDE = (*COMPACT, "R each")
+DRAWDOWNS = (
+    Column("#", numeric=True), Column("Depth", numeric=True), Column("From", numeric=True),
+    Column("Lowest", numeric=True), Column("Recovered", numeric=True), Column("Days", numeric=True),
+)  # fmt: skip
 REFUSALS = (Column("Outcome"), Column("By"), Column("Signals", numeric=True), Column("Such as", drop=1))
 
 
@@ -119,26 +130,60 @@ def say_header(text: str) -> None:
     Console(file=sys.stdout).print(line, soft_wrap=True)
 
 
-def print_report(report: Report, run: RunInfo | None, *, all_rows: bool = False, with_header: bool = True) -> None:
-    """Print everything a person wants to know of a run."""
+def print_report(report: Report, run: RunInfo | None, view: View = PLAIN, *, with_header: bool = True) -> None:
+    """Print everything a person wants to know of a run; the trades of a back-test only when all rows are asked for."""
     if with_header:
         say_header(banner(report.started, run))
     say_parts(span_line(report))
     say()
-    print_figures("Key figures", figure_pairs(report.figures))
-    say(conditions_line(report.figures))
-    say()
-    print_trades(report, run, all_rows=all_rows)
+    print_key_figures(report)
+    print_peers(report, view.metrics_compat)
+    if view.all_rows or report.started.mode != Mode.BACKTEST:
+        print_trades(report, run, all_rows=view.all_rows)
     print_positions(report)
-    print_group("By setup", "Setup", report.by_setup, report.total)
-    print_group("By timeframe", "Timeframe", report.by_timeframe, report.total)
-    if len(report.by_symbol) > 1:
-        print_group("By symbol", "Symbol", report.by_symbol, report.total)
-    print_group("By side", "Side", report.by_side, report.total)
-    print_group("By exit", "Exit", report.by_exit, report.total)
+    print_groups(report)
+    for name in view.breakdown:
+        grouping = GROUPINGS[name]
+        print_group(f"By {name}", grouping.heading, grouped(report.trades, grouping), report.total)
+    print_drawdowns(report)
     print_refusals(report.refusals)
     say_wrapped(report.sum_line, indent=2)
     print_notes(report)
+
+
+def print_groups(report: Report) -> None:
+    """Print the trades by what they have in common: two tables side by side where the terminal has room for both."""
+    total, symbols = report.total, report.by_symbol if len(report.by_symbol) > 1 else ()
+    pairs = (
+        (("By setup", "Setup", report.by_setup), ("By exit", "Exit", report.by_exit)),
+        (("By timeframe", "Timeframe", report.by_timeframe), ("By side", "Side", report.by_side)),
+    )
+    for first, second in pairs:
+        if first[2] and any(
+            print_tables(compact_table(*first, total, columns), compact_table(*second, total, columns))
+            for columns in (COMPACT_WIDE, COMPACT)
+        ):
+            say()
+            continue
+        print_group(*first, total)
+        print_group(*second, total)
+    print_group("By symbol", "Symbol", symbols, total)
+    correlated = correlations(report.trades, report.curve) if symbols else None
+    if correlated is not None:
+        say_wrapped(f"  Correlation of daily closed results: {correlated}", indent=4)
+        say()
+
+
+def compact_table(title: str, heading: str, groups: Sequence[Group], total: Group, names: Sequence[str]) -> Table:
+    """Return a table of groups with the named columns of `GROUPS` alone."""
+    kept = [0, *(index for index, column in enumerate(GROUPS, start=1) if column.name in names)]
+    columns = (Column(heading), *GROUPS)
+    return Table(
+        title,
+        tuple(columns[index] for index in kept),
+        [[cells[index] for index in kept] for cells in map(group_cells, groups)],
+        [group_cells(total)[index] for index in kept],
+    )
 
 
 def span_line(report: Report) -> str:
@@ -148,63 +193,6 @@ def span_line(report: Report) -> str:
     symbols = " ".join(started.symbols[:6]) + (f" and {len(started.symbols) - 6} more" * (len(started.symbols) > 6))
     start = f"{money(started.starting_cash)} {started.quote} start"
     return f"{when(started.ts)} to {when(report.ended_at)} ({days}) · {symbols} · {start}"
-
-
-def figure_pairs(figures: KeyFigures) -> list[tuple[str, str]]:
-    """Return the key figures as names and values."""
-    trades = figures.trades
-    return [
-        ("Equity", money(figures.equity)),
-        ("Total return", percent(figures.total_return, sign=True)),
-        ("Closed trades net", signed(figures.net)),
-        ("Open P&L and costs", signed(figures.equity - figures.starting_cash - figures.net)),
-        ("CAGR", percent(figures.cagr, sign=True) if figures.cagr is not None else NEEDS_DAYS),
-        ("Max drawdown, daily", drawdown_text(figures.drawdown)),
-        ("Max drawdown, closed trades", drawdown_text(figures.closed_drawdown)),
-        ("Sharpe", _ratio(figures.sharpe, figures.returns)),
-        ("Sortino", _ratio(figures.sortino, figures.returns)),
-        ("Calmar", _ratio(figures.calmar, figures.returns)),
-        ("Trades (long / short)", f"{trades.count} ({figures.long_trades} / {figures.short_trades})"),
-        ("Win rate (won / lost / flat)", _win_rate(trades)),
-        ("Profit factor", profit_factor(trades)),
-        ("Expectancy per trade", signed(trades.expectancy)),
-        ("Expectancy in R", number(figures.expectancy_r, sign=True)),
-        ("Average win / loss", f"{signed(trades.average_win)} / {signed(trades.average_loss)}"),
-        ("SQN", number(figures.sqn) if figures.sqn is not None else "from 30 trades"),
-        ("Fees", money(figures.fees)),
-        ("Slippage, within the results", money(figures.slippage)),
-        ("Funding", money(figures.funding)),
-    ]
-
-
-def conditions_line(figures: KeyFigures) -> str:
-    """Return the conventions that the ratios follow."""
-    return (
-        f"  N {figures.returns} daily returns, T {figures.periods} days a year, "
-        f"risk-free rate {percent(figures.risk_free, 1)}"
-    )
-
-
-def _ratio(value: float | None, returns: int) -> str:
-    if returns < RATIO_MINIMUM_RETURNS:
-        return NEEDS_DAYS
-    return "n/a" if value is None else number(value)
-
-
-def _win_rate(trades: TradeFigures) -> str:
-    return f"{percent(trades.win_rate, 1)} ({trades.wins} / {trades.losses} / {trades.flats})"
-
-
-def profit_factor(trades: TradeFigures) -> str:
-    """Return winnings over losses, or why there is none."""
-    if trades.profit_factor is None:
-        return NO_LOSSES if trades.count else NOTHING
-    return number(float(trades.profit_factor))
-
-
-def drawdown_text(drawdown: Drawdown) -> str:
-    """Return the depth of a drawdown as a loss."""
-    return percent(-drawdown.depth)
 
 
 def print_trades(report: Report, run: RunInfo | None, *, all_rows: bool = False) -> None:
@@ -305,6 +293,31 @@ def _means(group: Group) -> tuple[float | None, ...]:
 
 def _or_not(value: float | None, decimals: int) -> str:
     return NOT_THERE if value is None else number(value, decimals, sign=True)
+
+
+def print_drawdowns(report: Report) -> None:
+    """Print the deepest falls of the daily curve with their dates."""
+    from atlas_core.report.periods import drawdowns
+
+    falls = drawdowns(report.curve, MOST_DRAWDOWNS)
+    if falls:
+        rows = [drawdown_cells(place, fall, report.curve) for place, fall in enumerate(falls, start=1)]
+        print_table("Deepest drawdowns, daily marks", DRAWDOWNS, rows)
+        say()
+
+
+def drawdown_cells(place: int, fall: Drawdown, curve: Sequence[EquityPoint]) -> list[str]:
+    """Return a drawdown's cells in the order of `DRAWDOWNS`; one that goes on counts until the end."""
+    start, end = curve[0].ts, curve[-1].ts
+    peak, trough = fall.peak_at or start, fall.trough_at or end
+    days = ((fall.recovered_at or end) - peak) / DAY
+    began = _date(peak) if peak == start else _date(peak - 1)  # a mark ends its day, the start begins one
+    recovered = _date(fall.recovered_at - 1) if fall.recovered_at else "not yet"
+    return [str(place), percent(-fall.depth), began, _date(trough - 1), recovered, f"{days:,.0f}"]
+
+
+def _date(ts: int) -> str:
+    return to_datetime(ts).strftime("%Y-%m-%d")
 
 
 def print_refusals(refusals: Sequence[Refusal]) -> None:

@@ -13,6 +13,7 @@ from attrs import frozen
 from atlas_core import __version__
 from atlas_core.cli.completion import complete_profile
 from atlas_core.cli.settings import Settings
+from atlas_core.cli.viewing import View, view_options
 from atlas_core.clock import LiveClock
 from atlas_core.errors import UsageError
 from atlas_core.runs import Mode, RunInfo, RunSummary
@@ -51,9 +52,9 @@ def profile_options(command: Command) -> Command:
 
 def result_options(command: Command) -> Command:
     """Add the options that say what is shown."""
+    command = view_options(command)
     for option in (
         click.option("-q", "--quiet", is_flag=True, help="Show no events and no progress."),
-        click.option("--all", "all_rows", is_flag=True, help="Show every trade, also on a terminal."),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."),
     ):
         command = option(command)
@@ -169,7 +170,6 @@ def _run(
     flags: SessionFlags | None,
     *,
     quiet: bool,
-    all_rows: bool,
     as_json: bool,
     driver: str | None = None,
     **options: Any,
@@ -177,10 +177,11 @@ def _run(
     from atlas_core.profile import lowered_mode, open_profile
     from atlas_core.runstore import RunStore
 
+    view = View.taken_from(options)
     overrides = profile_overrides(**options)
     loaded, registry = open_profile(profile, overrides=overrides, resolve_secrets=True)
     settings = ctx.find_object(Settings) or Settings()
-    showing = Showing(quiet=quiet or as_json or settings.quiet, all_rows=all_rows, as_json=as_json)
+    showing = Showing(quiet=quiet or as_json or settings.quiet, as_json=as_json, view=view)
     launch = Launch(loaded, registry, lowered_mode(loaded, mode), RunStore.at(settings.home), overrides, showing)
     if launch.mode is Mode.BACKTEST:
         if flags is not None:
@@ -197,8 +198,8 @@ class Showing:
     """What is shown of a run."""
 
     quiet: bool
-    all_rows: bool
     as_json: bool
+    view: View
 
 
 @frozen
@@ -245,9 +246,9 @@ class Launch:
             raise
         report = self._write_beside(records, run, summary, screen, made_of)
         if self.showing.as_json:
-            _print_json(report, run, summary)
+            _print_json(report, run, summary, self.showing.view)
         else:
-            _print_screens(report, run, self.showing.all_rows)
+            _print_screens(report, run, self.showing.view)
 
     def _write_beside(
         self, records: Sequence[Record], run: RunInfo, summary: RunSummary, screen: LiveScreen, made_of: dict[str, Any]
@@ -258,7 +259,7 @@ class Launch:
         from atlas_core.report.orders import order_rows
         from atlas_core.report.summary import report_of
 
-        report = report_of(records)
+        report = report_of(records, risk_free=self.showing.view.risk_free)
         data = [{"provider": self.profile.provider.use, **row} for row in screen.data_rows()]
         manifest = manifest_of(report, run.run_id, summary.digest, __version__) | {"made_of": made_of, "data": data}
         if summary.driver:
@@ -287,9 +288,9 @@ def _kept_so_far(run: RunInfo) -> str:
     return f"run {run.run_id} is kept as far as it went: atlas report {run.run_id}"
 
 
-def _print_json(report: Report, run: RunInfo, summary: RunSummary) -> None:
+def _print_json(report: Report, run: RunInfo, summary: RunSummary, view: View) -> None:
     from atlas_core.cli.tables import print_json
-    from atlas_core.report.export import TRADE_COLUMNS, json_rows, summary_of
+    from atlas_core.report.export import TRADE_COLUMNS, compat_of, json_rows, summary_of
 
     print_json(
         {
@@ -298,15 +299,16 @@ def _print_json(report: Report, run: RunInfo, summary: RunSummary) -> None:
             "journal_digest": summary.digest,
             **({"driver": summary.driver} if summary.driver else {}),
             **summary_of(report),
+            **compat_of(report, view.metrics_compat),
             "trades": json_rows(TRADE_COLUMNS, report.trades),
         }
     )
 
 
-def _print_screens(report: Report, run: RunInfo, all_rows: bool) -> None:
+def _print_screens(report: Report, run: RunInfo, view: View) -> None:
     from atlas_core.cli.results import print_next, print_report
 
-    print_report(report, run, all_rows=all_rows, with_header=False)
+    print_report(report, run, view, with_header=False)
     print_next(report, run)
 
 

@@ -6,6 +6,7 @@ numbers never are. On a pipe there is no width, no colour and no line-drawing ch
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import textwrap
@@ -23,11 +24,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Column",
+    "Table",
+    "beside",
+    "columns_of",
     "money",
     "percent",
+    "print_beside",
     "print_figures",
     "print_json",
     "print_table",
+    "print_tables",
     "render_figures",
     "render_table",
     "say",
@@ -41,6 +47,7 @@ __all__ = [
 GAP = 2
 PART = " · "
 COMFORTABLE_TEXT = 18
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ASCII = str.maketrans(
     {"—": "-", "·": "|", "…": "...", "→": "->", "≥": ">=", "≤": "<=", "−": "-", "─": "-", "–": "-", "×": "x", "≠": "!="}
 )
@@ -67,6 +74,21 @@ class Layout:
     def width(self) -> int:
         """Return the characters of one line."""
         return sum(self.widths) + GAP * max(0, len(self.widths) - 1)
+
+
+@frozen
+class Table:
+    """A table before it is printed: its cells in the order of its columns, and what stands below the line."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: Sequence[Sequence[str]]
+    footer: Sequence[str]
+
+    def lines(self, width: int) -> list[str]:
+        """Return the table for a terminal of `width` characters."""
+        text = render_table(self.title, self.columns, self.rows, footer=self.footer, width=width, console=_console())
+        return text.splitlines()
 
 
 def fit(columns: Sequence[Column], lines: Sequence[Sequence[str]], width: int | None) -> Layout:
@@ -247,6 +269,25 @@ def print_table(
     say(render_table(title, columns, rows, footer=footer, width=width, console=_console() if width else None))
 
 
+def print_beside(title: str, left: Sequence[str], right: Sequence[str]) -> None:
+    """Print two blocks of lines below a title, side by side where the terminal has room."""
+    lines = beside(left, right, terminal_width(), gap=4)
+    say("\n".join([title, *(f"{' ' * GAP}{line}".rstrip() for line in lines)]))
+
+
+def print_tables(first: Table, second: Table) -> bool:
+    """Print two tables side by side and return True; print nothing and return False where they do not fit."""
+    width = terminal_width()
+    if width is None:
+        return False
+    left, right = (table.lines(width) for table in (first, second))
+    lines = beside(left, right, width + GAP)
+    if len(lines) == len(left) + len(right):
+        return False
+    say("\n".join(lines))
+    return True
+
+
 def print_figures(title: str, pairs: Sequence[tuple[str, str]]) -> None:
     """Print names and values: two pairs a line where the terminal has room, else one."""
     say(render_figures(title, pairs, width=terminal_width()))
@@ -271,6 +312,38 @@ def _block(pairs: Sequence[tuple[str, str]]) -> list[str]:
     name_width = max((_width(name) for name, _ in pairs), default=0)
     value_width = max((_width(value) for _, value in pairs), default=0)
     return [_pad(name, name_width, False) + "  " + _pad(value, value_width, True) for name, value in pairs]
+
+
+def columns_of(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of equal length as aligned lines: the first column to the left, all others to the right."""
+    widths = [max(map(_width, column), default=0) for column in zip(*rows, strict=True)]
+    return [
+        (" " * GAP).join(
+            _pad(cell, width, index > 0) for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+
+
+def beside(left: Sequence[str], right: Sequence[str], width: int | None, gap: int = 6) -> list[str]:
+    """Return two blocks of lines side by side where `width` characters have room, else one below the other.
+
+    Colours of a terminal take no room. Without a width they stand one below the other.
+    """
+    wide = max(map(_visible, left), default=0)
+    room = wide + gap + max(map(_visible, right), default=0)
+    if width is None or room > width - GAP:
+        return [*left, *right]
+    lines = []
+    for index in range(max(len(left), len(right))):
+        first = left[index] if index < len(left) else ""
+        second = right[index] if index < len(right) else ""
+        lines.append((first + " " * (wide - _visible(first) + gap) + second).rstrip())
+    return lines
+
+
+def _visible(text: str) -> int:
+    return _width(_COLOUR.sub("", text))
 
 
 def _console() -> Console:

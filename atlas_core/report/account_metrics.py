@@ -208,3 +208,4 @@ ACCOUNT_METRICS = (
         edges=f"n/a below {metrics.CAGR_MINIMUM_DAYS} days", source=ATLAS, value_of=_turnover,
     ),
 )  # fmt: skip
+ACCOUNT_NAMES = tuple(metric.name for metric in ACCOUNT_METRICS)

@@ -18,9 +18,12 @@ from typing import Any, TypeVar
 import attrs
 
 from atlas_core.clock import NANOSECONDS_PER_SECOND, to_datetime
+from atlas_core.report.account_metrics import ACCOUNT_NAMES
+from atlas_core.report.catalogue import metric_values
 from atlas_core.report.equity import EquityPoint
 from atlas_core.report.groups import Group
 from atlas_core.report.orders import OrderRow
+from atlas_core.report.peers import peer_figures
 from atlas_core.report.signals import SignalRow
 from atlas_core.report.summary import Report, notes_of
 from atlas_core.report.trades import OpenRow, TradeRow
@@ -125,6 +128,9 @@ def summary_of(report: Report) -> dict[str, Any]:
         "ended_at": iso(report.ended_at),
         "finished": report.finished,
         "figures": _figures(report),
+        "metrics": metric_values(report.results),
+        "benchmark": None if report.benchmark is None else metric_values(report.benchmark, ACCOUNT_NAMES),
+        "terms": _terms(report),
         "signals": {"total": len(report.signals), "by_outcome": report.states, "sum": report.sum_line},
         "refusals": [attrs.asdict(refusal) for refusal in report.refusals],
         "open_positions": json_rows(OPEN_COLUMNS, report.open_positions),
@@ -158,6 +164,21 @@ def _figures(report: Report) -> dict[str, Any]:
         "days": figures.days, "daily_returns": figures.returns, "periods_per_year": figures.periods,
         "risk_free": figures.risk_free,
     }  # fmt: skip
+
+
+def _terms(report: Report) -> dict[str, Any]:
+    """Return what the metrics were computed on; the names of `metrics` are those of docs/metrics.md."""
+    figures, started = report.figures, report.started
+    return {
+        "daily_returns": figures.returns, "periods_per_year": figures.periods, "risk_free": figures.risk_free,
+        "cost_model": started.cost_model, "fill_model": started.fill_model,
+    }  # fmt: skip
+
+
+def compat_of(report: Report, peers: Sequence[str]) -> dict[str, Any]:
+    """Return what other systems would have reported under their names, nothing when none is asked for."""
+    made = {peer: dict(peer_figures(report.results, peer).values) for peer in peers}
+    return {"metrics_compat": made} if made else {}
 
 
 def group_rows(groups: Iterable[Group]) -> list[dict[str, Any]]:

@@ -88,8 +88,9 @@ def test_the_summary_holds_figures_open_positions_refusals_and_the_sum_of_signal
     assert "signals 6 = closed 2 + refused 1 + expired 1 + open 1 + armed 1" in text
     assert re.search(r"Profit factor\s+2\.01", text)
     assert re.search(r"refused +quality +1 +reward:risk too small", text)
-    assert re.search(r"Sharpe\s+from 30 days", text)
-    assert "N 1 daily returns, T 365 days a year, risk-free rate 0.0 %" in text
+    assert re.search(r"Sharpe \(ann\.\)\s+n/a", text)
+    assert "N 1 daily returns · T 365 days a year · risk-free rate 0.0 %" in text
+    assert "costs: those of the venue · fills: those of the venue" in text
     assert "2 trades are few" in text
 
 
