@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from atlas_core.cli.check_screens import CheckBar, lookahead_facts, print_lookahead
+from atlas_core.cli.check_screens import CheckBar, lookahead_facts, print_lookahead, print_warmup, warmup_facts
 from atlas_core.cli.completion import complete_profile
 from atlas_core.cli.run import profile_options, profile_overrides
 from atlas_core.cli.settings import Settings
@@ -49,6 +49,36 @@ def lookahead(ctx: click.Context, /, profile: str, cuts: int, runs: int, as_json
         print_json(lookahead_facts(report))
     else:
         print_lookahead(report, monotonic_seconds() - began)
+    ctx.exit(0 if report.is_clean else FOUND)
+
+
+@check.command()
+@click.argument("profile", shell_complete=complete_profile)
+@click.option("--starts", type=click.IntRange(1), default=12, show_default=True, help="Beginnings of each timeframe.")
+@click.option("--windows", type=click.IntRange(0), default=32, show_default=True, help="Windows of a session.")
+@click.option("--runs", type=click.IntRange(0), default=1, show_default=True, help="Times from which runs begin.")
+@profile_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def warmup(
+    ctx: click.Context, /, profile: str, starts: int, windows: int, runs: int, as_json: bool, **options: Any
+) -> None:
+    """Let the history of PROFILE begin later and measure from which bar on its signals do not notice.
+
+    Exit code 4 when a scanner needs more bars than it declares, or something is not there in time.
+    """
+    from atlas_core.checking.warmup import WarmupPlan, check_warmup
+    from atlas_core.clock import monotonic_seconds
+
+    began = monotonic_seconds()
+    loaded, market = recorded(profile, options)
+    with CheckBar(is_shown=not (as_json or _is_quiet(ctx))) as bar:
+        plan = WarmupPlan(starts=starts, windows=windows, runs=runs, seed=loaded.seed, step=bar.step)
+        report = check_warmup(loaded, market, plan)
+    if as_json:
+        print_json(warmup_facts(report))
+    else:
+        print_warmup(report, monotonic_seconds() - began)
     ctx.exit(0 if report.is_clean else FOUND)
 
 

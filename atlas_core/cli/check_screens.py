@@ -16,8 +16,18 @@ if TYPE_CHECKING:
 
     from atlas_core.checking.findings import Finding, LookaheadReport
     from atlas_core.checking.sources import SourceWarning
+    from atlas_core.checking.warmup import NeedResult, WarmupReport
 
 COLUMNS = (Column("Component"), Column("Uses", drop=1), Column("Answers", numeric=True), Column("Result"))
+NEEDS = (
+    Column("Component"),
+    Column("Timeframe"),
+    Column("Declared", numeric=True),
+    Column("Needed", numeric=True),
+    Column("Bars", numeric=True, drop=2),
+    Column("Result"),
+    Column("Last signal that was still wrong", drop=1),
+)
 SHOWN_WARNINGS = 12
 
 
@@ -138,4 +148,56 @@ def lookahead_facts(report: LookaheadReport) -> dict[str, Any]:
             for part in report.components
         ],
         "notes": list(report.notes),
+    }
+
+
+def print_warmup(report: WarmupReport, seconds: float) -> None:
+    """Print the result of a check of the warm-up."""
+    span = f"{when(report.start)} to {when(report.end)}"
+    say_parts(f"check warmup · {report.profile} · {', '.join(report.symbols)} · {span} · {seconds:.1f} s")
+    say()
+    rows = [
+        [
+            need.component,
+            need.timeframe,
+            f"{need.declared:,}",
+            _needed(need),
+            f"{need.bars:,}",
+            need.verdict,
+            need.example,
+        ]
+        for need in report.needs
+    ]
+    print_table("", NEEDS, rows)
+    for found in report.findings:
+        say()
+        say_wrapped(f"{found.component}: {found.what}", indent=2)
+        say_wrapped(f"  with more     {found.with_more}", indent=16)
+        say_wrapped(f"  with declared {found.with_declared}", indent=16)
+        say_wrapped(f"  remedy        {found.advice}", indent=16)
+    say("what is declared suffices" if report.is_clean else "declare the bars that are needed: exit code 4")
+
+
+def _needed(need: NeedResult) -> str:
+    from atlas_core.checking.warmup import NEVER, UNKNOWN
+
+    if need.verdict == UNKNOWN:
+        return "n/a"
+    return f">{need.needed:,}" if need.verdict == NEVER else f"{need.needed:,}"
+
+
+def warmup_facts(report: WarmupReport) -> dict[str, Any]:
+    """Return the result of a check of the warm-up as JSON values."""
+    from attrs import asdict
+
+    from atlas_core.report.export import iso
+
+    return {
+        "ok": report.is_clean,
+        "profile": report.profile,
+        "symbols": list(report.symbols),
+        "start": iso(report.start),
+        "end": iso(report.end),
+        "needs": [asdict(need) for need in report.needs],
+        "findings": [asdict(found) for found in report.findings],
     }

@@ -1,4 +1,4 @@
-"""Every shipped profile, and the one of the example plugin, sees no future and decides alike in every mode."""
+"""Every shipped profile, and the one of the example plugin, sees no future, is warm in time, and decides alike in every mode."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import atlas_strat.plugin
 from atlas_core.checking.lookahead import LookaheadPlan, check_lookahead
 from atlas_core.checking.market import RecordedMarket, record_market
 from atlas_core.checking.parity import check_parity
+from atlas_core.checking.warmup import OK, UNKNOWN, WarmupPlan, check_warmup
 from atlas_core.profile import Profile, load_profile
 from atlas_core.testing import registry_of
 from tests.shared import shared_file
@@ -75,6 +76,9 @@ def holds(shipped: Shipped, span: Span, plan: LookaheadPlan) -> None:
     seen = check_lookahead(profile, market, plan)
     assert seen.findings == ()
     assert seen.warnings == ()
+    warm = check_warmup(profile, market, WarmupPlan(starts=plan.scan_cuts, windows=2 * plan.scan_cuts))
+    assert [need for need in warm.needs if need.verdict not in (OK, UNKNOWN)] == []
+    assert warm.findings == ()
     parity = check_parity(profile, market)
     assert parity.departures == ()
     counts = {count.kind: count.same for count in parity.counts}
