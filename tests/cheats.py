@@ -21,7 +21,7 @@ from atlas_core.model.timeframe import MINUTE
 from atlas_core.profile import Profile
 from tests.memory import MemoryProvider, bar, memory, profile_of, registry
 
-MINUTES = 160
+MINUTES = 120
 EVERY = 3
 Columns = dict[str, Any]
 

@@ -12,6 +12,7 @@ from itertools import takewhile
 import numpy as np
 from attrs import define, evolve, field, frozen
 
+from atlas_core.backtest.driver import DriverKind
 from atlas_core.checking.comparing import RowDifference, first_record_difference, first_row_difference
 from atlas_core.checking.culprits import answers_of, both_told, culprit
 from atlas_core.checking.cuts import cuts_of_run, cuts_of_scanner
@@ -27,7 +28,7 @@ from atlas_core.checking.findings import (
 from atlas_core.checking.market import RecordedMarket
 from atlas_core.checking.masks import Texts, mask_differences
 from atlas_core.checking.poison import poisoned, with_other_close
-from atlas_core.checking.running import Drive, ScanRoom, asked_twice, decided, plainly
+from atlas_core.checking.running import ScanRoom, asked_twice, decided
 from atlas_core.checking.sources import warnings_of
 from atlas_core.errors import ContractError
 from atlas_core.model.record import TradeRecord
@@ -58,7 +59,7 @@ class LookaheadPlan:
     scan_cuts: int = 24
     run_cuts: int = 5
     seed: int = 1
-    drive: Drive = plainly
+    driver: DriverKind = DriverKind.SKIPPING
     step: Step = lambda _what, _done, _total: None
 
 
@@ -250,8 +251,8 @@ class _Check:
         self._step(what)
         self.runs += 1
         if is_asked_twice:
-            return decided(self.profile, market, until=until, drive=self.plan.drive, ask=asked_twice)
-        return decided(self.profile, market, until=until, drive=self.plan.drive)
+            return decided(self.profile, market, until=until, driver=self.plan.driver, ask=asked_twice)
+        return decided(self.profile, market, until=until, driver=self.plan.driver)
 
     # --- book-keeping
 

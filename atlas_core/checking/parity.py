@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from attrs import define, field, frozen
 
+from atlas_core.backtest.driver import DriverKind
 from atlas_core.checking.causes import TIME, Cause, cause_of
 from atlas_core.checking.comparing import agree
 from atlas_core.checking.decisions import Decision, DecisionKind, Name, decisions_of
 from atlas_core.checking.market import RecordedMarket, on_record
-from atlas_core.checking.running import Drive, decided, plainly, until_the_end
+from atlas_core.checking.running import decided, until_the_end
 from atlas_core.compose import compose
 from atlas_core.journal import Journal
 from atlas_core.marketdata.feed import BarFeed
@@ -95,7 +96,7 @@ class ParityReport:
 
 
 def check_parity(
-    profile: Profile, market: RecordedMarket, *, drive: Drive = plainly, watch: Watch | None = None
+    profile: Profile, market: RecordedMarket, *, driver: DriverKind = DriverKind.SKIPPING, watch: Watch | None = None
 ) -> ParityReport:
     """Run a profile as a paper session and as a back-test on one market, and compare; `watch` sees both.
 
@@ -103,7 +104,7 @@ def check_parity(
     ContractError when a component fails in the back-test.
     """
     session = session_told(profile, market, watch)
-    backtest = backtest_told(profile, market, drive=drive, watch=watch)
+    backtest = backtest_told(profile, market, driver=driver, watch=watch)
     return compared(profile, market, session, backtest)
 
 
@@ -118,10 +119,10 @@ def session_told(profile: Profile, market: RecordedMarket, watch: Watch | None =
 
 
 def backtest_told(
-    profile: Profile, market: RecordedMarket, *, drive: Drive = plainly, watch: Watch | None = None
+    profile: Profile, market: RecordedMarket, *, driver: DriverKind = DriverKind.SKIPPING, watch: Watch | None = None
 ) -> Told:
     """Run a profile as a back-test on a market; raises ContractError when a component fails."""
-    records = decided(profile, market, mode=Mode.BACKTEST, drive=drive, watch=watch)
+    records = decided(profile, market, mode=Mode.BACKTEST, driver=driver, watch=watch)
     return Told(records=records, bars=market.bars)
 
 
@@ -140,11 +141,17 @@ class _Feeds(Unrecorded):
 def compared(
     profile: Profile, market: RecordedMarket, session: Told, backtest: Told, *, tolerance: int = 0
 ) -> ParityReport:
-    """Compare two tellings; the same decision within `tolerance` (nanoseconds) was made at the same time."""
+    """Compare two tellings up to the end of the market.
+
+    The same decision within `tolerance` (nanoseconds) was made at the same time.
+    """
     symbols = profile.universe.symbols
     other_bars = {symbol: first_other_bar(session.bars, backtest.bars, symbol, market.start) for symbol in symbols}
     comparison = _Comparison(other_bars, tolerance)
-    one, other = ({decision.name: decision for decision in decisions_of(told.records)} for told in (session, backtest))
+    one, other = (
+        {decision.name: decision for decision in decisions_of(told.records) if decision.ts <= market.end}
+        for told in (session, backtest)
+    )
     departures = comparison.departures(one, other)
     return ParityReport(
         profile=profile.name, symbols=symbols, start=market.start, end=market.end,

@@ -3,52 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import TypeVar
 
-from attrs import define, field, frozen
+from attrs import frozen
 
-from atlas_core.backtest.driver import PlainDriver
+from atlas_core.backtest.driver import DriverKind, driver_on
+from atlas_core.backtest.memory import MemoryRecords
 from atlas_core.checking.market import RecordedMarket, on_record
 from atlas_core.compose import LabelledScanner, OpenSystem, System, compose, opened
 from atlas_core.engine.engine import Engine
 from atlas_core.engine.guard import Ask, directly
 from atlas_core.engine.ports import MovingMarket
 from atlas_core.errors import ContractError
-from atlas_core.journal import Journal
-from atlas_core.loading import LoadedMarket, scan
+from atlas_core.loading import scan
 from atlas_core.model.decisions import Approve, GateMask, Refuse
-from atlas_core.model.records import OperatorActed, Record
+from atlas_core.model.records import OperatorActed, Record, SessionPaused, SessionResumed
 from atlas_core.model.signals import SignalTable
 from atlas_core.profile import Profile
-from atlas_core.runs import Mode, RunSummary
-from atlas_core.watching import RecordLog, Scribe, Unwatched, Watch
+from atlas_core.runs import Mode
+from atlas_core.watching import Scribe, Unwatched, Watch
 from atlas_core.wiring import timetable_of
 
 T = TypeVar("T")
-
-Drive = Callable[[OpenSystem, LoadedMarket, Scribe[RecordLog]], Awaitable[RunSummary]]
-"""Takes a loaded market through the engine of an open system."""
-
-
-async def plainly(live: OpenSystem, market: LoadedMarket, scribe: Scribe[RecordLog]) -> RunSummary:
-    """Drive a run bar by bar."""
-    return await PlainDriver.on(live, market, scribe).run()
-
-
-@define
-class _Notes(Scribe[RecordLog]):
-    """A scribe that keeps every record at hand, because nothing of a check is written."""
-
-    kept: list[Record] = field(factory=list)
-
-    def take(self, records: list[Record]) -> None:
-        """Keep the records."""
-        self.kept += records
-
-    def flush(self) -> None:
-        """Do nothing: there is no file."""
 
 
 @frozen(kw_only=True)
@@ -68,7 +46,7 @@ def decided(
     until: int | None = None,
     mode: Mode = Mode.PAPER,
     ask: Ask = directly,
-    drive: Drive = plainly,
+    driver: DriverKind = DriverKind.SKIPPING,
     watch: Watch | None = None,
 ) -> list[Record]:
     """Return what the profile decides on a market from its start until `until`, before it is wound down.
@@ -77,28 +55,29 @@ def decided(
     Raises ContractError for a scanner that fails, and in a back-test for every component.
     """
     system, watch = compose(on_record(profile, market), mode), watch or Unwatched()
-    return until_the_end(asyncio.run(_decided(system, market, until, ask, drive, watch)))
+    return until_the_end(asyncio.run(_decided(system, market, until, ask, driver, watch)))
 
 
 def until_the_end(records: Sequence[Record]) -> list[Record]:
-    """Return the records of a run before its driver wound it down, all of them where it did not."""
+    """Return the records of a run before its driver wound it down or it was paused, all where it was neither."""
     return list(takewhile(lambda record: not _winds_down(record), records))
 
 
 def _winds_down(record: Record) -> bool:
-    return isinstance(record, OperatorActed) and record.actor == "driver"
+    is_by_driver = isinstance(record, OperatorActed) and record.actor == "driver"
+    return is_by_driver or isinstance(record, SessionPaused | SessionResumed)
 
 
 async def _decided(
-    system: System, market: RecordedMarket, until: int | None, ask: Ask, drive: Drive, watch: Watch
+    system: System, market: RecordedMarket, until: int | None, ask: Ask, kind: DriverKind, watch: Watch
 ) -> list[Record]:
-    with Journal.in_memory() as journal:
-        notes = _Notes(journal, watch)
-        async with opened(system) as live:
-            asked = _AskedBy(system=live.system, instruments=live.instruments, broker=live.broker,
-                             timetable=live.timetable, ask=ask)  # fmt: skip
-            await drive(asked, market.loaded(live.timetable, until), notes)
-        return notes.kept
+    kept = MemoryRecords()
+    async with opened(system) as live:
+        asked = _AskedBy(
+            system=live.system, instruments=live.instruments, broker=live.broker, timetable=live.timetable, ask=ask
+        )
+        await driver_on(asked, market.loaded(live.timetable, until), Scribe(kept, watch), kind).run()
+    return kept.kept
 
 
 def asked_twice(component: str, ask: Callable[[], T], /) -> T:

@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from attrs import define, evolve, field, frozen
 
+from atlas_core.backtest.driver import DriverKind
 from atlas_core.checking.comparing import RowDifference, first_record_difference, first_row_difference
 from atlas_core.checking.culprits import both_told, culprit
 from atlas_core.checking.cuts import cuts_of_scanner
 from atlas_core.checking.findings import component_names, moment
 from atlas_core.checking.market import RecordedMarket
-from atlas_core.checking.running import Drive, ScanRoom, decided, plainly
+from atlas_core.checking.running import ScanRoom, decided
 from atlas_core.compose import LabelledScanner
 from atlas_core.contracts import Need
 from atlas_core.loading import scan
@@ -46,7 +47,7 @@ class WarmupPlan:
     windows: int = 32
     runs: int = 1
     seed: int = 1
-    drive: Drive = plainly
+    driver: DriverKind = DriverKind.SKIPPING
     step: Step = lambda _what, _done, _total: None
 
 
@@ -247,9 +248,9 @@ class _Check:
         whole = evolve(self.market, start=start, funding=tuple(due for due in self.market.funding if due.ts > start))
         bars = {symbol: each.take(each.opened_at >= warm_from) for symbol, each in self.market.bars.items()}
         self._step(f"a run from {moment(start)} on, with all history")
-        one = decided(self.profile, whole, drive=self.plan.drive)
+        one = decided(self.profile, whole, driver=self.plan.driver)
         self._step(f"a run from {moment(start)} on, with the declared history")
-        other = decided(self.profile, whole.with_bars(bars), drive=self.plan.drive)
+        other = decided(self.profile, whole.with_bars(bars), driver=self.plan.driver)
         difference = first_record_difference(one, other)
         if difference is None:
             return

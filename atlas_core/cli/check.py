@@ -8,7 +8,7 @@ import click
 
 from atlas_core.cli.check_screens import CheckBar, lookahead_facts, print_lookahead, print_warmup, warmup_facts
 from atlas_core.cli.completion import complete_profile
-from atlas_core.cli.run import profile_options, profile_overrides
+from atlas_core.cli.run import driver_option, profile_options, profile_overrides
 from atlas_core.cli.settings import Settings
 from atlas_core.cli.tables import print_json
 
@@ -28,22 +28,26 @@ def check() -> None:
 @click.argument("profile", shell_complete=complete_profile)
 @click.option("--cuts", type=click.IntRange(1), default=24, show_default=True, help="Histories cut for each scanner.")
 @click.option("--runs", type=click.IntRange(0), default=5, show_default=True, help="Times at which whole runs are cut.")
+@driver_option
 @profile_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def lookahead(ctx: click.Context, /, profile: str, cuts: int, runs: int, as_json: bool, **options: Any) -> None:
+def lookahead(
+    ctx: click.Context, /, profile: str, cuts: int, runs: int, driver: str, as_json: bool, **options: Any
+) -> None:
     """Cut and poison the future of PROFILE: whatever changes before it was not decided by the past alone.
 
     Exit code 4 when something changes, with the component, the decision and the bars that it could not have known.
     Lines of source that look like it are warnings and change no exit code.
     """
+    from atlas_core.backtest.driver import DriverKind
     from atlas_core.checking.lookahead import LookaheadPlan, check_lookahead
     from atlas_core.clock import monotonic_seconds
 
     began = monotonic_seconds()
     loaded, market = recorded(profile, options)
     with CheckBar(is_shown=not (as_json or _is_quiet(ctx))) as bar:
-        plan = LookaheadPlan(scan_cuts=cuts, run_cuts=runs, seed=loaded.seed, step=bar.step)
+        plan = LookaheadPlan(scan_cuts=cuts, run_cuts=runs, seed=loaded.seed, driver=DriverKind(driver), step=bar.step)
         report = check_lookahead(loaded, market, plan)
     if as_json:
         print_json(lookahead_facts(report))
@@ -57,23 +61,35 @@ def lookahead(ctx: click.Context, /, profile: str, cuts: int, runs: int, as_json
 @click.option("--starts", type=click.IntRange(1), default=12, show_default=True, help="Beginnings of each timeframe.")
 @click.option("--windows", type=click.IntRange(0), default=32, show_default=True, help="Windows of a session.")
 @click.option("--runs", type=click.IntRange(0), default=1, show_default=True, help="Times from which runs begin.")
+@driver_option
 @profile_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def warmup(
-    ctx: click.Context, /, profile: str, starts: int, windows: int, runs: int, as_json: bool, **options: Any
+    ctx: click.Context,
+    /,
+    profile: str,
+    starts: int,
+    windows: int,
+    runs: int,
+    driver: str,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Let the history of PROFILE begin later and measure from which bar on its signals do not notice.
 
     Exit code 4 when a scanner needs more bars than it declares, or something is not there in time.
     """
+    from atlas_core.backtest.driver import DriverKind
     from atlas_core.checking.warmup import WarmupPlan, check_warmup
     from atlas_core.clock import monotonic_seconds
 
     began = monotonic_seconds()
     loaded, market = recorded(profile, options)
     with CheckBar(is_shown=not (as_json or _is_quiet(ctx))) as bar:
-        plan = WarmupPlan(starts=starts, windows=windows, runs=runs, seed=loaded.seed, step=bar.step)
+        plan = WarmupPlan(
+            starts=starts, windows=windows, runs=runs, seed=loaded.seed, driver=DriverKind(driver), step=bar.step
+        )
         report = check_warmup(loaded, market, plan)
     if as_json:
         print_json(warmup_facts(report))

@@ -5,19 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
+from attrs import evolve, fields_dict, frozen
 
 from atlas_core.cli.check import FOUND, recorded
 from atlas_core.cli.check_screens import CheckBar
 from atlas_core.cli.completion import complete_profile
 from atlas_core.cli.journals import complete_journal, find_journal
 from atlas_core.cli.parity_screens import parity_facts, print_parity
-from atlas_core.cli.run import profile_options
+from atlas_core.cli.run import driver_option, profile_options, profile_overrides
 from atlas_core.cli.settings import Settings
 from atlas_core.cli.tables import print_json
 from atlas_core.errors import UsageError
 
 if TYPE_CHECKING:
-    from atlas_core.checking.parity import ParityReport
+    from atlas_core.checking.market import RecordedMarket
+    from atlas_core.checking.parity import ParityReport, Told
+    from atlas_core.profile import Profile
 
 
 @click.command()
@@ -32,13 +35,11 @@ if TYPE_CHECKING:
 @click.option(
     "--tolerance", type=click.FloatRange(0), default=0, metavar="SECONDS", help="Later by so much is the same time."
 )
+@driver_option
 @profile_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def parity(
-    ctx: click.Context, /, profile: str | None, run_name: str | None, session: int | None, history: bool,
-    tolerance: float, as_json: bool, **options: Any,
-) -> None:  # fmt: skip
+def parity(ctx: click.Context, /, as_json: bool, **options: Any) -> None:
     """Run PROFILE as a paper session and as a back-test on the same bars and compare every decision.
 
     With --run the session is one that was recorded, and PROFILE may be left out. Each difference has a cause: data,
@@ -46,16 +47,11 @@ def parity(
     """
     from atlas_core.clock import monotonic_seconds
 
-    if profile is None and run_name is None:
-        raise UsageError("expected a profile, or a recorded session with --run")
-    if run_name is None and (session is not None or history):
-        raise UsageError("--session and --history are for a recorded session: name it with --run")
+    asked = Asked(**{name: options.pop(name) for name in fields_dict(Asked)})
+    asked.require_sense()
     began, settings = monotonic_seconds(), ctx.find_object(Settings)
     with CheckBar(is_shown=not (as_json or (settings is not None and settings.quiet))) as bar:
-        if run_name is None:
-            report = _of_profile(str(profile), options, bar, tolerance)
-        else:
-            report = _of_run(ctx, run_name, session, profile, options, tolerance, is_fresh=history)
+        report = _of_profile(asked, options, bar) if asked.run_name is None else _of_run(ctx, asked, options, bar)
     if as_json:
         print_json(parity_facts(report))
     else:
@@ -63,42 +59,60 @@ def parity(
     ctx.exit(0 if report.is_equal else FOUND)
 
 
-def _of_profile(profile: str, options: dict[str, Any], bar: CheckBar, tolerance: float) -> ParityReport:
-    from atlas_core.checking.parity import backtest_told, compared, session_told
-    from atlas_core.model.timeframe import SECOND
+@frozen(kw_only=True)
+class Asked:
+    """What is to be compared, as it was typed."""
 
-    loaded, market = recorded(profile, options)
-    session = session_told(loaded, market, bar.watch("session"))
-    backtest = backtest_told(loaded, market, watch=bar.watch("back-test"))
-    return compared(loaded, market, session, backtest, tolerance=round(tolerance * SECOND))
+    profile: str | None
+    run_name: str | None
+    session: int | None
+    history: bool
+    tolerance: float
+    driver: str
+
+    def require_sense(self) -> None:
+        """Raise UsageError for options that do not fit together."""
+        if self.profile is None and self.run_name is None:
+            raise UsageError("expected a profile, or a recorded session with --run")
+        if self.run_name is None and (self.session is not None or self.history):
+            raise UsageError("--session and --history are for a recorded session: name it with --run")
+
+    def compare(self, profile: Profile, market: RecordedMarket, session: Told, bar: CheckBar) -> ParityReport:
+        """Make the back-test of a market and hold a session against it."""
+        from atlas_core.backtest.driver import DriverKind
+        from atlas_core.checking.parity import backtest_told, compared
+        from atlas_core.model.timeframe import SECOND
+
+        backtest = backtest_told(profile, market, driver=DriverKind(self.driver), watch=bar.watch("back-test"))
+        return compared(profile, market, session, backtest, tolerance=round(self.tolerance * SECOND))
 
 
-def _of_run(
-    ctx: click.Context, name: str, first_seq: int | None, profile: str | None, options: dict[str, Any],
-    tolerance: float, *, is_fresh: bool,
-) -> ParityReport:  # fmt: skip
-    from attrs import evolve
+def _of_profile(asked: Asked, options: dict[str, Any], bar: CheckBar) -> ParityReport:
+    from atlas_core.checking.parity import session_told
 
+    profile, market = recorded(str(asked.profile), options)
+    return asked.compare(profile, market, session_told(profile, market, bar.watch("session")), bar)
+
+
+def _of_run(ctx: click.Context, asked: Asked, options: dict[str, Any], bar: CheckBar) -> ParityReport:
+    """Compare a recorded session: on its own bars, or on those that the provider delivers for its span today."""
     from atlas_core.checking.market import record_market
-    from atlas_core.checking.parity import Told, backtest_told, compared
+    from atlas_core.checking.parity import Told
     from atlas_core.checking.running import until_the_end
     from atlas_core.checking.taped import taped_market
     from atlas_core.cli.replay import profile_of, tape_of
-    from atlas_core.cli.run import profile_overrides
     from atlas_core.journal import JournalReader
-    from atlas_core.model.timeframe import SECOND
     from atlas_core.options import Moment
     from atlas_core.runtime.recording import read_head
 
-    named = find_journal(ctx, name)
-    tape = tape_of(named, first_seq)
+    named = find_journal(ctx, asked.run_name)
+    tape = tape_of(named, asked.session)
     head, market = read_head(tape), taped_market(tape)
-    loaded = profile_of(head, profile, profile_overrides(**options), resolve_secrets=is_fresh)
+    profile = profile_of(head, asked.profile, profile_overrides(**options), resolve_secrets=asked.history)
     with JournalReader.open(named.path) as reader:
         records = until_the_end(list(reader.records(after=int(head["first_seq"]) - 1)))
     session = Told(records=records, bars=market.bars)
-    if is_fresh:
-        span = evolve(loaded.universe, start=Moment(market.start), end=Moment(market.end))
-        market = record_market(evolve(loaded, universe=span))
-    backtest = backtest_told(loaded, market)
-    return compared(loaded, market, session, backtest, tolerance=round(tolerance * SECOND))
+    if asked.history:
+        span = evolve(profile.universe, start=Moment(market.start), end=Moment(market.end))
+        market = record_market(evolve(profile, universe=span))
+    return asked.compare(profile, market, session, bar)

@@ -50,6 +50,18 @@ def profile_options(command: Command) -> Command:
     return command
 
 
+def driver_option(command: Command) -> Command:
+    """Add the option that chooses the driver of a back-test."""
+    add = click.option(
+        "--driver",
+        type=click.Choice(["skipping", "plain"]),
+        default="skipping",
+        show_default=True,
+        help="Pass over bars that cannot matter, or take every bar; both give the same journal.",
+    )
+    return add(command)
+
+
 def result_options(command: Command) -> Command:
     """Add the options that say what is shown."""
     command = view_options(command)
@@ -103,13 +115,7 @@ def run(ctx: click.Context, /, profile: str | None, mode: str | None, **options:
 @click.command()
 @click.argument("profile", shell_complete=complete_profile)
 @click.option("--timerange", metavar="FROM-TO", help="Such as 20240101-20240301; either side may be left out.")
-@click.option(
-    "--driver",
-    type=click.Choice(["skipping", "plain"]),
-    default="skipping",
-    show_default=True,
-    help="Pass over bars that cannot matter, or take every bar; both give the same journal.",
-)
+@driver_option
 @profile_options
 @result_options
 @click.pass_context

@@ -9,11 +9,11 @@ from atlas_core.checking.lookahead import LookaheadPlan, check_lookahead
 from atlas_core.checking.market import record_market
 from tests.cheats import CHEATS, HONEST, Cheat
 
-PLAN = LookaheadPlan(scan_cuts=8, run_cuts=4)
 
-
-def checked(cheat: Cheat, plan: LookaheadPlan = PLAN) -> LookaheadReport:
-    profile = cheat.profile()
+def checked(cheat: Cheat) -> LookaheadReport:
+    """Check a cheat: scanners are tried alone on many cuts, the others in runs."""
+    profile, is_scanner = cheat.profile(), cheat.blamed.startswith("scanner")
+    plan = LookaheadPlan(scan_cuts=6 if is_scanner else 2, run_cuts=1 if is_scanner else 4)
     return check_lookahead(profile, record_market(profile), plan)
 
 
