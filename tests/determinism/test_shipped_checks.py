@@ -1,4 +1,4 @@
-"""Shipped profiles, and that of the example plugin: they see no future, are warm in time and decide alike everywhere."""
+"""Shipped profiles, and that of the example plugin: no future is seen, all is warm in time, every mode agrees."""
 
 from __future__ import annotations
 
