@@ -64,7 +64,8 @@ def crossing(folder: Path) -> str:
 def bench(profile: str, *fixed: tuple[str, str]) -> Workbench:
     """Return a workbench of this process for the profile."""
     names = metrics_of_trials("sharpe")
-    assignment = Assignment(token="test", profile=profile, base="b", fixed=fixed, metrics=names)
+    texts = {str(Path(profile).resolve()): Path(profile).read_text()}
+    assignment = Assignment(token="test", profile=profile, texts=texts, base="b", fixed=fixed, metrics=names)
     return Workbench(assignment, discover())
 
 

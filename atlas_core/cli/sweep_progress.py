@@ -105,6 +105,6 @@ def _bar() -> Progress:
 
     columns: list[Any] = [
         TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(),
-        TimeRemainingColumn(), TextColumn("{task.fields[best]}"),
+        TimeRemainingColumn(), TextColumn("left  {task.fields[best]}"),
     ]  # fmt: skip
     return Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=5)

@@ -46,6 +46,10 @@ class Document:
         """Return where a path stands, or None for what is not in the files."""
         return self.places.get(path)
 
+    def copy(self) -> Document:
+        """Return a document that can be changed without this one."""
+        return Document(_copied(self.data), dict(self.places), set(self.inline))
+
     def address(self, path: KeyPath, table: str, file: str) -> Address:
         """Return the address of the table at `path`, shown as `table`; `file` stands in where it has no place."""
 
@@ -55,6 +59,12 @@ class Document:
 
         here = self.places.get(path) or Place(file)
         return Address(table=table, file=here.file, line=here.line, find=find)
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
 def read_number(text: str) -> Decimal:

@@ -74,7 +74,21 @@ def load_profile(
     ProfileError with every problem, NotFound or UsageError when there is no such profile.
     """
     path = _path_of(path_or_name, texts)
-    document = read_document(path, texts=texts)
+    return resolved(read_document(path, texts=texts), path, registry, overrides, resolve_secrets=resolve_secrets)
+
+
+def resolved(
+    document: Document,
+    path: Path,
+    registry: ComponentSource,
+    overrides: Sequence[Override] = (),
+    *,
+    resolve_secrets: bool = False,
+) -> Profile:
+    """Return the profile that a document says, which `overrides` change; raises ProfileError with every problem.
+
+    Who resolves one document many times gives a copy of it.
+    """
     allowed = _mode_of(document) or Mode.BACKTEST
     early = apply_overrides(document, overrides)
     reader = Reader(document, registry, str(path), _needed_secrets(document) if resolve_secrets else frozenset())

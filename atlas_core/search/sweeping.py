@@ -9,6 +9,7 @@ from attrs import define, evolve, field, frozen
 
 from atlas_core.errors import ProfileError, UsageError
 from atlas_core.plugins import Registry
+from atlas_core.profile.document import profile_texts
 from atlas_core.search.conditions import Condition, read_condition
 from atlas_core.search.conducting import WHOLE, Conductor, Ending, Part, SearchWatch
 from atlas_core.search.ledger import Ledger, Trial
@@ -80,6 +81,7 @@ class Search:
         return Assignment(
             token=self.plan.digest,
             profile=self.plan.profile,
+            texts={str(path): text for path, text in profile_texts(Path(self.plan.profile)).items()},
             base=self.plan.base,
             fixed=self.fixed,
             metrics=metrics_of_trials(self.objective.metric.name),

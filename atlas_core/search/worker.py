@@ -6,10 +6,11 @@ import hashlib
 import json
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from multiprocessing import connection, parent_process
 from os import _exit
+from pathlib import Path
 from signal import SIG_IGN, SIGINT, signal
 
 from attrs import define, evolve, field, frozen
@@ -19,8 +20,9 @@ from atlas_core.clock import Stopwatch
 from atlas_core.compose import compose
 from atlas_core.errors import AtlasError, ContractError, ProfileError
 from atlas_core.plugins import Registry, discover
-from atlas_core.profile import Profile, load_profile
-from atlas_core.profile.load import plugin_filter
+from atlas_core.profile import Profile
+from atlas_core.profile.document import Document, read_document
+from atlas_core.profile.load import plugin_filter, resolved
 from atlas_core.report.catalogue import metric_names, metric_values
 from atlas_core.runs import Mode
 from atlas_core.search.history import Histories, SharedHistory
@@ -39,11 +41,13 @@ _REASON_LENGTH = 500
 class Assignment:
     """What every trial of a sweep has in common; small, so that it can be sent with each.
 
-    `token` stands for the whole in comparisons: a process that knows it need not look at the rest.
+    `token` stands for the whole in comparisons: a process that knows it need not look at the rest. `texts` holds what
+    the profile's files said when the sweep began, by path: nobody reads them again.
     """
 
     token: str
     profile: str = field(eq=False)
+    texts: Mapping[str, str] = field(eq=False, repr=False)
     base: str = field(eq=False)
     fixed: tuple[Setting, ...] = field(eq=False)
     metrics: tuple[str, ...] = field(eq=False)
@@ -67,11 +71,16 @@ class Workbench:
     assignment: Assignment
     registry: Registry
     histories: Histories = field(factory=Histories)
+    _document: Document = field(init=False)
+
+    @_document.default
+    def _read(self) -> Document:
+        return read_document(Path(self.assignment.profile), texts=texts_of(self.assignment))
 
     @classmethod
     def of(cls, assignment: Assignment) -> Workbench:
         """Discover the plugins that the profile allows, and hold the histories that are shared."""
-        allowed = plugin_filter(assignment.profile, overrides=assignment.fixed)
+        allowed = plugin_filter(assignment.profile, overrides=assignment.fixed, texts=texts_of(assignment))
         bench = cls(assignment, discover(block=allowed.block, only=allowed.only))
         bench.histories.adopt(assignment.histories)
         return bench
@@ -79,7 +88,8 @@ class Workbench:
     def profile(self, task: Task) -> Profile:
         """Return the profile of a trial; raises ProfileError."""
         overrides = (*self.assignment.fixed, *task.settings, *task.span)
-        return load_profile(self.assignment.profile, self.registry, overrides=overrides, resolve_secrets=True)
+        path = Path(self.assignment.profile)
+        return resolved(self._document.copy(), path, self.registry, overrides, resolve_secrets=True)
 
     def span(self, task: Task) -> tuple[int, int]:
         """Return where the run of a trial begins and ends (nanoseconds UTC); raises what `trial` and its profile do."""
@@ -119,6 +129,11 @@ class Workbench:
             curve=tuple(zip(run.results.marked_at.tolist(), run.results.equity.tolist(), strict=True)),
             seconds=watch.seconds(),
         )
+
+
+def texts_of(assignment: Assignment) -> dict[Path, str]:
+    """Return the texts of the profile's files by their resolved paths."""
+    return {Path(path): text for path, text in assignment.texts.items()}
 
 
 def _first(fault: ProfileError) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -70,48 +68,6 @@ def test_a_sweep_that_was_cut_off_repeats_no_finished_trial(tmp_path: Path, monk
     assert made == [0, 1, 2, 3, 4, 5]
     assert notes.parts == [("", 6, 3)]
     assert [trial.number for trial in outcome.trials] == made
-
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from atlas_core.search.ledger import Ledger
-from tests.search_profile import Notes, crossing, plan_of, sweeping
-
-class Fatal(Notes):
-    def made(self, trial):
-        super().made(trial)
-        print(trial.number, flush=True)
-        if len(self.trials) == int(sys.argv[2]):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-if __name__ == "__main__":
-    home = Path(sys.argv[1])
-    with Ledger.at(home) as ledger:
-        plan = plan_of(crossing(home), *sys.argv[3:])
-        sweeping(home, ledger, plan, Fatal(), processes=2).run()
-"""
-
-
-def test_a_sweep_that_is_killed_completes_without_repeating_a_trial(tmp_path: Path) -> None:
-    changes = ("scanner.0.fast=2:8:1", "exit.time.max_hours=6,24")
-    reported: list[int] = []
-    for die_after in (4, 99):
-        ended = subprocess.run(
-            [sys.executable, "-c", KILLED, str(tmp_path), str(die_after), *changes],
-            capture_output=True, text=True, timeout=100, check=False,
-        )  # fmt: skip
-        assert ended.returncode == (-signal.SIGKILL if die_after < 99 else 0), ended.stderr
-        reported += map(int, ended.stdout.split())
-    assert len(reported) == len(set(reported))
-    with Ledger.at(tmp_path) as ledger:
-        trials = ledger.trials("crossing-sweep-0001")
-        assert [trial.number for trial in trials] == list(range(14))
-        whole = sweeping(tmp_path / "whole", ledger, plan_of(crossing(tmp_path), *changes), processes=1)
-        assert SweepStore(tmp_path).find().is_complete
-        with Ledger.at(tmp_path / "whole") as other:
-            whole.ledger = whole.conductor.ledger = other
-            assert table(whole.run().trials) == table(trials)
 
 
 def test_a_worker_that_dies_costs_no_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
