@@ -23,6 +23,7 @@ from atlas_core.report.trades import price_decimals
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+    from atlas_core.search.ledger import DataSet
     from atlas_core.watching import TradedMarket
 
 EVENT_LINES = 12
@@ -107,6 +108,16 @@ class LiveScreen(AbstractContextManager["LiveScreen"]):
     def data_rows(self) -> list[dict[str, Any]]:
         """Return what identifies the bars that were loaded, none for a run that was not told of them."""
         return [] if self._data_rows is None else self._data_rows.result()
+
+    def data_set(self, origin: str) -> DataSet | None:
+        """Return what identifies the bars of the run itself, None for a run that was not told of them."""
+        from atlas_core.search.data import data_of
+
+        if self.market is None:
+            return None
+        bars = self.market.bars
+        whole = (row for row in self.data_rows() if row["bars"] == len(bars[row["symbol"]]))
+        return data_of(bars.values(), origin, {row["symbol"]: row["digest"] for row in whole})
 
     def progress(self, done: int, total: int, now: int) -> None:
         """Show how far the run is: steps done of all, and the market's time."""

@@ -230,8 +230,11 @@ class Launch:
         keeps, with_bar = not system.is_real_time, not self.showing.quiet
         return LiveScreen(run.run_id, with_events=with_events, with_bar=with_bar, keeps=keeps)
 
-    def keep(self, run: RunInfo, screen: LiveScreen, execute: Callable[[Journal], RunSummary]) -> None:
-        """Make a run of a market that ends in a journal of its own; show its results and keep them beside it."""
+    def keep(self, run: RunInfo, screen: LiveScreen, execute: Callable[[Journal], RunSummary]) -> Report:
+        """Make a run of a market that ends in a journal of its own; show its results and keep them beside it.
+
+        Returns its report.
+        """
         from atlas_core.journal import Journal
         from atlas_core.report.provenance import composition_of
         from atlas_core.runstore import JOURNAL_NAME
@@ -255,6 +258,7 @@ class Launch:
             _print_json(report, run, summary, self.showing.view)
         else:
             _print_screens(report, run, self.showing.view)
+        return report
 
     def _write_beside(
         self, records: Sequence[Record], run: RunInfo, summary: RunSummary, screen: LiveScreen, made_of: dict[str, Any]
@@ -282,12 +286,17 @@ class Launch:
 def _backtest(launch: Launch, driver: str | None) -> None:
     from atlas_core.backtest.driver import DriverKind, run_backtest
     from atlas_core.compose import compose
+    from atlas_core.search.data import origin_of
+    from atlas_core.search.noting import note_back_test
 
     system = compose(launch.profile, launch.mode)
     run = launch.store.create(launch.profile.name, system.mode, system.synthetic, began=LiveClock().now())
     screen = launch.begin(system, run)
     kind = DriverKind(driver or DriverKind.SKIPPING)
-    launch.keep(run, screen, lambda journal: run_backtest(system, journal, screen, kind))
+    report = launch.keep(run, screen, lambda journal: run_backtest(system, journal, screen, kind))
+    data = screen.data_set(origin_of(system))
+    if data is not None:
+        note_back_test(launch.store.home, run.run_id, system, launch.overrides, report.results, data)
 
 
 def _kept_so_far(run: RunInfo) -> str:

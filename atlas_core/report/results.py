@@ -99,6 +99,10 @@ class Results:
         """Return the days from the start to the last mark."""
         return float(self.marked_at[-1] - self.marked_at[0]) / DAY if len(self.marked_at) else 0.0
 
+    def daily_curve(self) -> tuple[tuple[int, float], ...]:
+        """Return each mark as its time and its equity."""
+        return tuple(zip(self.marked_at.tolist(), self.equity.tolist(), strict=True))
+
     @cached_property
     def returns(self) -> Floats:
         """Return the simple return from each mark to the next; 0 where there was nothing left to earn on."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
@@ -16,7 +15,8 @@ from atlas_core.loading import LoadedMarket, load
 from atlas_core.model.bars import Bars
 from atlas_core.model.events import BarClosed, FundingDue
 from atlas_core.model.instrument import Instrument
-from atlas_core.search.ledger import DataOfSymbol, DataSet
+from atlas_core.search.data import data_of, origin_of
+from atlas_core.search.ledger import DataSet
 
 KEPT_MARKETS = 2
 """Loaded markets that a process keeps: those of the trials before, with their higher timeframes."""
@@ -151,7 +151,7 @@ class Histories:
         market = self._markets.pop(key, None)
         if market is None:
             loaded = await load(live)
-            market = Market(loaded, data_of(loaded, universe.symbols, origin))
+            market = Market(loaded, data_of(map(loaded.bars_of_run, universe.symbols), origin))
         self._markets[key] = market
         while len(self._markets) > KEPT_MARKETS:
             del self._markets[next(iter(self._markets))]
@@ -168,31 +168,6 @@ class Histories:
             held = shared.opened()
             if held is not None:
                 self._held[shared.origin] = held
-
-
-def origin_of(system: System) -> str:
-    """Return the digest of where the history comes from: the provider with its options, and the universe."""
-    profile = system.profile
-    universe, provider = profile.universe, profile.provider
-    facts = (
-        provider.use, repr(provider.options), profile.seed, universe.symbols, universe.base_timeframe.text,
-        universe.session, sorted(universe.sessions.items()),
-    )  # fmt: skip
-    return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
-
-
-def data_of(loaded: LoadedMarket, symbols: Sequence[str], origin: str) -> DataSet:
-    """Return what identifies the data of a run: the bars of its span, bit by bit, the funding and the instruments."""
-    digest = hashlib.sha256(repr([(event.ts, event.symbol, event.rate) for event in loaded.funding]).encode())
-    parts = []
-    for symbol in symbols:
-        bars = loaded.bars_of_run(symbol)
-        digest.update(repr((loaded.data.instrument(symbol), bars.timeframe.text, len(bars))).encode())
-        for name in (*_TIMES, *_VALUES):
-            digest.update(np.ascontiguousarray(getattr(bars, name)).data.cast("B"))
-        if len(bars):
-            parts.append(DataOfSymbol(symbol=symbol, begins=int(bars.opened_at[0]), ends=int(bars.available_at[-1])))
-    return DataSet(identity=digest.hexdigest()[:32], origin=origin, symbols=tuple(parts))
 
 
 @frozen(kw_only=True)

@@ -126,7 +126,7 @@ class Workbench:
             status=TrialStatus.FINISHED,
             data=run.data,
             figures=metric_values(run.results, self.assignment.metrics),
-            curve=tuple(zip(run.results.marked_at.tolist(), run.results.equity.tolist(), strict=True)),
+            curve=run.results.daily_curve(),
             seconds=watch.seconds(),
         )
 

@@ -148,3 +148,10 @@ def test_an_interruption_tells_how_to_go_on(
     assert "interrupted: go on with  atlas sweep --resume crossing-sweep-0001" in printed(
         capsys, "sweep", profile, *GRID, code=130
     )
+
+
+def test_a_back_test_by_hand_counts_as_a_trial_once(profile: str, capsys: pytest.CaptureFixture[str]) -> None:
+    printed(capsys, "backtest", profile, "--set", "scanner.0.fast=7")
+    for _ in range(2):
+        printed(capsys, "backtest", profile, "--set", "scanner.0.fast=3", "--set", "exit.time.max_hours=6")
+    assert document(capsys, "sweep", profile, *GRID)["deflation"]["trials"] == 5
