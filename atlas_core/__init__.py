@@ -164,6 +164,7 @@ if TYPE_CHECKING:
     from atlas_core.runs import Mode as Mode
     from atlas_core.runs import RunInfo as RunInfo
     from atlas_core.runs import RunSummary as RunSummary
+    from atlas_core.simulation.costs import ColumnarBroker as ColumnarBroker
     from atlas_core.simulation.costs import CostOptions as CostOptions
     from atlas_core.simulation.venue import SimulatedVenue as SimulatedVenue
 
@@ -208,7 +209,7 @@ _HOME = {
     "atlas_core.options": "Check Moment Secret above at_least at_most between each matches not_empty one_of option "
     "read_moment time_of_day time_zone",
     "atlas_core.runs": "Mode RunInfo RunSummary",
-    "atlas_core.simulation.costs": "CostOptions",
+    "atlas_core.simulation.costs": "ColumnarBroker CostOptions",
     "atlas_core.simulation.venue": "SimulatedVenue",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}

@@ -38,16 +38,11 @@ def engine_of(
         profile=profile.name,
         namespace=f"{profile.name}/{system.mode}/{system.broker.label}",
         parts=system.parts,
-        rules=_rules(
-            profile,
-            instruments,
-            can_sell_short=Capability.SHORT in capabilities,
-            reconcile_within=None if Capability.SIMULATED in capabilities else RECONCILE_WITHIN,
-        ),
+        rules=rules_of(system, instruments),
         instruments=dict(instruments),
         market=market,
         quote=profile.quote,
-        native=_native(capabilities),
+        native=native_of(capabilities),
         stops_at_failure=system.mode is Mode.BACKTEST,
         ask=ask,
     )
@@ -63,6 +58,17 @@ def seeded(seed: int, label: str) -> Callable[[str], np.random.Generator]:
     return random
 
 
+def rules_of(system: System, instruments: Mapping[str, Instrument]) -> Rules:
+    """Return the kernel-owned limits of a system that trades these instruments."""
+    capabilities = system.broker.component.capabilities
+    return _rules(
+        system.profile,
+        instruments,
+        can_sell_short=Capability.SHORT in capabilities,
+        reconcile_within=None if Capability.SIMULATED in capabilities else RECONCILE_WITHIN,
+    )
+
+
 def timetable_of(profile: Profile, instruments: Mapping[str, Instrument]) -> Timetable:
     """Return the sessions that the profile names, and the usual ones of the instruments that are known."""
     universe = profile.universe
@@ -71,7 +77,7 @@ def timetable_of(profile: Profile, instruments: Mapping[str, Instrument]) -> Tim
     return Timetable({symbol: session for symbol in said if (session := said[symbol] or usual.get(symbol))})
 
 
-def _native(capabilities: Iterable[Capability]) -> NativeOrders:
+def native_of(capabilities: Iterable[Capability]) -> NativeOrders:
     """Return which protective orders the broker takes.
 
     A target works beside a stop only where the venue links the two or clips what is too much: else both could fill.

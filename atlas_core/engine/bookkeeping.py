@@ -113,7 +113,7 @@ class Bookkeeper:
             return
         gross = (event.quantity * event.price - position.entry_cost) * position.multiplier * position.side.sign
         cost = position.exit_cost + event.quantity * event.price
-        price = _tidy(cost / (position.exit_quantity + event.quantity))
+        price = tidy(cost / (position.exit_quantity + event.quantity))
         ending = Ending("liquidation", f"liquidated by the venue at {event.price}", price)
         fee = booked_cost(event.fee, self.unit)
         self._close(position, event.ts, ending, booked(gross, self.unit), fee)
@@ -125,7 +125,7 @@ class Bookkeeper:
         if quantity <= 0:
             return None
         cost = event.cumulative_quantity * event.price - track.cumulative_cost
-        price = _tidy(cost / quantity)
+        price = tidy(cost / quantity)
         fee = booked_cost(event.cumulative_fee, self.unit) - track.cumulative_fee
         reference = event.reference_price if event.reference_price is not None else price
         multiplier = self.state.instruments[track.intent.symbol].multiplier
@@ -208,7 +208,7 @@ class Bookkeeper:
                 ts=ts,
                 trade_id=position.trade_id,
                 quantity=quantity,
-                entry_price=_tidy(cost / quantity),
+                entry_price=tidy(cost / quantity),
                 entry_cost=cost,
                 initial_risk=risk,
             )
@@ -328,14 +328,14 @@ class Bookkeeper:
             self.recorder.end(signal_key, Outcome.CLOSED, last.rule, last.reason)
 
 
-def _tidy(price: Decimal) -> Decimal:
+def tidy(price: Decimal) -> Decimal:
     """Return an average price without the noise of its division, and never in the form 1E+2."""
     tidy = price.quantize(PRICE_STEP).normalize()
     return tidy if tidy.as_tuple().exponent <= 0 else tidy.quantize(Decimal(1))  # type: ignore[operator]
 
 
 def _ending(position: PositionTrack, track: OrderTrack) -> Ending:
-    price = _tidy(position.exit_cost / position.exit_quantity)
+    price = tidy(position.exit_cost / position.exit_quantity)
     intent = track.intent
     if intent.role is OrderRole.STOP:
         return Ending(intent.rule, f"stop {intent.stop_price} reached", price)

@@ -181,11 +181,11 @@ class SignalTable:
             cancel_beyond=price(self.cancel_beyond),
             void_beyond=price(self.void_beyond),
             score=float(self.score[row]),
-            context=MappingProxyType({name: _plain(column[row]) for name, column in self.context.items()}),
+            context=MappingProxyType({name: plain(column[row]) for name, column in self.context.items()}),
         )
 
 
-def _plain(value: np.generic) -> Any:
+def plain(value: np.generic) -> Any:
     """Return a context value as the journal can hold it: what is no number is None."""
     plain = value.item()
     return None if isinstance(plain, float) and not isfinite(plain) else plain

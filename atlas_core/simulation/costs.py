@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from decimal import Decimal
 from enum import StrEnum
+from typing import Protocol, runtime_checkable
 
 from attrs import frozen
 
@@ -73,3 +75,12 @@ class CostOptions(TellsCosts, TellsFills):
             depth_notional=self.depth_notional,
             impact_bps_at_depth=self.impact_bps_at_depth,
         )
+
+
+@runtime_checkable
+class ColumnarBroker(Protocol):
+    """A simulated broker that does what `SimulatedVenue` does, and nothing else."""
+
+    @abstractmethod
+    def venue_costs(self) -> CostOptions:
+        """Return the options of the venue."""

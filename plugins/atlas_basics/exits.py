@@ -10,9 +10,26 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from atlas_core import Exit, ExitRule, Instrument, LevelRule, Levels, PartialTarget, PatientRule, Position, Waiting
+import numpy as np
+
+from atlas_core import (
+    NO_LEVEL,
+    ColumnarLevels,
+    Exit,
+    ExitRule,
+    Instrument,
+    LevelColumns,
+    LevelRule,
+    Levels,
+    PartialTarget,
+    PatientRule,
+    Position,
+    Waiting,
+)
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from atlas_basics.options import (
         MaxLossOptions,
         ScaleOutOptions,
@@ -22,12 +39,13 @@ if TYPE_CHECKING:
         TimeOptions,
         TrailingOptions,
     )
-    from atlas_core import MarketNow
+    from atlas_core import EntryColumns, MarketNow
 
 PERCENT = Decimal(100)
 BPS = Decimal(10_000)
 NANOSECONDS_PER_HOUR = 3_600_000_000_000
 NO_LEVELS = Levels()
+_LARGEST = 2**62
 
 
 class _PriceRule(LevelRule):
@@ -53,7 +71,7 @@ class _PriceRule(LevelRule):
         return price if price > 0 else None
 
 
-class StopRule(_PriceRule):
+class StopRule(_PriceRule, ColumnarLevels):
     """The signal's own stop, or a percentage of the entry price.
 
     The order stands `ticks_beyond` beyond the level, so that a price that only touches the level closes nothing.
@@ -71,6 +89,17 @@ class StopRule(_PriceRule):
         beyond = self._instruments[position.symbol].tick_size * self._options.ticks_beyond
         return Levels(stop=level - beyond * position.side.sign)
 
+    def level_columns(self, instrument: Instrument, entries: EntryColumns) -> LevelColumns:  # noqa: ARG002
+        """Return the stops of many entries at once."""
+        own, pct = entries.stop, self._options.pct
+        stop = own
+        if pct is not None:
+            level = _away(entries, pct, losing=True)
+            is_own = (own != NO_LEVEL) & (not self._options.pct_overrides)
+            stop = np.where(is_own, own, np.where(level > 0, level, NO_LEVEL))
+        beyond = self._options.ticks_beyond * entries.side
+        return LevelColumns(np.where(stop == NO_LEVEL, NO_LEVEL, stop - beyond), np.full(len(stop), NO_LEVEL))
+
     def _level(self, position: Position) -> Decimal | None:
         own, pct = position.signal.stop, self._options.pct
         if pct is None or (own is not None and not self._options.pct_overrides):
@@ -78,7 +107,7 @@ class StopRule(_PriceRule):
         return self._against(position, position.entry_price * pct / PERCENT)
 
 
-class TargetRule(_PriceRule):
+class TargetRule(_PriceRule, ColumnarLevels):
     """The signal's own target, or one at a percentage or a multiple of the risk from the entry price."""
 
     def __init__(self, options: TargetOptions, instruments: Mapping[str, Instrument]) -> None:
@@ -92,6 +121,18 @@ class TargetRule(_PriceRule):
             return Levels(target=own)
         distance = self._distance(position)
         return NO_LEVELS if distance is None else Levels(target=self._ahead(position, distance))
+
+    def level_columns(self, instrument: Instrument, entries: EntryColumns) -> LevelColumns:  # noqa: ARG002
+        """Return the targets of many entries at once."""
+        target, other = entries.target, np.full(len(entries.target), NO_LEVEL)
+        if self._options.pct is not None:
+            other = _away(entries, self._options.pct, losing=False)
+        elif self._options.reward_to_risk is not None:
+            other = _multiple(entries, self._options.reward_to_risk)
+        is_own = (target != NO_LEVEL) & (not self._options.overrides)
+        return LevelColumns(
+            np.full(len(target), NO_LEVEL), np.where(is_own, target, np.where(other > 0, other, NO_LEVEL))
+        )
 
     def _distance(self, position: Position) -> Decimal | None:
         if self._options.pct is not None:
@@ -220,6 +261,31 @@ class TimeRule(ExitRule, PatientRule):
             return waiting
         ends_at = position.opened_at + max_hours * NANOSECONDS_PER_HOUR
         return waiting.also(Waiting(at=int(ends_at)))
+
+
+def _away(entries: EntryColumns, pct: Decimal, *, losing: bool) -> NDArray[np.int64]:
+    """Return the ticks at a percentage from the entry, rounded towards it where losing, else away from it."""
+    part, whole = _ratio(pct / PERCENT, entries)
+    sign = -entries.side if losing else entries.side
+    exact = entries.price * (whole + sign * part)
+    return np.where(entries.side > 0, -(-exact // whole), exact // whole)
+
+
+def _ratio(share: Decimal, entries: EntryColumns) -> tuple[int, int]:
+    """Return a share as a fraction; raises OverflowError where columns could not hold what it is multiplied with."""
+    part, whole = share.as_integer_ratio()
+    if (part + whole) * int(entries.price.max(initial=0)) >= _LARGEST:
+        raise OverflowError(f"expected fewer digits, was {share}")
+    return part, whole
+
+
+def _multiple(entries: EntryColumns, multiple: Decimal) -> NDArray[np.int64]:
+    """Return the ticks at a multiple of the distance to the signal's stop, rounded away from the entry."""
+    risk = (entries.price - entries.stop) * entries.side
+    has_risk = (entries.stop != NO_LEVEL) & (risk > 0)
+    part, whole = _ratio(multiple, entries)
+    exact = entries.price * whole + entries.side * np.where(has_risk, risk, 0) * part
+    return np.where(has_risk, np.where(entries.side > 0, -(-exact // whole), exact // whole), NO_LEVEL)
 
 
 def _risk_distance(position: Position) -> Decimal | None:

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from attrs import frozen
 
 from atlas_basics.pricing import CannotSize, entry_price, stop_distance, too_small
-from atlas_core import Account, Instrument, LeveragedSizer, OrderPlan, Signal, Sizer
+from atlas_core import Account, ColumnarSizer, Instrument, LeveragedSizer, OrderPlan, Signal, Sizer
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from atlas_basics.options import (
         FixedFractionOptions,
         FixedNotionalOptions,
@@ -73,21 +76,31 @@ class _PricedSizer(Sizer):
         """Return the size before rounding; raises CannotSize."""
 
 
-class FixedQuantitySizer(_PricedSizer):
+class FixedQuantitySizer(_PricedSizer, ColumnarSizer):
     """Positions of one quantity."""
 
     def __init__(self, options: FixedQuantityOptions) -> None:
         self._quantity = options.quantity
 
+    def lots(self, instrument: Instrument, price: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the same number of lots for every price."""
+        return np.full(len(price), int(self._quantity / instrument.lot_size), dtype=np.int64)
+
     def _wish(self, entry: _Entry) -> _Wish:
         return _Wish(quantity=self._quantity, inputs={"price": entry.price, "quantity": self._quantity})
 
 
-class FixedNotionalSizer(_PricedSizer):
+class FixedNotionalSizer(_PricedSizer, ColumnarSizer):
     """Positions of one value in the quote currency."""
 
     def __init__(self, options: FixedNotionalOptions) -> None:
         self._notional = options.notional
+
+    def lots(self, instrument: Instrument, price: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the value divided by that of one lot, rounded down."""
+        lot_ticks = self._notional / (instrument.tick_size * instrument.multiplier * instrument.lot_size)
+        value, of_tick = lot_ticks.as_integer_ratio()
+        return np.array([value // (of_tick * ticks) for ticks in price.tolist()], dtype=np.int64)
 
     def _wish(self, entry: _Entry) -> _Wish:
         inputs = {"price": entry.price, "notional": self._notional}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from atlas_core import Broker, PatientBroker, SimulatedBroker, SimulatedVenue
+from atlas_core import Broker, ColumnarBroker, PatientBroker, SimulatedBroker, SimulatedVenue
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     )
 
 
-class PaperBroker(Broker, SimulatedBroker, PatientBroker):
+class PaperBroker(Broker, SimulatedBroker, PatientBroker, ColumnarBroker):
     """Trades on the market data it is shown.
 
     Every event is told once: what a synchronous call (`observe`, `place`, `withdraw`) causes is returned by it, what
@@ -33,6 +33,7 @@ class PaperBroker(Broker, SimulatedBroker, PatientBroker):
 
     def __init__(self, options: CostOptions, context: Context) -> None:
         self._clock = context.clock
+        self._costs = options
         self._venue = SimulatedVenue(context.instruments, context.starting_cash, options)
         self._told: asyncio.Queue[BrokerEvent | None] = asyncio.Queue()
 
@@ -42,6 +43,10 @@ class PaperBroker(Broker, SimulatedBroker, PatientBroker):
     async def close(self) -> None:
         """End the stream of events; what was told before is still delivered."""
         self._told.put_nowait(None)
+
+    def venue_costs(self) -> CostOptions:
+        """Return the options of the venue."""
+        return self._costs
 
     async def snapshot(self) -> VenueSnapshot:
         """Return the account at the last prices that the venue saw."""

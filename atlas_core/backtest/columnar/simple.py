@@ -1,0 +1,115 @@
+"""Which systems can be worked out in columns: everything that decides offers columns, and nothing needs every bar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import TypeVar
+
+from attrs import frozen
+
+from atlas_core.columnar import ColumnarLevels, ColumnarSizer, SteppedExit
+from atlas_core.compose import OpenSystem
+from atlas_core.contracts import LevelRule, MaskingGate
+from atlas_core.engine.money import minor_unit
+from atlas_core.engine.protection import NativeOrders
+from atlas_core.loading import LoadedMarket
+from atlas_core.model.instrument import InstrumentKind
+from atlas_core.simulation.costs import ColumnarBroker, CostOptions
+from atlas_core.wiring import native_of
+
+T = TypeVar("T")
+
+_KINDS = (InstrumentKind.SPOT, InstrumentKind.PERP, InstrumentKind.STOCK)
+
+
+class NotSimple(Exception):
+    """A back-test that cannot be worked out in columns, with the reason in words."""
+
+
+@frozen(kw_only=True)
+class SimpleRules:
+    """What the columns are worked out from, of a system that is simple."""
+
+    gates: tuple[tuple[str, MaskingGate], ...]
+    sizer: tuple[str, ColumnarSizer]
+    stepped: tuple[tuple[str, SteppedExit], ...]
+    levels: tuple[tuple[str, ColumnarLevels], ...]
+    costs: CostOptions
+    unit: Decimal
+    is_waived: bool
+
+
+def simple_rules(live: OpenSystem, market: LoadedMarket) -> SimpleRules:
+    """Return the rules of a system that is simple; raises NotSimple with the first reason why one is not."""
+    reason = next(_reasons(live, market), None)
+    if reason is not None:
+        raise NotSimple(reason)
+    parts, broker = live.system.parts, live.broker
+    label, sizer = parts.sizer
+    assert isinstance(broker, ColumnarBroker)
+    assert isinstance(sizer, ColumnarSizer)
+    return SimpleRules(
+        gates=parts.masking_gates,
+        sizer=(label, sizer),
+        stepped=tuple((name, rule) for name, rule in parts.exits if isinstance(rule, SteppedExit)),
+        levels=tuple((name, rule) for name, rule in parts.exits if isinstance(rule, ColumnarLevels)),
+        costs=broker.venue_costs(),
+        unit=minor_unit(live.system.profile.quote),
+        is_waived=bool(live.system.profile.protection.waiver),
+    )
+
+
+def asked(component: str, answer: Callable[[], T]) -> T:
+    """Return what a component answers; raises NotSimple when it fails: the engine then asks it and tells the fault."""
+    try:
+        return answer()
+    except Exception as error:
+        raise NotSimple(f"{component} failed: {error}") from error
+
+
+def _reasons(live: OpenSystem, market: LoadedMarket) -> Iterator[str]:
+    yield from _deciders(live)
+    yield from _limits(live)
+    yield from _venue(live, market)
+
+
+def _deciders(live: OpenSystem) -> Iterator[str]:
+    parts = live.system.parts
+    yield from (f"gate {label} judges at the moment of entry" for label, _ in parts.entry_gates)
+    label, sizer = parts.sizer
+    if not isinstance(sizer, ColumnarSizer):
+        yield f"sizer {label} depends on more than the price"
+    for label, rule in parts.exits:
+        if isinstance(rule, SteppedExit) == isinstance(rule, ColumnarLevels):
+            yield f"exit {label} offers no columns"
+        if isinstance(rule, LevelRule) and not isinstance(rule, ColumnarLevels):
+            yield f"exit {label} moves its levels"
+
+
+def _limits(live: OpenSystem) -> Iterator[str]:
+    profile = live.system.profile
+    limits, schedule = profile.limits, profile.schedule
+    for name in ("max_daily_loss_pct", "max_drawdown_pct", "max_positions_per_group", "stale_data_seconds"):
+        if getattr(limits, name) is not None:
+            yield f"limit {name} is set"
+    if schedule.maintenance or schedule.close_at:
+        yield "the schedule has maintenance windows or closings"
+
+
+def _venue(live: OpenSystem, market: LoadedMarket) -> Iterator[str]:
+    broker = live.broker
+    if not isinstance(broker, ColumnarBroker):
+        yield f"broker {live.system.broker.label} does not say that it follows the simulated venue"
+        return
+    if native_of(live.system.broker.component.capabilities) != NativeOrders():
+        yield "the broker does not take stops and targets by itself"
+    costs = broker.venue_costs()
+    if costs.latency_ms or costs.depth_notional is not None or costs.max_volume_participation_pct is not None:
+        yield "the broker has latency, impact or a share of the volume"
+    if costs.allow_spot_shorts:
+        yield "the broker sells spot short"
+    kinds = {live.instruments[symbol].kind for symbol in live.system.profile.universe.symbols}
+    yield from (f"instruments of kind {kind}" for kind in sorted(kinds.difference(_KINDS)))
+    if market.funding or (costs.funding_rate_bps and InstrumentKind.PERP in kinds):
+        yield "positions pay funding"

@@ -1,0 +1,79 @@
+"""The bars of a run as whole numbers, symbol by symbol."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atlas_core.backtest.columnar.money import FeeRate, Purse, Scaled
+from atlas_core.backtest.columnar.simple import SimpleRules
+from atlas_core.columnar import NO_LEVEL
+from atlas_core.loading import LoadedMarket
+from atlas_core.model.bars import Bars
+from atlas_core.model.instrument import Instrument
+
+Column = NDArray[np.int64]
+BPS = 10_000
+
+
+class SymbolTape:
+    """One symbol: its bars in ticks, and what its fills cost. Rows count from the first bar of the run."""
+
+    def __init__(self, market: LoadedMarket, instrument: Instrument, rules: SimpleRules, place: int) -> None:
+        base = market.data.base(instrument.symbol)
+        self.symbol, self.place, self.instrument = instrument.symbol, place, instrument
+        self.first = int(np.searchsorted(base.opened_at, market.start))
+        self.base: Bars = base
+        self.opened_at: Column = base.opened_at[self.first :]
+        self.available_at: Column = base.available_at[self.first :]
+        self.purse = Purse.of(instrument, rules.unit)
+        self.taker = FeeRate.of(self.purse, instrument, rules.costs.taker_fee_bps, rules.costs)
+        self.maker = FeeRate.of(self.purse, instrument, rules.costs.maker_fee_bps, rules.costs)
+        self._slippage = Scaled.of(rules.costs.slippage_bps)
+
+    def __len__(self) -> int:
+        return len(self.opened_at)
+
+    @cached_property
+    def open(self) -> Column:
+        return self._ticks("open")
+
+    @cached_property
+    def high(self) -> Column:
+        return self._ticks("high")
+
+    @cached_property
+    def low(self) -> Column:
+        return self._ticks("low")
+
+    @cached_property
+    def close(self) -> Column:
+        return self._ticks("close")
+
+    def _ticks(self, name: str) -> Column:
+        """Return prices in ticks, rounded as the instrument rounds single prices."""
+        if self.instrument.tick_size == self.base.tick_size:
+            return self.base.ticks(name)[self.first :]
+        values: NDArray[np.float64] = getattr(self.base, name)[self.first :] / float(self.instrument.tick_size)
+        return np.rint(values).astype(np.int64)
+
+    def levels(self, prices: NDArray[np.float64]) -> Column:
+        """Return a table's prices in ticks, NO_LEVEL where there is none."""
+        missing = np.isnan(prices)
+        ticks = np.rint(np.where(missing, 0.0, prices) / float(self.instrument.tick_size)).astype(np.int64)
+        return np.where(missing, NO_LEVEL, ticks)
+
+    def row_at(self, time: int) -> int:
+        """Return the last row that was closed at a time, -1 for none."""
+        return int(np.searchsorted(self.available_at, time, side="right")) - 1
+
+    def taken(self, reference: Column, sign: Column) -> Column:
+        """Return what a buy (+1) or sale (-1) pays where the market stands at `reference`, in ticks."""
+        if not self._slippage.number:
+            return reference
+        whole = BPS * 10**self._slippage.digits
+        worse = reference * (whole + sign * self._slippage.number)
+        taken: Column = np.where(sign > 0, -(-worse // whole), np.maximum(worse // whole, 1))
+        return taken

@@ -1,0 +1,124 @@
+"""The candidates that became trades, as columns in the order of their numbers, and the account after each day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
+
+from atlas_core.backtest.columnar.deciding import ENTERED, Decisions, Plan
+from atlas_core.backtest.columnar.endings import How, Numbers
+from atlas_core.backtest.columnar.tape import Column, SymbolTape
+from atlas_core.model.events import Phase
+
+
+@frozen(eq=False, kw_only=True)
+class Trades:
+    """Closed trades in the order of their numbers (from 1): plan and row of each, its times, and the prices it saw.
+
+    `closing` holds their places in the order of closing; `highest` and `lowest` are in ticks, money in minor units.
+    """
+
+    plan: Column
+    row: Column
+    opened_at: Column
+    closed_at: Column
+    is_print: NDArray[np.bool_]
+    symbol: Column
+    highest: Column
+    lowest: Column
+    closing: Column
+    entry_fee: Numbers
+    exit_fee: Numbers
+    gross: Numbers
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+def trades_of(plans: Sequence[Plan], decisions: Decisions) -> Trades:
+    """Return what was filled and closed."""
+    entered = decisions.verdict == ENTERED
+    plan, row = decisions.plan[entered], decisions.row[entered]
+    gathered = _Gathered(plans, plan, row)
+    filled = gathered.of_endings("how") != How.UNFILLED
+    plan, row = plan[filled], row[filled]
+    places = np.array([p.candidates.tape.place for p in plans], dtype=np.int64)[plan]
+    gathered = _Gathered(plans, plan, row)
+    order = np.lexsort((places, gathered.opened_at()))
+    plan, row, places = plan[order], row[order], places[order]
+    gathered = _Gathered(plans, plan, row)
+    closed_at, is_print = gathered.of_endings("at"), gathered.of_endings("is_print").astype(bool)
+    is_late = gathered.of_endings("row") >= np.array([len(p.candidates.tape) for p in plans])[plan]
+    phase = np.where(is_print, int(Phase.OPENING), int(Phase.MARKET))
+    stream = np.where(is_late, len(plans) + np.arange(len(row)), places)
+    highest, lowest = gathered.extremes()
+    return Trades(
+        plan=plan,
+        row=row,
+        opened_at=gathered.opened_at(),
+        closed_at=closed_at,
+        is_print=is_print,
+        symbol=places,
+        highest=highest,
+        lowest=lowest,
+        closing=np.lexsort((stream, phase, closed_at)),
+        entry_fee=gathered.of_endings("entry_fee"),
+        exit_fee=gathered.of_endings("exit_fee"),
+        gross=gathered.of_endings("gross"),
+    )
+
+
+@frozen
+class _Gathered:
+    """Columns of chosen rows of several plans."""
+
+    plans: Sequence[Plan]
+    plan: Column
+    row: Column
+
+    def groups(self) -> Iterator[tuple[Plan, Column, Column]]:
+        """Yield each plan with the places of its rows here, and the rows."""
+        for number, plan in enumerate(self.plans):
+            places = np.flatnonzero(self.plan == number) if len(self.plans) > 1 else np.arange(len(self.row))
+            if len(places):
+                yield plan, places, self.row[places]
+
+    def of_endings(self, name: str) -> Numbers:
+        kinds = [getattr(plan.endings, name).dtype for plan in self.plans]
+        found: Numbers = np.zeros(len(self.row), dtype=object if object in kinds else np.int64)
+        for plan, places, rows in self.groups():
+            found[places] = getattr(plan.endings, name)[rows]
+        return found
+
+    def opened_at(self) -> Column:
+        found = np.zeros(len(self.row), dtype=np.int64)
+        for plan, places, rows in self.groups():
+            found[places] = plan.candidates.tape.opened_at[plan.candidates.fill[rows]]
+        return found
+
+    def extremes(self) -> tuple[Column, Column]:
+        """Return the highest and lowest prices of each trade: of its entry, its exit, and the whole bars between."""
+        highest, lowest = (np.zeros(len(self.row), dtype=np.int64) for _ in range(2))
+        for plan, places, rows in self.groups():
+            entry, price = plan.candidates.entry[rows], plan.endings.price[rows]
+            first, last = plan.candidates.fill[rows], plan.endings.row[rows]
+            high = _between(plan.candidates.tape, "high", np.maximum, first, last, entry)
+            low = _between(plan.candidates.tape, "low", np.minimum, first, last, entry)
+            highest[places] = np.maximum(np.maximum(high, entry), price)
+            lowest[places] = np.minimum(np.minimum(low, entry), price)
+        return highest, lowest
+
+
+def _between(tape: SymbolTape, name: str, extreme: np.ufunc, first: Column, last: Column, otherwise: Column) -> Column:
+    """Return the extreme of the rows from `first` up to `last`, which is not one of them."""
+    prices = getattr(tape, name)
+    found = otherwise.copy()
+    spans = np.flatnonzero(last > first)
+    if len(spans):
+        places = np.column_stack([first[spans], last[spans]]).ravel()
+        is_whole = places[-1] >= len(prices)  # the last span goes to the end, which reduceat takes by itself
+        found[spans] = extreme.reduceat(prices, places[:-1] if is_whole else places)[::2]
+    return found

@@ -1,0 +1,113 @@
+"""The benchmark: `python -m tests.benchmarks run --data FOLDER [--peers ENVIRONMENT] [--markdown FILE]`.
+
+Every figure comes from a fresh process: the first call after import and loading, the median of the calls after it, the
+CPU seconds of the quickest one, and the most memory held. Counts must be those of the benchmark's description and the
+hash of the result the one that is kept, or the run fails. Other commands: `peers-env FOLDER` makes an environment with
+the peers, `growth --data FOLDER` measures how time grows with bars and symbols.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.data import stored
+from tests.benchmarks.fresh import Ended, fresh, measured
+from tests.benchmarks.growth import growth
+from tests.benchmarks.table import Line, machine, markdown
+from tests.benchmarks.workloads import WORKLOADS, Workload
+
+PEERS = ("vectorbt==1.2.0", "backtesting==0.6.6", "backtrader==1.9.78.123", "nautilus_trader==1.221.0")
+SIDES = {
+    "vectorbt": ("vectorbt_side.py", ("W1", "W2", "W4")),
+    "backtesting.py": ("backtesting_side.py", ("W1", "W2")),
+    "nautilus_trader": ("nautilus_side.py", ("W1",)),
+    "backtrader": ("backtrader_side.py", ("W1",)),
+}
+MODULE_OF = {"backtesting.py": "backtesting"}
+
+# The results of this version: a change of speed must leave them alone, a change of behaviour says why it does not.
+KEPT = {
+    "W1": "4b1d1875b26afc9c",
+    "W2": "f29b120c818ff4f3",
+    "W3": "876ca873399023bf",
+}
+
+
+def main() -> None:
+    """Read the command line and do what it says."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    commands = parser.add_subparsers(required=True, dest="command")
+    run = commands.add_parser("run", help="measure the workloads, beside the peers where they are installed")
+    run.add_argument("workloads", nargs="*", default=list(WORKLOADS), metavar="W1..W5")
+    run.add_argument("--data", type=Path, required=True, help="folder of the benchmark's files; made where missing")
+    run.add_argument("--peers", type=Path, help="environment made by peers-env")
+    run.add_argument("--rounds", type=int, default=5)
+    run.add_argument("--driver", default="columns", help="columns, skipping or plain")
+    run.add_argument("--markdown", type=Path, help="write the table there too")
+    grows = commands.add_parser("growth", help="measure how time grows with bars and with symbols")
+    grows.add_argument("--data", type=Path, required=True)
+    peers = commands.add_parser("peers-env", help="make an environment with the peers")
+    peers.add_argument("folder", type=Path)
+    given = parser.parse_args()
+    {"run": _run, "growth": lambda args: growth(args.data), "peers-env": _peers_env}[given.command](given)
+
+
+def _peers_env(given: argparse.Namespace) -> None:
+    subprocess.run([sys.executable, "-m", "venv", str(given.folder)], check=True)
+    for peer in PEERS:
+        done = subprocess.run([str(given.folder / "bin" / "pip"), "install", "-q", peer], check=False)
+        print(f"{peer}: {'installed' if done.returncode == 0 else 'not available here'}")
+
+
+def _run(given: argparse.Namespace) -> None:
+    store, lines = stored(given.data), []
+    for name in given.workloads:
+        workload = WORKLOADS[name]
+        ended = measured("tests.benchmarks.subject", name, str(store), str(given.rounds), given.driver)
+        _expect(workload, ended.answer())
+        lines.append(_line("Atlas", workload, ended))
+        print(lines[-1].text(), flush=True)
+        for peer, (side, offered) in SIDES.items():
+            if given.peers and name in offered and _has(given.peers, peer):
+                lines.append(_beside(given, peer, side, workload))
+                print(lines[-1].text(), flush=True)
+    if given.markdown:
+        given.markdown.write_text(markdown(lines), encoding="utf-8")
+    print(f"\n{machine()}")
+
+
+def _expect(workload: Workload, answer: dict[str, Any]) -> None:
+    if answer["counts"] != dict(workload.expected):
+        raise SystemExit(f"{workload.name}: expected {dict(workload.expected)}, was {answer['counts']}")
+    if answer["hash"] != KEPT.get(workload.name, answer["hash"]):
+        raise SystemExit(f"{workload.name}: expected the result {KEPT[workload.name]}, was {answer['hash']}")
+
+
+def _has(environment: Path, peer: str) -> bool:
+    module = MODULE_OF.get(peer, peer)
+    return (
+        subprocess.run([_python(environment), "-c", f"import {module}"], capture_output=True, check=False).returncode
+        == 0
+    )
+
+
+def _python(environment: Path) -> str:
+    return str(environment / "bin" / "python")
+
+
+def _beside(given: argparse.Namespace, peer: str, side: str, workload: Workload) -> Line:
+    script = Path(__file__).with_name("peers") / side
+    rounds = "2" if peer != "vectorbt" else str(given.rounds)
+    return _line(peer, workload, fresh([_python(given.peers), str(script), workload.name, str(given.data), rounds]))
+
+
+def _line(who: str, workload: Workload, ended: Ended) -> Line:
+    return Line.of(who, workload, ended.answer(), ended.peak_mib)
+
+
+if __name__ == "__main__":
+    main()
