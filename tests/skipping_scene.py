@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from attrs import define, frozen
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from atlas_core import components as offer
 from atlas_core.backtest.driver import DriverKind, run_backtest
@@ -149,21 +150,25 @@ class RandomScanner(Scanner):
             available_at=bars.available_at[rows] + late,
             setup_at=bars.opened_at[rows],
             symbol=symbol,
-            timeframe="1m",
+            timeframe=random.choice(["1m", "5m"], count),
             pattern="random",
             side=side,
             entry=entry,
             trigger=np.where(entry == "market", np.nan, np.round(trigger, 2)),
             stop=maybe(base * (1 - side * far)),
             target=maybe(base * (1 + side * 2 * far)),
-            valid_until=np.where(
-                random.random(count) < 0.2,
-                np.iinfo(np.int64).max,
-                bars.available_at[rows] + random.integers(1, 240, count) * MINUTE // 2 + late,
-            ),
+            valid_until=self._ends(market, symbol, random, bars.available_at[rows] + late),
             cancel_beyond=maybe(base * (1 - side * far / 2)),
             void_beyond=maybe(base * (1 + side * far)),
         )
+
+    def _ends(
+        self, market: MarketHistory, symbol: str, random: np.random.Generator, found_at: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Return the end of the bar of five minutes, some time in the next two hours, or never."""
+        some_time = found_at + random.integers(1, 240, len(found_at)) * MINUTE // 2
+        kind = random.choice(3, len(found_at), p=[0.4, 0.4, 0.2])
+        return np.choose(kind, [market.next_ends(symbol, "5m", found_at), some_time, np.iinfo(np.int64).max])
 
 
 @define
@@ -339,6 +344,12 @@ _EXITS = st.sampled_from(
         (_FALLBACK, 'use = "patient"'),
         (_FALLBACK, 'use = "ratchet"', 'use = "patient"'),
         (_FALLBACK, 'use = "slow-rise"'),
+        (_FALLBACK, 'use = "strat.invalidation"', 'use = "strat.opposite-reversal"'),
+        (_FALLBACK, 'use = "strat.opposite-reversal"\ntimeframe = "5m"', 'use = "target"\npct = 2'),
+        (_FALLBACK, 'use = "strat.continuity-flip"\ntimeframes = ["5m", "1h"]'),
+        (_FALLBACK, 'use = "strat.entry-bar-stop"', 'use = "target"\nreward_to_risk = 1.5'),
+        (_FALLBACK, 'use = "sma-cross"\ntimeframe = "5m"\nfast = 2\nslow = 5'),
+        (_FALLBACK, 'use = "scale-out"\nsteps = [{ close_pct = 40, at_pct = 0.2 }, { close_pct = 30, at_pct = 0.5 }]'),
         ('use = "trailing"\npct = 0.4\nactivate_at_r = 1', _FALLBACK),
     ]
 )
@@ -348,9 +359,10 @@ _LIMITS = st.sampled_from(
         "max_positions = 1",
         "max_positions = 2\nmax_exposure_pct = 400\nmax_orders_per_minute = 1",
         "max_exposure_pct = 1500",
-        "max_daily_loss_pct = 0.4",
-        "max_drawdown_pct = 0.6\nmax_daily_loss_pct = 0.3",
-        "max_drawdown_pct = 1.5\nstale_data_seconds = 90",
+        "max_daily_loss_pct = 0.1",
+        "max_drawdown_pct = 0.2\nmax_daily_loss_pct = 0.1",
+        "max_drawdown_pct = 0.3\nmax_exposure_pct = 300",
+        "max_drawdown_pct = 0.8\nstale_data_seconds = 90",
     ]
 )
 _MORE = st.sampled_from(

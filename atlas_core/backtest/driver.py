@@ -32,7 +32,7 @@ class DriverKind(StrEnum):
 
 
 def run_backtest(
-    system: System, journal: Journal, watch: Watch | None = None, driver: DriverKind = DriverKind.PLAIN
+    system: System, journal: Journal, watch: Watch | None = None, driver: DriverKind = DriverKind.SKIPPING
 ) -> RunSummary:
     """Run a composed system over its history; return how it ended.
 

@@ -35,6 +35,7 @@ class Lane:
     forced: int = NEVER
     is_quiet: bool = False
     is_live: bool = False
+    _asked: tuple[Place, int] = ((0, 0, 0), 0)
     _low: NDArray[np.float64] = field(init=False)
     _high: NDArray[np.float64] = field(init=False)
 
@@ -63,6 +64,13 @@ class Lane:
 
     def events_before(self, place: Place) -> int:
         """Return how many events come before a place."""
+        if place == self._asked[0]:
+            return self._asked[1]
+        number = self._count_before(place)
+        self._asked = place, number
+        return number
+
+    def _count_before(self, place: Place) -> int:
         time = place[0]
         opened = int(self.bars.opened_at.searchsorted(time))
         closed = int(self.bars.available_at.searchsorted(time))
@@ -70,6 +78,31 @@ class Lane:
         while number < self.count and self.place_of(number) < place:
             number += 1
         return number
+
+    def closes_before(self, place: Place) -> int:
+        """Return how many bars have closed before a place."""
+        return self.events_before(place) // 2
+
+    def price_before(self, place: Place) -> float:
+        """Return the last price before a place."""
+        row, is_closed = divmod(self.events_before(place) - 1, 2)
+        return self.bars.close.item(row) if is_closed else self.bars.open.item(row)
+
+    def prices_at(self, time: NDArray[np.int64], number: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the last price at the closes of other lanes: an own close counts where it comes no later."""
+        bars = self.bars
+        opened = bars.opened_at.searchsorted(time)
+        closed = np.where(
+            number >= self.number,
+            bars.available_at.searchsorted(time, side="right"),
+            bars.available_at.searchsorted(time),
+        )
+        return np.where(opened > closed, bars.open[opened - 1], bars.close[closed - 1])
+
+    def extremes(self, since: Place, until: Place) -> tuple[float, float]:
+        """Return the lowest and highest price between two places; a little beyond them is in it too."""
+        rows = slice(max(0, self.closes_before(since) - 1), self.closes_before(until) + 1)
+        return float(self._low[rows].min()), float(self._high[rows].max())
 
     def first_after(self, time: int) -> int:
         """Return the first event that belongs to what begins at `time`: an opening at it or later, a close after it."""

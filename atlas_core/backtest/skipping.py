@@ -15,6 +15,7 @@ import numpy as np
 from attrs import define, field
 
 from atlas_core.backtest.lanes import Lane, Place
+from atlas_core.backtest.lookout import Lookout
 from atlas_core.backtest.tapes import other_streams
 from atlas_core.compose import OpenSystem
 from atlas_core.contracts import PatientBroker
@@ -23,14 +24,38 @@ from atlas_core.loading import LoadedMarket
 from atlas_core.marketdata.history import PastMarket
 from atlas_core.model.bars import Bars, FormingBar
 from atlas_core.model.events import BarClosed, BarOpened, FundingDue, OperatorCommand, SignalsFound
-from atlas_core.model.records import Record, SignalArmed, SignalTriggered
+from atlas_core.model.records import (
+    EquityMarked,
+    FillBooked,
+    FundingBooked,
+    PositionChanged,
+    PositionClosed,
+    PositionOpened,
+    Record,
+    SignalArmed,
+    SignalSized,
+    SignalTriggered,
+    TradingStateChanged,
+)
 from atlas_core.model.waiting import EVERYTHING, NEVER, NOTHING, Waiting
 from atlas_core.runs import RunSummary
 from atlas_core.tape import ScanDue, TapeEvent
 from atlas_core.trading import TradingDesk
 from atlas_core.watching import RecordLog, Scribe
 
-PROGRESS_EVERY = 2_000
+PROGRESS_EVERY = 500
+OF_ACCOUNT = (
+    FillBooked,
+    FundingBooked,
+    PositionOpened,
+    PositionChanged,
+    PositionClosed,
+    EquityMarked,
+    TradingStateChanged,
+    SignalSized,
+)
+"""Records after which the equity goes another way, or may have been compared with the limits."""
+
 AFTER_BARS = 1 << 40
 """The lane of what is no bar: it comes after the bars of its time and phase."""
 
@@ -42,7 +67,7 @@ class LazyMarket(PastMarket):
 
     def settle(self) -> None:
         """Have everything told that counts for the account."""
-        self.driver.tell_live()
+        self.driver.settle()
 
     def last_price(self, symbol: str) -> Decimal | None:
         """Return the last price seen, or None before the first one."""
@@ -69,8 +94,7 @@ class LazyMarket(PastMarket):
 class SkippingDriver:
     """Takes the events that can matter through a trading desk, in the order of the plain driver.
 
-    `place` is where the run stands; `lanes` are by symbol, in the universe's order. While a loss could stop entries,
-    the equity of every close counts, and no event is passed over.
+    `place` is where the run stands; `lanes` are by symbol, in the universe's order.
     """
 
     market: LoadedMarket
@@ -78,14 +102,14 @@ class SkippingDriver:
     broker: PatientBroker
     passage: Passage
     lanes: dict[str, Lane]
+    lookout: Lookout
     place: Place = (0, 0, 0)
     fed: int = 0
     _by_number: Sequence[Lane] = field(init=False)
     _live: dict[int, Lane] = field(factory=dict)
     _heads: list[tuple[Place, int]] = field(factory=list)
     _day_end: int = 0
-    _is_equity_seen: bool = False
-    _is_urgent: bool = False
+    _next_day: tuple[Lane, int] | None = None
 
     @_by_number.default
     def _numbered(self) -> Sequence[Lane]:
@@ -104,23 +128,23 @@ class SkippingDriver:
         for number, symbol in enumerate(live.system.profile.universe.symbols):
             tick = float(live.instruments[symbol].tick_size)
             lanes[symbol] = Lane(market.bars_of_run(symbol), number, tick)
-        past.driver = cls(market, desk, broker, Passage(desk.engine), lanes)
+        lookout = Lookout(desk.engine.state, desk.engine.limits, lanes)
+        past.driver = cls(market, desk, broker, Passage(desk.engine), lanes, lookout)
         return past.driver
 
     async def run(self) -> RunSummary:
         """Run to the end of the data; it can be interrupted where it reports its progress."""
         self.desk.start(self.market.start)
-        self._follow_day()
+        self._begin_account(self.place)
         self._plan(self._by_number)
         while self._step():
             self.fed += 1
             if self.fed % PROGRESS_EVERY == 0:
-                self._progress(sum(lane.events_before(self.place) // 2 for lane in self._by_number))
-                await asyncio.sleep(0)  # a cancellation arrives at an await only
+                await self._progress(sum(lane.closes_before(self.place) for lane in self._by_number))
         self.place = (self.market.end, NEVER, AFTER_BARS)
         for symbol in self.lanes:
             self.tell(symbol)
-        self._progress(self._total)
+        await self._progress(self._total)
         return self.desk.finish(self.market.end, "end of data")
 
     def tell(self, symbol: str) -> None:
@@ -129,10 +153,11 @@ class SkippingDriver:
         if lane is not None:
             self._pass_to(lane, lane.events_before(self.place))
 
-    def tell_live(self) -> None:
-        """Tell what was passed over of every symbol with a position or an order."""
+    def settle(self) -> None:
+        """Tell what was passed over of every symbol with a position or an order, and the equity that it made."""
         for lane in self._live.values():
             self._pass_to(lane, lane.events_before(self.place))
+        self.lookout.settle(self.place)
 
     def _pass_to(self, lane: Lane, event: int) -> None:
         passed = lane.pass_to(event)
@@ -166,26 +191,26 @@ class SkippingDriver:
         self._pass_to(lane, number)
         lane.happened = number + 1
         event = lane.event(number)
-        if lane.is_live or self._begins_day(event):
-            self.tell_live()
+        counts = lane.is_live or self._begins_day(event)
+        if counts:
+            self.settle()
+        is_close, limits = isinstance(event, BarClosed), self.desk.engine.limits
+        limits.is_relieved = not (counts or self.lookout.alarm == (lane, number))
         records = self.desk.feed(event)
-        is_close = isinstance(event, BarClosed)
         lane.is_quiet = is_close and not records
-        self._is_equity_seen = is_close or (self._is_equity_seen and not records)
-        self._go_on((lane,))
+        self._go_on((lane,), records, is_watched=is_close and not limits.is_relieved)
 
     def _take(self, event: TapeEvent) -> None:
         assert not isinstance(event, ScanDue)
         if isinstance(event, FundingDue):
             self.tell(event.symbol)
         if isinstance(event, OperatorCommand) or self._begins_day(event):
-            self.tell_live()
+            self.settle()
         records = self.desk.feed(event)
         lanes = self._touched(event, records)
         for lane in lanes:
             lane.is_quiet = False
-        self._is_equity_seen = self._is_equity_seen and not records
-        self._go_on(lanes)
+        self._go_on(lanes, records)
 
     def _begins_day(self, event: TapeEvent) -> bool:
         """Tell whether the account is marked before the event: its day has ended."""
@@ -205,33 +230,42 @@ class SkippingDriver:
         symbols = dict.fromkeys(signals[key].signal.symbol for key in keys if key in signals)
         return [self.lanes[symbol] for symbol in symbols]
 
-    def _go_on(self, lanes: Sequence[Lane]) -> None:
-        """Plan the way of the lanes in which something happened, or of all where the account matters now."""
-        self._follow_day()
-        limits, state = self.desk.engine.limits, self.desk.engine.state
-        is_urgent = limits.is_watching and bool(state.positions or not self._is_equity_seen)
-        if is_urgent is not self._is_urgent:
-            self._is_urgent, lanes = is_urgent, self._by_number
+    def _go_on(self, lanes: Sequence[Lane], records: Iterable[Record], *, is_watched: bool = False) -> None:
+        """Plan the way of the lanes in which something happened; the account is looked at anew where it changed."""
+        following = (self.place[0], self.place[1], self.place[2] + 1)
+        alarm = self.lookout.alarm
+        is_alarm = alarm is not None and alarm.lane.happened > alarm.event
+        if is_alarm or any(isinstance(record, OF_ACCOUNT) for record in records):
+            if not is_watched:
+                self.lookout.settle(following)
+            self._begin_account(following)
+        elif is_watched:
+            self.lookout.go_on(following)
         self._plan(lanes)
 
-    def _follow_day(self) -> None:
-        """Let the first bar event of the next day be fed, in whichever lane it lies."""
+    def _begin_account(self, since: Place) -> None:
+        """Let the first bar event of the next day be fed, in whichever lane it lies, and the alarm of the account."""
         day_end = self.desk.engine.day_end
-        if day_end == self._day_end:
-            return
-        self._day_end = day_end
-        first: tuple[Place, int] | None = None
+        self.lookout.begin(since, day_end)
+        if day_end != self._day_end:
+            self._day_end, self._next_day = day_end, self._first_after(day_end)
         for lane in self._by_number:
             lane.forced = NEVER
-            event = lane.first_after(day_end)
-            if event < lane.count and (first is None or lane.place_of(event) < first[0]):
-                first = lane.place_of(event), event
-        if first is not None:
-            lane = self._by_number[first[0][2]]
-            lane.forced = first[1]
-            if first[1] < lane.upcoming:
-                lane.upcoming = first[1]
-                heapq.heappush(self._heads, first)
+        for forced in (self._next_day, self.lookout.alarm):
+            if forced is not None:
+                self._force(*forced)
+
+    def _force(self, lane: Lane, event: int) -> None:
+        lane.forced = min(lane.forced, event)
+        if lane.forced < lane.upcoming:
+            lane.upcoming = lane.forced
+            heapq.heappush(self._heads, (lane.place_of(lane.upcoming), lane.upcoming))
+
+    def _first_after(self, day_end: int) -> tuple[Lane, int] | None:
+        """Return the first bar event of the day that begins at `day_end` or later."""
+        firsts = [(lane, lane.first_after(day_end)) for lane in self._by_number]
+        coming = [(lane, event) for lane, event in firsts if event < lane.count]
+        return min(coming, key=lambda first: first[0].place_of(first[1]), default=None)
 
     def _plan(self, lanes: Sequence[Lane]) -> None:
         for lane in lanes:
@@ -253,7 +287,7 @@ class SkippingDriver:
             self._live[lane.number] = lane
         else:
             self._live.pop(lane.number, None)
-        if self._is_urgent or (lane.is_live and not lane.is_quiet):
+        if lane.is_live and not lane.is_quiet:
             return EVERYTHING
         return at_broker.also(self.passage.waiting(symbol))
 
@@ -261,8 +295,9 @@ class SkippingDriver:
     def _total(self) -> int:
         return sum(len(lane.bars) for lane in self._by_number)
 
-    def _progress(self, done: int) -> None:
+    async def _progress(self, done: int) -> None:
         self.desk.scribe.watch.progress(done, self._total, self.place[0])
+        await asyncio.sleep(0)  # a cancellation arrives at an await only
 
 
 def can_skip(market: LoadedMarket, symbols: Iterable[str]) -> bool:

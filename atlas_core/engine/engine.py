@@ -209,7 +209,7 @@ class Engine:
                 self._look_after(position, event.opened_at, low, high, close)
         else:
             self._see(symbol, close, is_close=True)
-        if self.limits.is_watching:
+        if self.limits.is_watching and not self.limits.is_relieved:
             self.market.settle()
             self.limits.watch(self.state.account().equity if self.state.positions else self.state.cash)
 

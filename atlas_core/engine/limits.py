@@ -27,6 +27,7 @@ from atlas_core.model.timeframe import MINUTE, SECOND
 HUNDRED = Decimal(100)
 HALTED = "halted"
 DAILY_LOSS = "daily_loss"
+ACTIVE = "active"
 
 
 @frozen
@@ -46,13 +47,17 @@ class Check:
 
 @define
 class LimitDesk:
-    """Compares what an entry would lead to with the limits, and halts entries when losses reach theirs."""
+    """Compares what an entry would lead to with the limits, and halts entries when losses reach theirs.
+
+    `is_relieved`: somebody else looks after the equity of the present close.
+    """
 
     rules: Rules
     state: State
     recorder: Recorder
     orders: OrderDesk
     reconciling: ReconcileDesk
+    is_relieved: bool = False
     _peak_equity: Decimal = ZERO
     _entry_times: deque[int] = field(factory=deque)
     _last_seen: dict[str, int] = field(factory=dict)
@@ -60,7 +65,7 @@ class LimitDesk:
     def new_day(self) -> None:
         """Begin a new trading day: the daily loss counts from the equity that was just marked."""
         if self.state.trading_state == DAILY_LOSS:
-            self._change("active", "max_daily_loss_pct", "a new trading day has begun")
+            self._change(ACTIVE, "max_daily_loss_pct", "a new trading day has begun")
 
     def seen(self, symbol: str, now: int) -> None:
         """Note that a symbol's market data are alive."""
@@ -90,10 +95,19 @@ class LimitDesk:
         yield Check("short_selling", float(not can_sell), 0.0, "the broker does not sell short")
 
     @property
+    def peak_equity(self) -> Decimal:
+        """Return the highest equity so far, from which the drawdown counts."""
+        return max(self._peak_equity, self.state.peak_equity)
+
+    def note_peak(self, equity: Decimal) -> None:
+        """Take note of an equity at which nothing was stopped."""
+        self._peak_equity = max(self._peak_equity, equity)
+
+    @property
     def is_watching(self) -> bool:
         """Tell whether a loss could stop entries now, so that the equity of every close counts."""
         rules, trading = self.rules, self.state.trading_state
-        is_bounded_by_day = rules.max_daily_loss_pct is not None and trading == "active"
+        is_bounded_by_day = rules.max_daily_loss_pct is not None and trading == ACTIVE
         return is_bounded_by_day or (rules.max_drawdown_pct is not None and trading != HALTED)
 
     def watch(self, equity: Decimal) -> None:
@@ -104,7 +118,7 @@ class LimitDesk:
             drawdown = _percent(self._peak_equity - equity, self._peak_equity)
             if drawdown >= float(rules.max_drawdown_pct):
                 self.halt("max_drawdown_pct", "drawdown limit reached", drawdown, float(rules.max_drawdown_pct))
-        if rules.max_daily_loss_pct is not None and state.trading_state == "active":
+        if rules.max_daily_loss_pct is not None and state.trading_state == ACTIVE:
             loss = _percent(state.day_equity - equity, state.day_equity)
             if loss >= float(rules.max_daily_loss_pct):
                 reason = "daily loss limit reached, no entries until the next trading day"
@@ -117,7 +131,7 @@ class LimitDesk:
     def resume(self, by: str, reason: str) -> None:
         """Allow entries again; drawdown counts from the present equity."""
         self._peak_equity = self.state.account().equity
-        self._change("active", by, reason, equity=self._peak_equity)
+        self._change(ACTIVE, by, reason, equity=self._peak_equity)
 
     def _stop(self, state: str, by: str, reason: str, value: float | None, threshold: float | None) -> None:
         """Stop entries, and withdraw those that have not filled."""

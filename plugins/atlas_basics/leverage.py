@@ -9,7 +9,7 @@ from attrs import define, field, frozen
 
 from atlas_basics.pricing import CannotSize, entry_price, stop_distance, too_small
 from atlas_basics.tiers import TierCalendar
-from atlas_core import Action, Exit, ExitRule, LeveragedSizer, OrderPlan, read_moment, to_datetime
+from atlas_core import Action, Exit, ExitRule, LeveragedSizer, OrderPlan, PatientRule, Waiting, read_moment, to_datetime
 
 if TYPE_CHECKING:
     from atlas_basics.options import LeverageDeadlineOptions, LeverageTiersOptions, Tier
@@ -180,7 +180,7 @@ class LeverageTiersSizer(LeveragedSizer):
         return {CLOSE_BY: f"{to_datetime(ends_at):%Y-%m-%dT%H:%M:%SZ}", LEVERAGE_AFTER: after}
 
 
-class LeverageDeadlineRule(ExitRule):
+class LeverageDeadlineRule(ExitRule, PatientRule):
     """Closes a position at or after the end of the tier that its leverage was taken from, however late that is seen.
 
     The end is a fact of the trade, written beside its size at the entry: no restart and no other profile moves it.
@@ -197,6 +197,11 @@ class LeverageDeadlineRule(ExitRule):
         after = position.sizing.get(LEVERAGE_AFTER)
         reason = f"leverage {position.leverage} of tier {position.sizing.get(TIER)} ends {close_by}"
         return Exit(reason, float(position.leverage), None if after is None else float(after))
+
+    def waiting(self, position: Position, market: MarketNow) -> Waiting:  # noqa: ARG002  (the contract's own)
+        """Return the wait for the time that was written beside the size, if one was."""
+        close_by = position.sizing.get(CLOSE_BY)
+        return Waiting() if close_by is None else Waiting(at=read_moment(str(close_by)) - self._before)
 
 
 def _of_tier(tier: Tier, entry: _Entry) -> Decimal:

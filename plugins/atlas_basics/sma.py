@@ -18,9 +18,11 @@ from atlas_core import (
     ExitSteps,
     Need,
     NeedsBars,
+    PatientRule,
     Scanner,
     SignalTable,
     SteppedExit,
+    Waiting,
     concat_signals,
     signal_table,
 )
@@ -81,7 +83,7 @@ class SmaCrossScanner(Scanner):
         )
 
 
-class SmaCrossExit(ExitRule, SteppedExit, NeedsBars):
+class SmaCrossExit(ExitRule, SteppedExit, NeedsBars, PatientRule):
     """Closes a long position while the fast average lies below the slow one, a short one while it lies above."""
 
     def __init__(self, options: SmaCrossExitOptions) -> None:
@@ -102,6 +104,11 @@ class SmaCrossExit(ExitRule, SteppedExit, NeedsBars):
             return None
         value, threshold = self._averages(last, fast[-1:], slow[-1:])
         return Exit(FAST_BELOW if position.side.sign > 0 else FAST_ABOVE, float(value[0]), float(threshold[0]))
+
+    def waiting(self, position: Position, market: MarketNow) -> Waiting:
+        """Return the wait for the next bar of the averages."""
+        forming = market.forming(position.symbol, self._options.timeframe.text)
+        return Waiting(every=True) if forming is None else Waiting(at=forming.ends_at)
 
     def steps(self, market: MarketHistory, symbol: str) -> ExitSteps:
         """Return where the averages lie after each bar."""

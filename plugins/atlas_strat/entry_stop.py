@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from atlas_core import Exit, ExitRule, Need, NeedsBars
+from atlas_core import Exit, ExitRule, Need, NeedsBars, PatientRule, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ BARS_WATCHED = 50
 """For so many bars of the signal's timeframe after the entry the rule speaks; older bars may be gone."""
 
 
-class EntryBarStopRule(ExitRule, NeedsBars):
+class EntryBarStopRule(ExitRule, NeedsBars, PatientRule):
     """Closes a position when the price goes strictly beyond the far extreme of its entry bar, once that has closed.
 
     This is the stop mode `entry_bar` for trading: until the entry bar closes, the stop of the signal holds alone.
@@ -40,6 +40,13 @@ class EntryBarStopRule(ExitRule, NeedsBars):
         if (ticks(float(price)) - ticks(extreme)) * position.side.sign >= 0:
             return None
         return Exit("beyond the far extreme of the entry bar", float(price), extreme)
+
+    def waiting(self, position: Position, market: MarketNow) -> Waiting:
+        """Return the wait for the close of the entry bar, then for its far extreme."""
+        extreme = _far_extreme(position, market)
+        if extreme is None:
+            return Waiting(at=position.signal.valid_until) if market.now < position.signal.valid_until else Waiting()
+        return Waiting(below=extreme) if position.side.sign > 0 else Waiting(above=extreme)
 
 
 def _far_extreme(position: Position, market: MarketNow) -> float | None:

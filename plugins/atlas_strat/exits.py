@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from atlas_core import Exit, ExitRule, Need, NeedsBars
+from atlas_core import Exit, ExitRule, Need, NeedsBars, PatientRule, Waiting
 from atlas_strat.continuity import ContinuityState, continuity_now
 from atlas_strat.setups import armed_setups
 from atlas_strat.vocabulary import PatternKind
@@ -23,7 +23,7 @@ BARS_OF_A_SETUP = 5
 """A setup reads its own bar, the two before it and one more that labels the oldest; one is to spare."""
 
 
-class InvalidationRule(ExitRule, NeedsBars):
+class InvalidationRule(ExitRule, NeedsBars, PatientRule):
     """Closes a position whose entry bar took both sides of the setup bar: it is no 2 any more but a 3.
 
     The premise is that of the entry bar, so the rule speaks during that bar only, its close included. A later
@@ -52,8 +52,25 @@ class InvalidationRule(ExitRule, NeedsBars):
         far = entry_bar.low if position.side.sign > 0 else entry_bar.high
         return Exit("the entry bar took both sides of the setup bar", far, float(signal.cancel_beyond))
 
+    def waiting(self, position: Position, market: MarketNow) -> Waiting:
+        """Return the wait for the side that the entry bar has not taken; nothing once that bar is over."""
+        signal = position.signal
+        if signal.trigger is None or signal.cancel_beyond is None or market.now >= signal.valid_until:
+            return Waiting()
+        entry_bar = market.forming(position.symbol, signal.timeframe)
+        if entry_bar is None or entry_bar.ends_at != signal.valid_until:
+            return Waiting(every=True)
+        low, high = sorted((float(signal.trigger), float(signal.cancel_beyond)))
+        ticks = market.instrument(position.symbol).to_ticks
+        waiting = Waiting()
+        if ticks(entry_bar.high) <= ticks(high):
+            waiting = waiting.also(Waiting(above=high))
+        if ticks(entry_bar.low) >= ticks(low):
+            waiting = waiting.also(Waiting(below=low))
+        return waiting
 
-class OppositeReversalRule(ExitRule, NeedsBars):
+
+class OppositeReversalRule(ExitRule, NeedsBars, PatientRule):
     """Closes a position when a reversal against it comes into force on the timeframe of its signal.
 
     The reversal is armed by closed bars only and in force once the forming bar has gone strictly beyond its trigger.
@@ -88,6 +105,21 @@ class OppositeReversalRule(ExitRule, NeedsBars):
             return None
         return Exit(f"{pattern} on {timeframe} against the position", reached, float(instrument.from_ticks(trigger)))
 
+    def waiting(self, position: Position, market: MarketNow) -> Waiting:
+        """Return the wait for the trigger of the reversal that is armed now, and for the next bar of its timeframe."""
+        signal = position.signal
+        timeframe = self._timeframe or signal.timeframe
+        begins = signal.valid_until if timeframe == signal.timeframe else position.opened_at
+        forming = market.forming(position.symbol, timeframe)
+        if forming is None:
+            return Waiting(every=True)
+        next_bar = Waiting(at=forming.ends_at)
+        found = None if forming.opened_at < begins else _trigger_against(position, market, timeframe, forming)
+        if found is None:
+            return next_bar
+        level = float(market.instrument(position.symbol).from_ticks(found[1]))
+        return next_bar.also(Waiting(below=level) if position.side.sign > 0 else Waiting(above=level))
+
 
 def _trigger_against(
     position: Position, market: MarketNow, timeframe: str, forming: FormingBar
@@ -105,7 +137,7 @@ def _trigger_against(
     return None
 
 
-class ContinuityFlipRule(ExitRule, NeedsBars):
+class ContinuityFlipRule(ExitRule, NeedsBars, PatientRule):
     """Closes a position when enough of the timeframes trade against it, each on the other side of its own open.
 
     A timeframe whose open is not known speaks for nobody, so a continuity that is incomplete is never fully against.
@@ -129,3 +161,19 @@ class ContinuityFlipRule(ExitRule, NeedsBars):
         if against < self._share:
             return None
         return Exit(f"continuity is against the position: {found}", against, self._share)
+
+    def waiting(self, position: Position, market: MarketNow) -> Waiting:
+        """Return the wait for a price at an open of a current bar, and for the next bar of any timeframe."""
+        price = market.last_price(position.symbol)
+        waiting, exact = Waiting(), market.instrument(position.symbol).exact
+        for timeframe in self._timeframes:
+            bar = market.forming(position.symbol, timeframe)
+            if bar is None or price is None:
+                return Waiting(every=True)
+            waiting = waiting.also(Waiting(at=bar.ends_at))
+            opened = exact(bar.open)
+            if opened <= price:
+                waiting = waiting.also(Waiting(below=float(opened)))
+            if opened >= price:
+                waiting = waiting.also(Waiting(above=float(opened)))
+        return waiting

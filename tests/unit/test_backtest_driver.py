@@ -1,4 +1,4 @@
-"""The plain driver: progress, the end of a back-test, and components that fail in one."""
+"""A back-test: progress, its end, and components that fail in one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from atlas_core import components as offer
-from atlas_core.backtest.driver import PROGRESS_EVERY, run_backtest
+from atlas_core.backtest.driver import PROGRESS_EVERY, DriverKind, run_backtest
 from atlas_core.compose import System
 from atlas_core.errors import ContractError
 from atlas_core.journal import Journal
@@ -48,16 +48,29 @@ def back_test(provider: MemoryProvider, *parts: Any, **tables: Any) -> System:
     return system_of(memory(provider), *parts, run_as=Mode.BACKTEST, **tables)
 
 
-def watched(system: System) -> tuple[RunSummary, Notes]:
+def watched(system: System, driver: DriverKind = DriverKind.SKIPPING) -> tuple[RunSummary, Notes]:
     notes = Notes()
     with Journal.in_memory() as journal:
-        return run_backtest(system, journal, notes), notes
+        return run_backtest(system, journal, notes, driver), notes
 
 
 def test_progress_counts_the_bars_of_all_symbols_to_the_last_one() -> None:
     bars = [*flat(range(1_500)), *flat(range(1_500), symbol="Y")]
-    _, notes = watched(back_test(MemoryProvider(bars), script(), symbols=("X", "Y")))
+    _, notes = watched(back_test(MemoryProvider(bars), script(), symbols=("X", "Y")), DriverKind.PLAIN)
     assert notes.steps == [(PROGRESS_EVERY, 3_000, at(1_000)), (3_000, 3_000, at(1_500))]
+
+
+def test_progress_counts_the_bars_that_were_passed_over_too() -> None:
+    bars = [*flat(range(3_000)), *flat(range(3_000), symbol="Y")]
+    restless = made(offer.exit_rule, "moody", Doing(lambda: None))
+    exits = ['use = "stop"\npct = 5', 'use = "moody"']
+    _, notes = watched(
+        back_test(MemoryProvider(bars), script((1_000, "X", 1)), restless, exits=exits, symbols=("X", "Y"))
+    )
+    assert len(notes.steps) > 1
+    assert notes.steps[0][0] > PROGRESS_EVERY
+    assert [done for done, _, _ in notes.steps] == sorted(done for done, _, _ in notes.steps)
+    assert notes.steps[-1] == (6_000, 6_000, at(3_000))
 
 
 def test_the_watch_sees_every_record_of_the_journal_in_its_order() -> None:

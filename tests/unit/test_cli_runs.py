@@ -48,7 +48,8 @@ def test_ctrl_c_ends_a_back_test_where_it_is_and_not_at_its_end() -> None:
         with pytest.raises(KeyboardInterrupt):
             run_backtest(system_of(CONFIGS / "demo.toml", Mode.BACKTEST), journal, watch)
         journal.verify(projections=True)
-    assert watch.done == [PROGRESS_EVERY]
+    assert len(watch.done) == 1
+    assert watch.done[0] >= PROGRESS_EVERY
     assert not any(isinstance(record, RunFinished) for record in watch.kept)
 
 
