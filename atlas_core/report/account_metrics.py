@@ -99,7 +99,7 @@ ACCOUNT_METRICS = (
     Metric(
         name="cagr", title="CAGR", unit=Unit.FRACTION, better=Better.HIGHER,
         formula="(equity at the end / starting cash) ^ (365.25 / days) - 1",
-        edges=f"n/a below {metrics.CAGR_MINIMUM_DAYS} days, and after ruin",
+        edges=f"n/a below {metrics.CAGR_MINIMUM_DAYS} days, and with debts at the end",
         source="calendar years as in ffn; empyrical and quantstats use returns / T instead", value_of=_cagr,
     ),
     Metric(

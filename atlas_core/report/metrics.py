@@ -38,7 +38,7 @@ def total_return(start: float, end: float) -> float | None:
 
 
 def cagr(start: float, end: float, days: float, *, minimum_days: float = CAGR_MINIMUM_DAYS) -> float | None:
-    """Return `(end / start) ** (365.25 / days) - 1`, or None below `minimum_days` or after ruin."""
+    """Return `(end / start) ** (365.25 / days) - 1`, or None below `minimum_days` or with debts at the end."""
     return None if days < minimum_days else growth(start, end, days / DAYS_PER_YEAR)
 
 
@@ -48,8 +48,8 @@ def cagr_of_periods(start: float, end: float, count: int, periods: int) -> float
 
 
 def growth(start: float, end: float, years: float) -> float | None:
-    """Return `(end / start) ** (1 / years) - 1`, or None without time or money at either end."""
-    if years <= 0 or start <= 0 or end <= 0:
+    """Return `(end / start) ** (1 / years) - 1`, or None without time, without a start or with debts at the end."""
+    if years <= 0 or start <= 0 or end < 0:
         return None
     try:
         return float((end / start) ** (1.0 / years) - 1.0)
@@ -230,10 +230,10 @@ def trade_figures(results: Sequence[Decimal]) -> TradeFigures:
     )
 
 
-def sqn(results: Numbers, *, cap: int | None = None) -> float | None:
-    """Return Van Tharp's `sqrt(n) * mean / std(ddof 1)`, with n at most `cap`; None below two results."""
+def sqn(results: Numbers, *, cap: int | None = None, ddof: int = 1) -> float | None:
+    """Return Van Tharp's `sqrt(n) * mean / std(ddof)`, with n at most `cap`; None below two results."""
     values = np.asarray(results, dtype=np.float64)
     if len(values) < 2:
         return None
     count = len(values) if cap is None else min(len(values), cap)
-    return _ratio(float(values.mean()), float(values.std(ddof=1)), math.sqrt(count))
+    return _ratio(float(values.mean()), float(values.std(ddof=ddof)), math.sqrt(count))
