@@ -21,7 +21,7 @@ from atlas_core.clock import from_datetime
 from atlas_core.errors import DataError
 from atlas_core.model.orders import Action
 from atlas_core.report.equity import EquityPoint
-from atlas_core.report.results import Results, curve_columns, trade_columns
+from atlas_core.report.results import Results, TradeColumns, curve_columns
 
 if TYPE_CHECKING:
     from atlas_core.model.bars import Bars, Times
@@ -70,7 +70,7 @@ def benchmark_results(points: Sequence[EquityPoint], periods: int, risk_free: fl
         marked_at=marked_at,
         equity=equity,
         exposure=exposure,
-        trades=trade_columns(()),
+        trades=TradeColumns(()),
         periods=periods,
         risk_free=risk_free,
     )

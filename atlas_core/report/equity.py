@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
+import numpy as np
 from attrs import evolve, frozen
 
 from atlas_core.model.instrument import ZERO
 from atlas_core.model.records import EquityMarked, Record, RunStarted
 from atlas_core.model.timeframe import DAY, HOUR
-from atlas_core.report.trades import TradeRow
+from atlas_core.report.metrics import underwater
 from atlas_core.runs import Mode
+
+if TYPE_CHECKING:
+    from atlas_core.report.results import Floats, Times
 
 EVERY_DAY, WEEK_DAYS = 365, 252
 SETTLEMENT = HOUR
@@ -103,23 +108,22 @@ def periods_per_year(curve: Sequence[EquityPoint]) -> int:
 
 def deepest_drawdown(curve: Sequence[EquityPoint]) -> Drawdown:
     """Return the deepest fall of a curve from its running peak, which includes the first point."""
-    if not curve:
+    return deepest_fall(
+        np.array([point.ts for point in curve], dtype=np.int64), np.array([float(point.equity) for point in curve])
+    )
+
+
+def deepest_fall(times: Times, equity: Floats) -> Drawdown:
+    """Return the deepest fall of a curve as columns, from the last time that it stood at its peak."""
+    below = underwater(equity)
+    if not len(below) or below.min() >= 0:
         return Drawdown(0.0)
-    worst, peak = Drawdown(0.0), curve[0]
-    for point in curve:
-        if point.equity >= peak.equity:
-            if worst.peak_at == peak.ts:
-                worst = evolve(worst, recovered_at=point.ts)
-            peak = point
-        depth = float(1 - point.equity / peak.equity) if peak.equity > 0 else 0.0
-        if depth > worst.depth:
-            worst = Drawdown(depth, peak.ts, point.ts)
-    return worst
-
-
-def closed_trade_curve(start: EquityPoint, trades: Sequence[TradeRow]) -> tuple[EquityPoint, ...]:
-    """Return the starting cash and then the money after each closed trade."""
-    points = [start]
-    for trade in trades:
-        points.append(EquityPoint(trade.closed_at, points[-1].equity + trade.net))
-    return tuple(points)
+    trough = int(below.argmin())
+    peak = int(trough - equity[trough::-1].argmax())
+    recovered = np.flatnonzero(equity[trough:] >= equity[peak])
+    return Drawdown(
+        depth=float(-below[trough]),
+        peak_at=int(times[peak]),
+        trough_at=int(times[trough]),
+        recovered_at=int(times[trough + recovered[0]]) if len(recovered) else None,
+    )

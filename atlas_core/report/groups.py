@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from attrs import frozen
@@ -12,7 +13,11 @@ from atlas_core.clock import to_datetime
 from atlas_core.errors import AtlasError, NotFound
 from atlas_core.model.timeframe import parse_timeframe
 from atlas_core.report import metrics
+from atlas_core.report.results import TradeColumns
 from atlas_core.report.trades import TradeRow
+
+if TYPE_CHECKING:
+    from atlas_core.report.results import Floats
 
 NO_VALUE = "n/a"
 SCORE = "score"
@@ -58,31 +63,38 @@ class Grouping:
     order_of: Callable[[str], Order] | None = None
 
 
-def group_of(name: str, trades: Sequence[TradeRow]) -> Group:
-    """Return the figures of these trades."""
-    multiples = [trade.r_multiple for trade in trades if trade.r_multiple is not None]
-    return Group(
-        name=name,
-        figures=metrics.trade_figures([trade.net for trade in trades]),
-        r_total=sum(multiples) if multiples else None,
-        expectancy_r=_mean(multiples),
-        mae_r=_mean(trade.mae_r for trade in trades),
-        mfe_r=_mean(trade.mfe_r for trade in trades),
-        mae_pct=_mean(trade.mae_pct for trade in trades),
-        mfe_pct=_mean(trade.mfe_pct for trade in trades),
-    )
+def group_of(name: str, trades: Sequence[TradeRow], columns: TradeColumns | None = None) -> Group:
+    """Return the figures of these trades; `columns` are theirs where they were made already."""
+    return _group(name, trades, columns or TradeColumns(trades), list(range(len(trades))))
 
 
-def grouped(trades: Sequence[TradeRow], grouping: Grouping) -> tuple[Group, ...]:
-    """Return the groups of the trades; they add up to all of them."""
-    members: dict[str, list[TradeRow]] = {}
-    for trade in trades:
-        members.setdefault(grouping.name_of(trade), []).append(trade)
-    made = [group_of(label, rows) for label, rows in members.items()]
+def grouped(trades: Sequence[TradeRow], grouping: Grouping, columns: TradeColumns | None = None) -> tuple[Group, ...]:
+    """Return the groups of the trades; they add up to all of them. `columns`: see `group_of`."""
+    columns = columns or TradeColumns(trades)
+    members: dict[str, list[int]] = {}
+    for place, trade in enumerate(trades):
+        members.setdefault(grouping.name_of(trade), []).append(place)
+    made = [_group(label, trades, columns, places) for label, places in members.items()]
     order_of = grouping.order_of
     if order_of is not None:
         return tuple(sorted(made, key=lambda group: order_of(group.name)))
     return tuple(sorted(made, key=lambda group: (-group.figures.count, group.name)))
+
+
+def _group(name: str, trades: Sequence[TradeRow], columns: TradeColumns, places: list[int]) -> Group:
+    far = columns.excursions
+    multiples = columns.r[places]
+    known = multiples[~np.isnan(multiples)].tolist()
+    return Group(
+        name=name,
+        figures=metrics.trade_figures([trades[place].net for place in places]),
+        r_total=sum(known) if known else None,
+        expectancy_r=_mean(multiples),
+        mae_r=_mean(far.mae_r[places]),
+        mfe_r=_mean(far.mfe_r[places]),
+        mae_pct=_mean(far.mae_pct[places]),
+        mfe_pct=_mean(far.mfe_pct[places]),
+    )
 
 
 def groups_by(trades: Sequence[TradeRow], names: Sequence[str]) -> tuple[Grouping, tuple[Group, ...]]:
@@ -177,9 +189,9 @@ def _number(value: float) -> str:
     return f"{value:.4g}"
 
 
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
+def _mean(values: Floats) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else None
 
 
 def _timeframe_order(name: str) -> Order:

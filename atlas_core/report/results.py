@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from attrs import field, frozen
 
 from atlas_core.model.timeframe import DAY
 from atlas_core.report import metrics
+from atlas_core.report.bootstrap import Interval, block_length, expectancy_interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,28 +23,107 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Times = NDArray[np.int64]
 
+_DIGITS = 8
 
-@frozen(kw_only=True, eq=False)
+
 class TradeColumns:
     """Closed trades in the order of closing, one row each; `net = gross - fees - funding`.
 
-    Money in the quote currency, times in nanoseconds UTC, `r` NaN without a stop at entry, `sign` +1 for long and -1
-    for short, `entry_value` and `exit_value` the notional when it was opened and closed.
+    Money in the quote currency, times in nanoseconds UTC. A column is made when it is first read: a figure of the
+    account needs none of them.
     """
 
-    net: Floats
-    fees: Floats
-    slippage: Floats
-    funding: Floats
-    r: Floats
-    sign: Floats
-    entry_value: Floats
-    exit_value: Floats
-    opened_at: Times
-    closed_at: Times
+    def __init__(self, rows: Sequence[TradeRow]) -> None:
+        self._rows = rows
+        self._count = len(rows)
+
+    @classmethod
+    def of(cls, **columns: Floats | Times) -> TradeColumns:
+        """Return columns that are there already, `net` among them."""
+        made = cls(())
+        made._count = len(columns["net"])
+        made.__dict__.update(columns)  # where cached properties keep what they have made
+        return made
 
     def __len__(self) -> int:
-        return len(self.net)
+        return self._count
+
+    @cached_property
+    def net(self) -> Floats:
+        """Return the results after costs."""
+        return self._floats(lambda row: row.net)
+
+    @cached_property
+    def fees(self) -> Floats:
+        """Return the fees."""
+        return self._floats(lambda row: row.fees)
+
+    @cached_property
+    def slippage(self) -> Floats:
+        """Return what was lost to slippage; it is within the results."""
+        return self._floats(lambda row: row.slippage)
+
+    @cached_property
+    def funding(self) -> Floats:
+        """Return the funding, paid above 0 and received below."""
+        return self._floats(lambda row: row.funding)
+
+    @cached_property
+    def r(self) -> Floats:
+        """Return the results in multiples of the risk at entry, NaN without a stop there."""
+        return np.array([np.nan if row.r_multiple is None else row.r_multiple for row in self._rows], dtype=np.float64)
+
+    @cached_property
+    def sign(self) -> Floats:
+        """Return +1 for long and -1 for short."""
+        return np.array([row.side.sign for row in self._rows], dtype=np.float64)
+
+    @cached_property
+    def opened_at(self) -> Times:
+        """Return the times of the first fill."""
+        return np.array([row.opened_at for row in self._rows], dtype=np.int64)
+
+    @cached_property
+    def closed_at(self) -> Times:
+        """Return the times from which they were flat."""
+        return np.array([row.closed_at for row in self._rows], dtype=np.int64)
+
+    @cached_property
+    def units(self) -> Floats:
+        """Return the units of the underlying that were traded."""
+        return self._floats(lambda row: row.quantity) * self._floats(lambda row: row.multiplier)
+
+    @cached_property
+    def entry_price(self) -> Floats:
+        """Return the average prices of the entries."""
+        return self._floats(lambda row: row.entry_price)
+
+    @cached_property
+    def entry_value(self) -> Floats:
+        """Return the notional at the entries."""
+        return self.entry_price * self.units
+
+    @cached_property
+    def exit_value(self) -> Floats:
+        """Return the notional at the exits."""
+        return self._floats(lambda row: row.exit_price) * self.units
+
+    @cached_property
+    def excursions(self) -> Excursions:
+        """Return how far the price went against and for the trades."""
+        lowest, highest = self._floats(lambda row: row.lowest), self._floats(lambda row: row.highest)
+        is_long, entry = self.sign > 0, self.entry_price
+        against = np.minimum((np.where(is_long, lowest, highest) - entry) * self.sign, 0.0)
+        favourable = np.maximum((np.where(is_long, highest, lowest) - entry) * self.sign, 0.0)
+        risk = self._floats(lambda row: row.initial_risk or 0)
+        of_risk = _shares(self.units, risk, np.nan)
+        of_entry = _shares(np.full(len(self), 100.0), entry, 0.0)
+        return Excursions(
+            mae_r=against * of_risk,
+            mfe_r=favourable * of_risk,
+            mae_pct=against * of_entry,
+            mfe_pct=favourable * of_entry,
+        )
 
     @property
     def gross(self) -> Floats:
@@ -68,6 +149,27 @@ class TradeColumns:
     def losses(self) -> Floats:
         """Return the results below zero."""
         return self.net[self.net < 0]
+
+    def _floats(self, value_of: Callable[[TradeRow], Decimal | int]) -> Floats:
+        return np.array([float(value_of(row)) for row in self._rows], dtype=np.float64)
+
+
+@frozen(kw_only=True, eq=False)
+class Excursions:
+    """The furthest that the price went against trades (0 or below) and for them (0 or above), a row each.
+
+    In multiples of the risk at entry, NaN without one, and in percent of the entry price.
+    """
+
+    mae_r: Floats
+    mfe_r: Floats
+    mae_pct: Floats
+    mfe_pct: Floats
+
+
+def _shares(values: Floats, of: Floats, nothing: float) -> Floats:
+    made: Floats = np.divide(values, of, out=np.full(len(values), nothing), where=of != 0)
+    return made
 
 
 @frozen(kw_only=True, eq=False)
@@ -117,27 +219,21 @@ class Results:
     @cached_property
     def closed_equity(self) -> Floats:
         """Return the starting cash and then the money after each closed trade."""
-        return np.concatenate(([self.starting_cash], self.starting_cash + np.cumsum(self.trades.net)))
+        after = self.starting_cash + np.cumsum(self.trades.net)
+        return np.concatenate(([self.starting_cash], np.round(after, _DIGITS)))  # sums of decimals are decimals
 
+    @cached_property
+    def closed_at(self) -> Times:
+        """Return the times of `closed_equity`: the start and then the closing of each trade."""
+        return np.concatenate((self.marked_at[:1], self.trades.closed_at))
 
-def trade_columns(rows: Sequence[TradeRow]) -> TradeColumns:
-    """Return closed trades as columns."""
-    return TradeColumns(
-        net=_column(rows, lambda row: float(row.net)),
-        fees=_column(rows, lambda row: float(row.fees)),
-        slippage=_column(rows, lambda row: float(row.slippage)),
-        funding=_column(rows, lambda row: float(row.funding)),
-        r=_column(rows, lambda row: np.nan if row.r_multiple is None else row.r_multiple),
-        sign=_column(rows, lambda row: float(row.side.sign)),
-        entry_value=_column(rows, lambda row: float(row.quantity * row.entry_price * row.multiplier)),
-        exit_value=_column(rows, lambda row: float(row.quantity * row.exit_price * row.multiplier)),
-        opened_at=np.array([row.opened_at for row in rows], dtype=np.int64),
-        closed_at=np.array([row.closed_at for row in rows], dtype=np.int64),
-    )
-
-
-def _column(rows: Sequence[TradeRow], value_of: Callable[[TradeRow], float]) -> Floats:
-    return np.array([value_of(row) for row in rows], dtype=np.float64)
+    @cached_property
+    def interval(self) -> Interval | None:
+        """Return the 95 % interval of the expectancy in money: seeded, and by blocks where trades overlap."""
+        trades = self.trades
+        order = np.argsort(trades.opened_at, kind="stable")
+        block = block_length(trades.opened_at[order], trades.closed_at[order])
+        return expectancy_interval(trades.net[order], np.random.default_rng(self.seed), block=block)
 
 
 def curve_columns(curve: Sequence[EquityPoint]) -> tuple[Times, Floats, Floats]:

@@ -17,15 +17,13 @@ from atlas_core.report.catalogue import metric_values
 from atlas_core.report.equity import (
     Drawdown,
     EquityPoint,
-    closed_trade_curve,
-    deepest_drawdown,
+    deepest_fall,
     equity_curve,
     periods_per_year,
 )
 from atlas_core.report.groups import Group, group_of, grouped
-from atlas_core.report.results import Results, curve_columns, trade_columns
+from atlas_core.report.results import Results, TradeColumns, curve_columns
 from atlas_core.report.signals import Refusal, SignalRow, refusals, signal_rows, state_counts, sum_sentence
-from atlas_core.report.trade_metrics import interval_of
 from atlas_core.report.trades import OpenRow, TradeRow, closed_trades, open_positions, price_decimals
 
 NOT_FINISHED = "not finished"
@@ -125,12 +123,12 @@ def report_of(records: Sequence[Record], *, risk_free: float = 0.0) -> Report:
         curve=curve,
         results=results,
         figures=key_figures(started, trades, curve, finished, results),
-        total=group_of("all", trades),
-        by_setup=grouped(trades, groups.SETUP),
-        by_timeframe=grouped(trades, groups.TIMEFRAME),
-        by_symbol=grouped(trades, groups.SYMBOL),
-        by_side=grouped(trades, groups.DIRECTION),
-        by_exit=grouped(trades, groups.EXIT),
+        total=group_of("all", trades, results.trades),
+        by_setup=grouped(trades, groups.SETUP, results.trades),
+        by_timeframe=grouped(trades, groups.TIMEFRAME, results.trades),
+        by_symbol=grouped(trades, groups.SYMBOL, results.trades),
+        by_side=grouped(trades, groups.DIRECTION, results.trades),
+        by_exit=grouped(trades, groups.EXIT, results.trades),
         price_decimals=price_decimals(records),
         failures=failures(records),
     )
@@ -180,7 +178,7 @@ def results_of(
         marked_at=marked_at,
         equity=marked,
         exposure=exposure,
-        trades=trade_columns(trades),
+        trades=TradeColumns(trades),
         periods=periods_per_year(curve),
         risk_free=risk_free,
         seed=started.seed,
@@ -205,8 +203,8 @@ def key_figures(
         starting_cash=start.equity,
         equity=finished.equity if finished else curve[-1].equity if len(curve) > 1 else start.equity + net,
         net=net,
-        drawdown=deepest_drawdown(curve),
-        closed_drawdown=deepest_drawdown(closed_trade_curve(start, trades)),
+        drawdown=deepest_fall(results.marked_at, results.equity),
+        closed_drawdown=deepest_fall(results.closed_at, results.closed_equity),
         trades=metrics.trade_figures([trade.net for trade in trades]),
         long_trades=sum(trade.side.sign > 0 for trade in trades),
         short_trades=sum(trade.side.sign < 0 for trade in trades),
@@ -217,7 +215,7 @@ def key_figures(
         returns=len(results.returns),
         periods=results.periods,
         risk_free=results.risk_free,
-        interval=interval_of(results),
+        interval=results.interval,
     )
 
 

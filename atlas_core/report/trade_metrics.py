@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from atlas_core.model.timeframe import HOUR
 from atlas_core.report import metrics
-from atlas_core.report.bootstrap import Interval, block_length, expectancy_interval
 from atlas_core.report.metric import ATLAS, Better, Metric, Unit
 from atlas_core.report.results import Results
 
@@ -43,22 +40,12 @@ def _sqn(results: Results, cap: int | None) -> float | None:
     return metrics.sqn(multiples, cap=cap) if len(multiples) >= metrics.SQN_MINIMUM_TRADES else None
 
 
-def interval_of(results: Results) -> Interval | None:
-    """Return the 95 % interval of the expectancy in money: seeded, and by blocks where trades overlap."""
-    trades = results.trades
-    order = np.argsort(trades.opened_at, kind="stable")
-    block = block_length(trades.opened_at[order], trades.closed_at[order])
-    return expectancy_interval(trades.net[order], np.random.default_rng(results.seed), block=block)
-
-
 def _low(results: Results) -> float | None:
-    interval = interval_of(results)
-    return None if interval is None else interval.low
+    return None if results.interval is None else results.interval.low
 
 
 def _high(results: Results) -> float | None:
-    interval = interval_of(results)
-    return None if interval is None else interval.high
+    return None if results.interval is None else results.interval.high
 
 
 def _hours(results: Results) -> float | None:

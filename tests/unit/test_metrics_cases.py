@@ -19,7 +19,7 @@ from atlas_core.model.timeframe import DAY
 from atlas_core.report import metrics
 from atlas_core.report.catalogue import metric_values
 from atlas_core.report.equity import EquityPoint, deepest_drawdown
-from atlas_core.report.results import Results, curve_columns, trade_columns
+from atlas_core.report.results import Results, TradeColumns, curve_columns
 from tests.shared import shared_file
 
 REGISTRY = {
@@ -134,7 +134,7 @@ def test_the_registry_gives_the_same_for_real_curves() -> None:
         marked_at, values, exposure = curve_columns(_curve(equity, days))
         results = Results(
             starting_cash=equity[0], ending_equity=equity[-1], marked_at=marked_at, equity=values, exposure=exposure,
-            trades=trade_columns(()), periods=case["periods_per_year"],
+            trades=TradeColumns(()), periods=case["periods_per_year"],
         )  # fmt: skip
         made, expected = metric_values(results), case["recommended"]
         assert made["max_drawdown"] == pytest.approx(-expected["max_drawdown"], rel=1e-8)

@@ -27,7 +27,7 @@ def _results(start: float, days: int, day: list[int], net: list[float], entry: l
     return Results(
         starting_cash=start, ending_equity=float(equity[-1]), equity=equity, exposure=equity * 0, periods=365,
         marked_at=START + np.arange(days + 1, dtype=np.int64) * DAY,
-        trades=TradeColumns(
+        trades=TradeColumns.of(
             net=np.array(net, dtype=np.float64), fees=nothing, slippage=nothing, funding=nothing, r=nothing * np.nan,
             sign=nothing + 1, entry_value=np.array(entry, dtype=np.float64), exit_value=np.array(entry),
             opened_at=closed_at - DAY, closed_at=closed_at,
