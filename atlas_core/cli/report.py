@@ -11,19 +11,22 @@ import click
 
 from atlas_core.cli.formats import compact, price
 from atlas_core.cli.kept import KeptRun, complete_run, open_run
-from atlas_core.cli.tables import Column, money, print_json, print_table, say, signed, terminal_width, when
+from atlas_core.cli.tables import Column, money, percent, print_json, print_table, say, signed, terminal_width, when
 from atlas_core.cli.viewing import View, view_options
+from atlas_core.model.instrument import ZERO
 from atlas_core.report import export
 
 if TYPE_CHECKING:
+    from atlas_core.report.daily import DayRow
     from atlas_core.report.equity import EquityPoint
+    from atlas_core.report.fills import FillRow
     from atlas_core.report.orders import OrderRow
     from atlas_core.report.signals import SignalRow
     from atlas_core.report.summary import Report
 
-FORMATS = ("table", "html", "md", "json", "csv")
+FORMATS = ("table", "html", "png", "md", "json", "csv")
 PRINTED = ("table", "md", "json", "csv")
-WHAT = ("summary", "trades", "signals", "orders", "events", "equity")
+WHAT = ("summary", "trades", "signals", "orders", "fills", "events", "equity", "daily")
 EVENT_COLUMNS = ("ts", "kind", "subject", "text")
 SIGNALS = (
     Column("Signal"), Column("Detected", numeric=True, drop=5), Column("Symbol"), Column("TF", drop=3),
@@ -39,6 +42,20 @@ ORDERS = (
 )  # fmt: skip
 
 
+FILLS = (
+    Column("Time", numeric=True, drop=3), Column("Symbol"), Column("Role"), Column("Action"),
+    Column("Quantity", numeric=True), Column("Price", numeric=True), Column("Fee", numeric=True, drop=1),
+    Column("Slippage", numeric=True, drop=4), Column("Liquidity", drop=5), Column("Trade", numeric=True, drop=2),
+    Column("Order", drop=6),
+)  # fmt: skip
+DAYS = (
+    Column("Day ends", numeric=True), Column("Equity", numeric=True), Column("Change", numeric=True),
+    Column("Return", numeric=True, drop=1), Column("Drawdown", numeric=True, drop=2),
+    Column("Exposure", numeric=True, drop=4), Column("Closed", numeric=True, drop=3),
+    Column("Closed net", numeric=True, drop=3),
+)  # fmt: skip
+
+
 @click.command()
 @click.argument("run_id", required=False, metavar="[RUN]", shell_complete=complete_run)
 @click.option("--what", type=click.Choice(WHAT), default="summary", show_default=True, help="What to show.")
@@ -48,7 +65,7 @@ ORDERS = (
     default="table",
     show_default=True,
     metavar="FORMAT[,...]",
-    help=f"How: {', '.join(FORMATS)}. HTML and several formats become files.",
+    help=f"How: {', '.join(FORMATS)}. HTML, PNG and several formats become files.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @view_options
@@ -66,7 +83,7 @@ def report(
 ) -> None:  # fmt: skip
     """Show the results of a run, of the latest one when none is named.
 
-    Without --out, one of the formats table, md, csv and json is printed; html and several formats are written as files.
+    Without --out, one of the formats table, md, csv and json is printed; html, png and several formats become files.
     """
     wanted, view = _formats(forms, as_json, opens), View.taken_from(options)
     if opens or out is not None or len(wanted) > 1 or wanted[0] not in PRINTED:
@@ -128,8 +145,10 @@ def _print_markdown(kept: KeptRun, what: str, view: View) -> None:
 
 
 def _rows(kept: KeptRun, what: str) -> tuple[tuple[str, ...], list[Any]]:
+    from atlas_core.report.daily import day_rows
     from atlas_core.report.equity import equity_curve
     from atlas_core.report.events import event_rows
+    from atlas_core.report.fills import fill_rows
     from atlas_core.report.orders import order_rows
     from atlas_core.report.signals import signal_rows
     from atlas_core.report.trades import closed_trades
@@ -138,8 +157,10 @@ def _rows(kept: KeptRun, what: str) -> tuple[tuple[str, ...], list[Any]]:
         "trades": (export.TRADE_COLUMNS, closed_trades),
         "signals": (export.SIGNAL_COLUMNS, signal_rows),
         "orders": (export.ORDER_COLUMNS, order_rows),
+        "fills": (export.FILL_COLUMNS, fill_rows),
         "events": (EVENT_COLUMNS, event_rows),
         "equity": (export.EQUITY_COLUMNS, equity_curve),
+        "daily": (export.DAY_COLUMNS, lambda records: day_rows(equity_curve(records), closed_trades(records))),
     }
     columns, make = tables[what]
     return columns, list(make(kept.records))
@@ -176,7 +197,7 @@ def _print_table(kept: KeptRun, what: str, view: View) -> None:
         print_trades(made, kept.run, all_rows=view.all_rows)
         return
     _, rows = _rows(kept, what)
-    shown = rows if view.all_rows or terminal_width() is None or what == "equity" else rows[-TERMINAL_ROWS:]
+    shown = rows if view.all_rows or terminal_width() is None or what in ("equity", "daily") else rows[-TERMINAL_ROWS:]
     _PRINTERS[what](shown, made)
     if len(shown) < len(rows):
         say(f"{len(rows) - len(shown)} earlier {what} are not shown: add --all")
@@ -229,9 +250,35 @@ def _print_equity(rows: list[EquityPoint], made: Report) -> None:
     print_table("Equity", columns, cells, footer=footer)
 
 
+def _print_fills(rows: list[FillRow], made: Report) -> None:
+    cells = [
+        [when(row.ts), row.symbol, row.role.value, row.action.value, price(row.quantity.normalize()),
+         price(row.price, made.price_decimals.get(row.symbol)), money(row.fee), money(row.slippage),
+         row.liquidity.value, str(row.trade_id or ""), row.client_order_id]
+        for row in rows
+    ]  # fmt: skip
+    print_table("Fills", FILLS, cells)
+
+
+def _print_days(rows: list[DayRow], made: Report) -> None:
+    cells = [
+        [when(row.ts), money(row.equity), signed(row.change), percent(row.share, sign=True), percent(row.drawdown),
+         money(row.exposure), f"{row.closed_trades:,}", signed(row.closed_net)]
+        for row in rows
+    ]  # fmt: skip
+    figures = made.figures
+    change = signed(figures.equity - figures.starting_cash)
+    closed, net = sum(row.closed_trades for row in rows), sum((row.closed_net for row in rows), ZERO)
+    total = percent(figures.total_return, sign=True)
+    footer = ["", money(figures.equity), change, total, "", "", f"{closed:,}", signed(net)]
+    print_table("Days", DAYS, cells, footer=footer)
+
+
 _PRINTERS: dict[str, Callable[[list[Any], Any], None]] = {
     "signals": _print_signals,
     "orders": _print_orders,
+    "fills": _print_fills,
     "events": _print_events,
     "equity": _print_equity,
+    "daily": _print_days,
 }

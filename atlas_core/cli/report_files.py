@@ -16,8 +16,9 @@ from atlas_core.report import export
 if TYPE_CHECKING:
     from atlas_core.report.summary import Report
 
-PAGE, TEXT = "report.html", "report.md"
-FILE_FORMATS = ("html", "md", "json", "csv")
+Made = Mapping[str, str | bytes]
+PAGE, CARD, TEXT = "report.html", "report.png", "report.md"
+FILE_FORMATS = ("html", "png", "md", "json", "csv")
 
 
 def write_report(kept: KeptRun, report: Report, formats: tuple[str, ...], folder: Path) -> list[Path]:
@@ -31,7 +32,7 @@ def write_report(kept: KeptRun, report: Report, formats: tuple[str, ...], folder
         for form in sorted(formats, key=FILE_FORMATS.index):
             for name, text in _MAKERS[form](kept, report).items():
                 path = folder / name
-                path.write_text(text, encoding="utf-8", newline="")
+                path.write_bytes(text if isinstance(text, bytes) else text.encode())
                 written.append(path)
     except OSError as fault:
         raise AtlasError(
@@ -62,14 +63,27 @@ def markdown_of(kept: KeptRun, report: Report) -> str:
     return markdown_report(report, kept.run.run_id, __version__)
 
 
-def _tables(kept: KeptRun, report: Report) -> dict[str, str]:
+def _tables(kept: KeptRun, report: Report) -> Made:
+    from atlas_core.report.daily import day_rows
+    from atlas_core.report.fills import fill_rows
     from atlas_core.report.orders import order_rows
 
-    return export.table_files(report, order_rows(kept.records))
+    return {
+        **export.table_files(report, order_rows(kept.records)),
+        "fills.csv": export.csv_text(export.FILL_COLUMNS, fill_rows(kept.records)),
+        "daily.csv": export.csv_text(export.DAY_COLUMNS, day_rows(report.curve, report.trades)),
+    }
 
 
-_MAKERS: Mapping[str, Callable[[KeptRun, Report], Mapping[str, str]]] = {
+def _card(kept: KeptRun, report: Report) -> Made:
+    from atlas_core.report.card import png_card
+
+    return {CARD: png_card(report, kept.run.run_id, __version__)}
+
+
+_MAKERS: Mapping[str, Callable[[KeptRun, Report], Made]] = {
     "html": lambda kept, report: {PAGE: page_of(kept, report)},
+    "png": _card,
     "md": lambda kept, report: {TEXT: markdown_of(kept, report)},
     "json": lambda _, report: {"summary.json": export.json_text(export.summary_of(report))},
     "csv": _tables,

@@ -46,6 +46,11 @@ ORDER_COLUMNS = (
     "slippage", "reason",
 )  # fmt: skip
 EQUITY_COLUMNS = ("ts", "equity", "exposure")
+FILL_COLUMNS = (
+    "ts", "client_order_id", "trade_id", "symbol", "role", "action", "quantity", "price", "fee", "slippage",
+    "liquidity", "ambiguous",
+)  # fmt: skip
+DAY_COLUMNS = ("ts", "equity", "exposure", "change", "share", "drawdown", "closed_trades", "closed_net")
 OPEN_COLUMNS = tuple(attribute.name for attribute in attrs.fields(OpenRow))
 _TIMES = frozenset({"opened_at", "closed_at", "detected_at", "setup_at", "ended_at", "intended_at", "changed_at", "ts"})
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from atlas_core.report.catalogue import metric_values
 from atlas_core.report.groups import Group
-from atlas_core.report.html.key_figures import grouped_pairs
+from atlas_core.report.key_figures import account_of, terms_of, trade_pairs
 from atlas_core.report.summary import Report, notes_of
 from atlas_core.report.verdict import money_span, verdict
 from atlas_core.report.writing import NOT_THERE, number, signed, when
@@ -51,8 +52,14 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _figures(report: Report) -> list[str]:
-    rows = [pair for _, pairs in grouped_pairs(report.figures) for pair in pairs]
-    return _table(("Figure", "Value"), rows, 1)
+    head, *account = account_of(report)
+    trades = trade_pairs(report.figures, metric_values(report.results))
+    return [
+        *_table(("Account", *head[1:]), account, len(head) - 1),
+        *_table(("Trades", "Value"), [(name.strip(), value) for name, value in trades], 1),
+        plain(" · ".join(terms_of(report))),
+        "",
+    ]
 
 
 def _groups(title: str, groups: Sequence[Group], total: Group) -> list[str]:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atlas_core.cli import results, tables
-from atlas_core.cli.key_figures import account_rows, peer_rows
+from atlas_core.cli.key_figures import peer_rows
 from atlas_core.cli.results import COMPACT, COMPACT_WIDE, GROUPS, compact_table, group_cells
 from atlas_core.cli.viewing import BREAKDOWNS, View
 from atlas_core.model.records import Record
@@ -20,6 +20,7 @@ from atlas_core.report.catalogue import METRICS, metric_values
 from atlas_core.report.correlation import correlations
 from atlas_core.report.equity import EquityPoint
 from atlas_core.report.groups import GROUPINGS, grouped
+from atlas_core.report.key_figures import account_rows
 from atlas_core.report.peers import PEERS
 from atlas_core.report.summary import Report, report_of
 from tests.sample_run import START, closed, detected, marked, sample_run, started

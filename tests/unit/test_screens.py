@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from atlas_core.cli.pnl import pnl
 from atlas_core.cli.report import report
 from atlas_core.cli.run import profile_overrides, read_timerange, run
 from atlas_core.cli.runs import runs
-from atlas_core.errors import NotFound, UsageError
+from atlas_core.errors import MissingExtra, NotFound, UsageError
 from atlas_core.journal import Journal
 from atlas_core.model.records import RunFinished
 from atlas_core.report.export import export_files, manifest_of, summary_of
@@ -408,3 +409,39 @@ def test_markdown_escapes_what_would_mean_something_and_adds_up() -> None:
     assert text.startswith("## demo · paper · synthetic market\n")
     assert "| all | 2 | 50.0 | +67.93 |" in text
     assert "signals 6 = closed 2" in text
+
+
+def test_a_card_is_a_picture_of_1200_by_675_pixels(kept: RunInfo) -> None:
+    assert _call(report, "--format", "png").splitlines() == [str(kept.directory / "report.png")]
+    data = (kept.directory / "report.png").read_bytes()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    assert (int.from_bytes(data[16:20]), int.from_bytes(data[20:24])) == (1200, 675)
+    _call(report, "--format", "png")
+    assert (kept.directory / "report.png").read_bytes() == data
+
+
+@pytest.mark.usefixtures("kept")
+def test_without_matplotlib_the_card_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'atlas-trading\[charts\]'"):
+        CliRunner().invoke(report, ["--format", "png"], catch_exceptions=False)
+
+
+@pytest.mark.usefixtures("kept")
+def test_fills_and_days_add_up_to_the_figures_of_the_run() -> None:
+    fills = list(csv.DictReader(io.StringIO(_call(report, "--what", "fills", "--format", "csv"))))
+    assert [(row["role"], row["trade_id"], row["price"]) for row in fills] == [
+        ("entry", "1", "60110"),
+        ("target", "1", "61300"),
+    ]
+    (day,) = csv.DictReader(io.StringIO(_call(report, "--what", "daily", "--format", "csv")))
+    assert (day["change"], day["closed_trades"], day["closed_net"]) == ("135.21", "2", "67.93")
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("what", ["fills", "daily"])
+def test_fills_and_days_fit_the_terminal(what: str, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "terminal_width", lambda: width)
+    monkeypatch.setattr(tables, "_console", lambda: None)
+    assert max(map(len, _call(report, "--what", what).splitlines()[2:])) <= width

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from atlas_core.model.timeframe import DAY
 from atlas_core.report.equity import Drawdown
 from atlas_core.report.html import charts
@@ -25,7 +27,9 @@ def account(material: Material) -> Markup:
 
 def _equity(material: Material, falls: tuple[Drawdown, ...]) -> Markup:
     """Return the curve twice, linear and logarithmic; two buttons that need no script choose."""
-    can_log = min(point.equity for point in material.report.curve) > 0
+    held = material.report.benchmark
+    lowest = min(float(point.equity) for point in material.report.curve)
+    can_log = min(lowest, np.inf if held is None else float(held.equity.min())) > 0
     choices = [("linear", "Linear")] + ([("log", "Logarithmic")] if can_log else [])
     buttons = [
         joined(
@@ -37,17 +41,22 @@ def _equity(material: Material, falls: tuple[Drawdown, ...]) -> Markup:
     views = [
         element("div", _curve(material, falls, is_log=name == "log"), class_=f"view {name}") for name, _ in choices
     ]
-    keys = charts.legend(("equity", "Account, marked at the end of each UTC day"), ("fall", "the worst drawdowns"))
+    named = [("equity", "Account, marked at the end of each day"), ("fall", "its worst drawdowns")]
+    named += [] if held is None else [("bench", "buy and hold of the same symbols")]
+    keys = charts.legend(*named)
     return element("div", buttons if can_log else None, views, keys, class_="switch")
 
 
 def _curve(material: Material, falls: tuple[Drawdown, ...], *, is_log: bool) -> Markup:
     curve = material.report.curve
     xs, ys = [float(point.ts) for point in curve], [float(point.equity) for point in curve]
-    canvas = Canvas(x=Scale(xs[0], xs[-1]), y=Scale.over(ys, is_log=is_log), height=300)
+    held = material.report.benchmark
+    bench = [] if held is None else held.equity.tolist()
+    canvas = Canvas(x=Scale(xs[0], xs[-1]), y=Scale.over([*ys, *bench], is_log=is_log), height=300)
     shades = [_shade(canvas, fall, xs[-1]) for fall in falls]
     start = element("line", x1="0", x2="100%", y1=canvas.down(ys[0]), y2=canvas.down(ys[0]), class_="start")
-    shapes = charts.stretched(canvas, charts.line(canvas, xs, ys, "equity"))
+    other = joined() if held is None else charts.line(canvas, [float(ts) for ts in held.marked_at], bench, "bench")
+    shapes = charts.stretched(canvas, other, charts.line(canvas, xs, ys, "equity"))
     return charts.figure(canvas, "Equity over time", joined(shades), start, shapes, charts.x_times(canvas))
 
 

@@ -18,7 +18,7 @@ from atlas_core.report.writing import number, price, signed, when
 
 OVERVIEW_CANDLES = 220
 WINDOW_CANDLES = 64
-MOST_MARKERS = 160
+MOST_MARKERS = 90
 _SPANS = (
     MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY,
     30 * DAY, 90 * DAY,
@@ -72,7 +72,7 @@ def overview(bars: Bars, trades: Sequence[TradeRow], linked: frozenset[int]) -> 
     candles = thinned_candles(bars, int(bars.opened_at[0]), int(bars.available_at[-1]), OVERVIEW_CANDLES)
     if not len(candles):
         return None
-    shown = sorted(sorted(trades, key=lambda row: -abs(row.net))[:MOST_MARKERS], key=lambda row: row.opened_at)
+    shown = spread(trades, MOST_MARKERS)
     prices = [*candles.high, *candles.low]
     canvas = Canvas(
         x=Scale(float(candles.begins[0]), float(candles.ends[-1])), y=Scale.over(prices), height=280, y_text=_price
@@ -82,6 +82,16 @@ def overview(bars: Bars, trades: Sequence[TradeRow], linked: frozenset[int]) -> 
         canvas, f"{bars.symbol} with its trades", charts.stretched(canvas, _shapes(canvas, candles)),
         joined(markers), charts.x_times(canvas),
     )  # fmt: skip
+
+
+def spread(trades: Sequence[TradeRow], most: int) -> list[TradeRow]:
+    """Return at most `most` trades: of each stretch of the run the one with the largest result in R."""
+    rows = sorted(trades, key=lambda row: row.opened_at)
+    if len(rows) <= most:
+        return rows
+    parts = np.array_split(np.arange(len(rows)), most)
+    return [max((rows[index] for index in part), key=lambda row: (abs(row.r_multiple or 0.0), abs(row.net)))
+            for part in parts]  # fmt: skip
 
 
 def window(bars: Bars, row: TradeRow) -> Markup | None:

@@ -16,6 +16,7 @@ from atlas_core.report.html.scales import Scale, axis_text, time_ticks
 
 ACROSS = 1000
 MOST_POINTS = 900
+FEW_BARS = 5
 BOTTOM = 22
 TOP = 14
 
@@ -51,13 +52,14 @@ class Canvas:
         )
 
 
-def figure(canvas: Canvas, title: str, *layers: Markup, grid: bool = True) -> Markup:
+def figure(canvas: Canvas, title: str, *layers: Markup) -> Markup:
     """Return a chart; `title` is read to those who cannot see it."""
     return element(
         "svg",
         element("title", title),
-        y_grid(canvas) if grid else None,
+        y_grid(canvas),
         layers,
+        y_labels(canvas),
         class_="chart",
         width="100%",
         height=canvas.height,
@@ -65,20 +67,23 @@ def figure(canvas: Canvas, title: str, *layers: Markup, grid: bool = True) -> Ma
     )
 
 
+def _y_ticks(canvas: Canvas) -> tuple[list[float], float]:
+    ticks = canvas.y.ticks(max(3, int((canvas.floor - canvas.top) // 36)))
+    return ticks, abs(ticks[1] - ticks[0]) if len(ticks) > 1 else abs(ticks[0] if ticks else 1) or 1
+
+
 def y_grid(canvas: Canvas) -> Markup:
-    """Return the round values of y as lines with their labels."""
-    ticks = canvas.y.ticks(max(2, int((canvas.floor - canvas.top) // 40)))
-    step = abs(ticks[1] - ticks[0]) if len(ticks) > 1 else abs(ticks[0] if ticks else 1) or 1
-    return joined(
-        [
-            joined(
-                element("line", x1="0", x2="100%", y1=canvas.down(tick), y2=canvas.down(tick),
-                        class_="zero" if tick == 0 else "grid"),
-                element("text", canvas.y_text(tick, step), x="0", y=canvas.down(tick) - 3, class_="tick"),
-            )
-            for tick in ticks
-        ]
-    )  # fmt: skip
+    """Return the round values of y as lines."""
+    ticks, _ = _y_ticks(canvas)
+    return joined([element("line", x1="0", x2="100%", y1=canvas.down(tick), y2=canvas.down(tick),
+                           class_="zero" if tick == 0 else "grid") for tick in ticks])  # fmt: skip
+
+
+def y_labels(canvas: Canvas) -> Markup:
+    """Return the round values of y as text, above what is drawn; the first and last stay inside the picture."""
+    ticks, step = _y_ticks(canvas)
+    return joined([element("text", canvas.y_text(tick, step), x="0", y=max(9.0, canvas.down(tick) - 3),
+                           class_="tick halo") for tick in ticks])  # fmt: skip
 
 
 def x_times(canvas: Canvas) -> Markup:
@@ -182,7 +187,7 @@ def bar_shapes(canvas: Canvas, rows: Sequence[Bar]) -> Markup:
 
 def _bar(canvas: Canvas, index: int, row: Bar, count: int) -> Markup:
     top, bottom = sorted((canvas.down(row.value), canvas.down(0.0)))
-    gap = 0.14 if count <= 40 else 0.05
+    gap = 0.6 if count < FEW_BARS else 0.14 if count <= 40 else 0.05
     return element(
         "rect",
         element("title", row.note),

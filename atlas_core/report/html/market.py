@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from atlas_core.report.html.candles import overview
+from atlas_core.report.html.candles import MOST_MARKERS, overview
 from atlas_core.report.html.markup import Markup, element, joined
 from atlas_core.report.html.material import Material
 from atlas_core.report.html.tables import section
@@ -34,5 +34,6 @@ def market(material: Material, shown: Sequence[TradeRow]) -> Markup:
 def _symbol(material: Material, symbol: str, trades: Sequence[TradeRow], linked: frozenset[int]) -> Markup:
     chart = overview(material.bars[symbol], trades, linked) if len(material.bars[symbol]) else None
     count = f"{len(trades):,} trade{'s' * (len(trades) != 1)}"
+    count += f", {MOST_MARKERS} of them drawn" if len(trades) > MOST_MARKERS else ""
     title = element("h3", symbol, element("span", f" {count}", class_="quiet"))
     return joined(title, chart or element("p", "No bars.", class_="empty"))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from importlib.resources import files
 
 from atlas_core.report.html import (
     account,
     calendar,
+    configuration,
     head,
     key_figures,
     market,
+    operations,
     refusals,
     robustness,
     statistics,
@@ -57,8 +60,21 @@ def _content(material: Material) -> Markup:
         trades.trades(material, shown, unfolded_trades(material, shown)),
         refusals.refusals(material),
         robustness.robustness(material),
+        operations.operations(material),
+        configuration.configuration(material),
     ]
-    return joined(head.head(material), sections, element("footer", element("p", DISCLAIMER)))
+    return joined(head.head(material), _links(sections), sections, element("footer", element("p", DISCLAIMER)))
+
+
+def _links(sections: Sequence[Markup]) -> Markup:
+    """Return a link to each section that is there."""
+    named = {
+        "figures": "Key figures", "account": "Account", "calendar": "By time", "statistics": "Statistics",
+        "market": "Market", "trades": "Trades", "refusals": "Refused", "robustness": "Robustness",
+        "operations": "Operations", "configuration": "Configuration",
+    }  # fmt: skip
+    there = [name for name in named if any(part.startswith(f'<section id="{name}"') for part in sections)]
+    return element("nav", [element("a", named[name], href=f"#{name}") for name in there], aria_label="Sections")
 
 
 def _asset(name: str) -> str:

@@ -113,7 +113,7 @@ def _days_from_civil(year: int, month: int) -> int:
 
 def axis_text(value: float, step: float) -> str:
     """Return a round value with the decimals that its step needs, thousands and millions short."""
-    for size, sign in ((1e9, "B"), (1e6, "M"), (1e4, "k")):
+    for size, sign in ((1e9, "B"), (1e6, "M"), (1e5, "k")):
         if abs(value) >= size:
             unit = 1e3 if sign == "k" else size
             return _plain(value / unit, step / unit) + sign

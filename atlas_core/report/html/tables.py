@@ -60,7 +60,8 @@ def _class(column: Heading, cell: Child) -> str | None:
 
 def tone(text: str, base: str = "") -> str | None:
     """Return the classes of a number: `gain` or `loss` where it carries a sign."""
-    sign = {"+": "gain", "-": "loss"}.get(text[:1], "") if text[1:2].isdigit() else ""
+    is_one = text[1:2].isdigit() and " / " not in text and " to " not in text
+    sign = {"+": "gain", "-": "loss"}.get(text[:1], "") if is_one else ""
     return " ".join(part for part in (base, sign) if part) or None
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 from atlas_core.clock import NANOSECONDS_PER_SECOND
-from atlas_core.report.html.markup import Child, Markup, element
+from atlas_core.report.html.markup import Child, Markup, element, joined
 from atlas_core.report.html.material import Material
 from atlas_core.report.html.tables import Heading, boxed, heading, numbers, section, tone
-from atlas_core.report.trace import Step, Trace
+from atlas_core.report.trace import PASSED, Step, Trace
 from atlas_core.report.trades import TradeRow
 from atlas_core.report.writing import compact, held, money, number, price, signed, when
 
@@ -107,8 +108,18 @@ def _totals(material: Material) -> list[str]:
 
 
 def trace_list(trace: Trace) -> Markup:
-    """Return the steps of a trace as a compact table."""
-    return element("table", element("tbody", [_step(step) for step in trace.steps]), class_="trace")
+    """Return the steps of a trace as a compact table; limits that held one after the other share a row."""
+    rows = []
+    for is_limit, group in groupby(trace.steps, key=lambda step: step.stage == "limit" and step.verdict == PASSED):
+        steps = list(group)
+        rows += [_limits(steps)] if is_limit else [_step(step) for step in steps]
+    return element("table", element("tbody", rows), class_="trace")
+
+
+def _limits(steps: Sequence[Step]) -> Markup:
+    told = ", ".join(f"{step.who} {compact(step.value)} of {compact(step.threshold)}" for step in steps)
+    count = f"{len(steps)} limit{'s' * (len(steps) != 1)}"
+    return _row(steps[0], element("b", count), told, "", PASSED)
 
 
 def _step(step: Step) -> Markup:
@@ -117,7 +128,9 @@ def _step(step: Step) -> Markup:
         compared = f"{compact(step.value)} against {compact(step.threshold)}"
     elif step.value is not None:
         compared = compact(step.value)
-    return element(
-        "tr", element("td", when(step.ts)), element("td", element("b", step.stage), f" {step.who}"),
-        element("td", step.what), element("td", compared, class_="num"), element("td", step.verdict),
-    )  # fmt: skip
+    return _row(step, joined(element("b", step.stage), f" {step.who}"), step.what, compared, step.verdict)
+
+
+def _row(step: Step, who: Markup, what: str, compared: str, verdict: str) -> Markup:
+    cells = (when(step.ts), who, what, compared, verdict)
+    return element("tr", [element("td", cell) for cell in cells])
