@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import Factory, frozen
+from attrs import Factory, evolve, frozen
 
 from atlas_core.checking.sources import SourceWarning
 from atlas_core.clock import to_datetime
@@ -95,11 +95,15 @@ def component_names(profile: Profile) -> list[tuple[str, str]]:
 
 
 def one_per_check(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Return the first finding of each check: the others have the same cause."""
+    """Return the first finding of each check, one for checks that found the same: the others have the same cause."""
     first: dict[str, Finding] = {}
     for found in findings:
         first.setdefault(found.check, found)
-    return tuple(first.values())
+    told: dict[str, Finding] = {}
+    for found in first.values():
+        known = told.get(found.what)
+        told[found.what] = found if known is None else evolve(known, check=f"{known.check}, {found.check}")
+    return tuple(told.values())
 
 
 def moment(ts: int) -> str:

@@ -30,6 +30,7 @@ from atlas_core.checking.masks import Texts, mask_differences
 from atlas_core.checking.poison import poisoned, with_other_close
 from atlas_core.checking.running import ScanRoom, asked_twice, decided
 from atlas_core.checking.sources import warnings_of
+from atlas_core.checking.witness import Witness
 from atlas_core.errors import ContractError
 from atlas_core.model.record import TradeRecord
 from atlas_core.model.records import PositionOpened, Record, SignalDetected, SignalTriggered, VerdictReached
@@ -40,6 +41,7 @@ Step = Callable[[str, int, int], None]
 """Learns what is being done, how many steps are done, and how many there are."""
 
 CUT, POISONED, CLOSE, MASKED = "future cut off", "future poisoned", "close of the bar changed", "later rows taken away"
+ELSEWHERE = "future cut off in another process"
 
 _ADVICE = {
     "scanner": "let every column of a row come from bars that were available at the row's available_at",
@@ -49,17 +51,23 @@ _ADVICE = {
     "engine": "a component changes what the engine is given: see what components share and keep",
 }
 _REPEAT_ADVICE = "draw from Context.random, take the time from `market.now`, keep no state between calls"
+_ELSEWHERE_ADVICE = "keep nothing in a module from one run to the next, and go through sorted values instead of sets"
+_ADVICE_OF_CHECK = {REPEATED: _REPEAT_ADVICE, ELSEWHERE: _ELSEWHERE_ADVICE}
 _MASK_ADVICE = "let `mask` judge every row by itself, as `review` does"
 
 
 @frozen(kw_only=True)
 class LookaheadPlan:
-    """How much is tried: cuts for each scanner, cuts of whole runs, and the seed that chooses them."""
+    """How much is tried: cuts for each scanner, cuts of whole runs, and the seed that chooses them.
+
+    A `witness` repeats the last cut elsewhere: what a module of this process remembers is not known there.
+    """
 
     scan_cuts: int = 24
     run_cuts: int = 5
     seed: int = 1
     driver: DriverKind = DriverKind.SKIPPING
+    witness: Witness | None = None
     step: Step = lambda _what, _done, _total: None
 
 
@@ -187,6 +195,8 @@ class _Check:
                 self._check_cut(whole, cut, random, names)
             except ContractError as error:
                 self._note_failure(error, cut, names)
+        if self.plan.witness is not None and cuts:
+            self._ask_witness(self.plan.witness, whole, cuts[-1], names)
         if not any(isinstance(record, PositionOpened) for record in whole):
             self._notes.append("the run opens no position: sizer and exit rules had little to decide")
         return whole
@@ -198,6 +208,12 @@ class _Check:
         other = self._run(f"run until {moment(cut)}, {POISONED}", poisoned(self.market, cut, random), until=cut)
         self._compare(whole, other, POISONED, cut, names)
         self._check_closes(short, cut, names)
+
+    def _ask_witness(self, witness: Witness, whole: Sequence[Record], cut: int, names: Sequence[str]) -> None:
+        """Let the last cut be repeated elsewhere, and hold it against the run of this process."""
+        self._step(f"run until {moment(cut)}, {ELSEWHERE}")
+        self.runs += 1
+        self._compare(whole, witness(self.market.until(cut)), ELSEWHERE, cut, names)
 
     def _note_failure(self, error: ContractError, cut: int, names: Sequence[str]) -> None:
         """Note that a component cannot be run without a future."""
@@ -221,7 +237,7 @@ class _Check:
             *both_told(difference, record),
             cut=cut,
             unknown="the same run on the same bars a second time" if check == REPEATED else _after(cut),
-            advice=_REPEAT_ADVICE if check == REPEATED else "",
+            advice=_ADVICE_OF_CHECK.get(check, ""),
         )
         return True
 
@@ -283,7 +299,7 @@ class _Check:
     def _step(self, what: str) -> None:
         per_scanner, per_run = 2 * self.plan.scan_cuts, 2 * self.plan.run_cuts
         self._done += 1
-        self.plan.step(what, self._done, per_scanner * len(self.profile.scanners) + per_run + 2)
+        self.plan.step(what, self._done, per_scanner * len(self.profile.scanners) + per_run + 3)
 
 
 def _row_texts(found: RowDifference) -> tuple[str, tuple[str, ...], str, str]:

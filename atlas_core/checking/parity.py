@@ -218,9 +218,16 @@ class _Comparison:
         if known.chain:
             self._cause_of[known.chain] = cause
         return Departure(
-            kind=known.kind, ts=known.ts, symbol=known.symbol, signal=self._signals.get(known.chain, ""),
-            fields=fields, session=one, backtest=other, cause=cause, follows=follows,
-        )  # fmt: skip
+            kind=known.kind,
+            ts=min(side.ts for side in (one, other) if side is not None),
+            symbol=known.symbol,
+            signal=self._signals.get(known.chain, ""),
+            fields=fields,
+            session=one,
+            backtest=other,
+            cause=cause,
+            follows=follows,
+        )
 
     def _had_other_bars(self, *sides: Decision | None) -> bool:
         return any(

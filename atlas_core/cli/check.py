@@ -28,12 +28,13 @@ def check() -> None:
 @click.argument("profile", shell_complete=complete_profile)
 @click.option("--cuts", type=click.IntRange(1), default=24, show_default=True, help="Histories cut for each scanner.")
 @click.option("--runs", type=click.IntRange(0), default=5, show_default=True, help="Times at which whole runs are cut.")
+@click.option("--fresh/--no-fresh", default=True, show_default=True, help="Repeat one cut in another process.")
 @driver_option
 @profile_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def lookahead(
-    ctx: click.Context, /, profile: str, cuts: int, runs: int, driver: str, as_json: bool, **options: Any
+    ctx: click.Context, /, profile: str, cuts: int, runs: int, fresh: bool, driver: str, as_json: bool, **options: Any
 ) -> None:
     """Cut and poison the future of PROFILE: whatever changes before it was not decided by the past alone.
 
@@ -42,12 +43,16 @@ def lookahead(
     """
     from atlas_core.backtest.driver import DriverKind
     from atlas_core.checking.lookahead import LookaheadPlan, check_lookahead
+    from atlas_core.checking.witness import in_another_process
     from atlas_core.clock import monotonic_seconds
 
     began = monotonic_seconds()
     loaded, market = recorded(profile, options)
+    witness = in_another_process(loaded, profile_overrides(**options), DriverKind(driver)) if fresh else None
     with CheckBar(is_shown=not (as_json or _is_quiet(ctx))) as bar:
-        plan = LookaheadPlan(scan_cuts=cuts, run_cuts=runs, seed=loaded.seed, driver=DriverKind(driver), step=bar.step)
+        plan = LookaheadPlan(
+            scan_cuts=cuts, run_cuts=runs, seed=loaded.seed, driver=DriverKind(driver), witness=witness, step=bar.step
+        )
         report = check_lookahead(loaded, market, plan)
     if as_json:
         print_json(lookahead_facts(report))

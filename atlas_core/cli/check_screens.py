@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -116,10 +117,16 @@ def _print_warnings(warnings: Sequence[SourceWarning]) -> None:
     say()
     say(f"{len(warnings)} line{'s' * (len(warnings) > 1)} of source to look at; they prove nothing and fail nothing")
     for warning in warnings[:SHOWN_WARNINGS]:
-        say_wrapped(f"  {warning.file}:{warning.line} {warning.rule}: {warning.why}", indent=4)
+        say_wrapped(f"  {_shown_path(warning.file)}:{warning.line} {warning.rule}: {warning.why}", indent=4)
         say_wrapped(f"    {warning.text}", indent=6)
     if len(warnings) > SHOWN_WARNINGS:
         say(f"  and {len(warnings) - SHOWN_WARNINGS} more: --json")
+
+
+def _shown_path(file: str) -> str:
+    """Return a path as one types it: from here, where it lies below."""
+    path = Path(file)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
 
 
 def lookahead_facts(report: LookaheadReport) -> dict[str, Any]:

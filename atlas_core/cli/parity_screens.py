@@ -23,7 +23,7 @@ REMEDIES = {
     "timing": "the same decision came at another time: late bars, a slow scan or a poll; --tolerance allows some",
     "price": "the same decision came at another price: quotes between the bars, or another fill",
     "size": "the account or the size differs: look at the first difference before it",
-    "capacity": "a limit took the one and refused the other: an earlier trade is missing on one side",
+    "capacity": "a limit took the one and refused the other: look at the first difference before it",
     "code": "from the same bars something else was decided: atlas check lookahead, atlas check warmup, the versions",
 }
 
@@ -43,7 +43,7 @@ def print_parity(report: ParityReport, seconds: float) -> None:
     for departure in report.roots[:SHOWN]:
         _print_departure(departure)
     if len(report.roots) > SHOWN:
-        say(f"  and {len(report.roots) - SHOWN:,} more: --json")
+        say(f"\nand {len(report.roots) - SHOWN:,} more: --json")
     say()
     followers = len(report.departures) - len(report.roots)
     causes = ", ".join(f"{cause} {count:,}" for cause, count in report.causes.items())
@@ -68,7 +68,11 @@ def side_text(decision: Decision | None, fields: tuple[str, ...]) -> str:
         return MISSING
     facts = {"time": when(decision.ts), **decision.facts}
     shown = fields or [name for name, value in facts.items() if value not in (None, "") and not isinstance(value, dict)]
-    return ", ".join(f"{name} {facts.get(name)}" for name in shown)
+    return ", ".join(f"{name} {_plain(facts.get(name))}" for name in shown)
+
+
+def _plain(value: Any) -> str:
+    return "nothing" if value is None else str(value)
 
 
 def parity_facts(report: ParityReport) -> dict[str, Any]:
