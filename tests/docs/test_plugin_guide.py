@@ -25,7 +25,7 @@ def test_code_in_the_guide_is_code_of_the_example(block: str) -> None:
 
 
 def test_the_guide_quotes_every_part_of_the_example() -> None:
-    assert len(OF_THE_EXAMPLE) == 4
+    assert len(OF_THE_EXAMPLE) == 5
 
 
 @pytest.mark.parametrize("name", [*HOOKS, *GROUPS, *(status.value for status in Status)])
