@@ -171,14 +171,25 @@ def results_of(
     """Return what the metrics of a run are computed from; the equity at the end is the last one known."""
     net = sum((trade.net for trade in trades), ZERO)
     equity = finished.equity if finished else curve[-1].equity if len(curve) > 1 else started.starting_cash + net
+    return results_of_columns(started, TradeColumns(trades), curve, equity, risk_free)
+
+
+def results_of_columns(
+    started: RunStarted,
+    trades: TradeColumns,
+    curve: Sequence[EquityPoint],
+    ending_equity: Decimal,
+    risk_free: float = 0.0,
+) -> Results:
+    """Return what the metrics of a run are computed from, of trades that are columns already."""
     marked_at, marked, exposure = curve_columns(curve)
     return Results(
         starting_cash=float(started.starting_cash),
-        ending_equity=float(equity),
+        ending_equity=float(ending_equity),
         marked_at=marked_at,
         equity=marked,
         exposure=exposure,
-        trades=TradeColumns(trades),
+        trades=trades,
         periods=periods_per_year(curve),
         risk_free=risk_free,
         seed=started.seed,

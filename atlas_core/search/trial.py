@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
-from attrs import frozen
+from attrs import field, frozen
 
+from atlas_core.backtest.columnar.results import worked_results
+from atlas_core.backtest.columnar.run import work_out
+from atlas_core.backtest.columnar.simple import NotSimple
 from atlas_core.backtest.driver import DriverKind, driver_on
 from atlas_core.backtest.memory import MemoryRecords
-from atlas_core.compose import System, opened
+from atlas_core.compose import OpenSystem, System, opened
+from atlas_core.loading import LoadedMarket
 from atlas_core.report.results import Results
 from atlas_core.report.summary import run_results
 from atlas_core.search.history import Histories, Market
@@ -18,9 +22,12 @@ from atlas_core.watching import Scribe, Unwatched
 
 @frozen
 class TrialRun:
-    """What a trial gave, and the data it ran on."""
+    """What a trial gave, and the data it ran on.
 
-    results: Results
+    Results show no columns: asyncio writes out what a finished task gave when it puts back the handler of Ctrl-C.
+    """
+
+    results: Results = field(repr=False)
     data: DataSet
 
 
@@ -35,9 +42,17 @@ def run_trial(system: System, histories: Histories) -> TrialRun:
 async def _run(system: System, histories: Histories) -> TrialRun:
     async with opened(system) as live:
         market: Market = await histories.market(live)
+        return TrialRun(await results_on(live, market.loaded), market.data)
+
+
+async def results_on(live: OpenSystem, market: LoadedMarket) -> Results:
+    """Return the results of an open back-test on its market, in columns where it is simple enough for them."""
+    try:
+        return worked_results(work_out(live, market))
+    except NotSimple:
         records = MemoryRecords()
-        await driver_on(live, market.loaded, Scribe(records, Unwatched()), DriverKind.SKIPPING).run()
-        return TrialRun(run_results(records.kept), market.data)
+        await driver_on(live, market, Scribe(records, Unwatched()), DriverKind.SKIPPING).run()
+        return run_results(records.kept)
 
 
 def span_of_run(system: System, histories: Histories) -> tuple[int, int]:
