@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from attrs import frozen
+
+if TYPE_CHECKING:
+    from atlas_core.report.metrics import Numbers
+    from atlas_core.report.results import Floats
 
 FEWEST_BINS, MOST_BINS = 5, 31
 FAN_PATHS = 1_000
@@ -85,16 +90,23 @@ class Fan:
     drawdown_95: float
 
 
-def fan(results: Sequence[float], start: float, random: np.random.Generator) -> Fan | None:
-    """Return what 1,000 accounts make of results drawn with replacement; None below two results."""
+def fan(
+    results: Numbers, start: float, random: np.random.Generator, *, block: int = 1, reorders: bool = False
+) -> Fan | None:
+    """Return what 1,000 accounts make of results drawn with replacement; None below two results.
+
+    They are drawn in blocks of `block` neighbours, the first following the last (see `atlas_core.report.bootstrap`);
+    with `reorders` each account has every result once, in another order.
+    """
     values = np.asarray(results, dtype=np.float64)
     if len(values) < 2:
         return None
+    draw = _reordered if reorders else _drawn
     counts = np.unique(np.linspace(0, len(values), min(FAN_POINTS, len(values) + 1)).astype(np.int64))
     kept = np.empty((FAN_PATHS, len(counts)))
     falls = np.empty(FAN_PATHS)
     for path in range(FAN_PATHS):
-        drawn = values[random.integers(0, len(values), len(values))]
+        drawn = draw(values, random, block)
         account = np.concatenate(((start,), start + np.cumsum(drawn)))
         peaks = np.maximum.accumulate(account)
         falls[path] = np.max((peaks - account) / np.maximum(peaks, 1e-12))
@@ -107,3 +119,16 @@ def fan(results: Sequence[float], start: float, random: np.random.Generator) -> 
         drawdown_median=float(np.median(falls)),
         drawdown_95=float(np.percentile(falls, 95)),
     )
+
+
+def _reordered(values: Floats, random: np.random.Generator, block: int) -> Floats:
+    del block
+    return random.permutation(values)
+
+
+def _drawn(values: Floats, random: np.random.Generator, block: int) -> Floats:
+    count = len(values)
+    begins = random.integers(0, count, math.ceil(count / block))
+    places = (begins[:, None] + np.arange(block)).ravel()[:count] % count
+    drawn: Floats = values[places]
+    return drawn

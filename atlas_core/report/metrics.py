@@ -29,6 +29,7 @@ SQN_CAP = 100
 FEW_TRADES = 100
 DAYS_PER_YEAR = 365.25
 TAIL = 0.05
+NO_MONEY = 1e-9  # what binary sums of decimals leave of nothing
 _TINY = 1e-15
 
 

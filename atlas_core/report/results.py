@@ -228,12 +228,20 @@ class Results:
         return np.concatenate((self.marked_at[:1], self.trades.closed_at))
 
     @cached_property
+    def block(self) -> int:
+        """Return how many neighbouring trades are drawn together when chance is asked: 1 where none overlap."""
+        order = self._by_opening
+        return block_length(self.trades.opened_at[order], self.trades.closed_at[order])
+
+    @cached_property
     def interval(self) -> Interval | None:
         """Return the 95 % interval of the expectancy in money: seeded, and by blocks where trades overlap."""
-        trades = self.trades
-        order = np.argsort(trades.opened_at, kind="stable")
-        block = block_length(trades.opened_at[order], trades.closed_at[order])
-        return expectancy_interval(trades.net[order], np.random.default_rng(self.seed), block=block)
+        results, random = self.trades.net[self._by_opening], np.random.default_rng(self.seed)
+        return expectancy_interval(results, random, block=self.block)
+
+    @cached_property
+    def _by_opening(self) -> NDArray[np.intp]:
+        return np.argsort(self.trades.opened_at, kind="stable")
 
 
 def curve_columns(curve: Sequence[EquityPoint]) -> tuple[Times, Floats, Floats]:

@@ -237,7 +237,18 @@ def notes_of(report: Report) -> tuple[str, ...]:
     if report.sessions > 1:
         crashed = f", {report.crashes} of them after a crash" if report.crashes else ""
         notes.append(f"{report.sessions} sessions wrote this journal, one after the other{crashed}")
-    return (*notes, *report.failures, *honesty(report.figures, report.trades))
+    return (*notes, *report.failures, *honesty(report.figures, report.trades), *_compared(report))
+
+
+def _compared(report: Report) -> list[str]:
+    """Return what stands behind the interval, and whether holding the universe would have earned more."""
+    notes, results, held = [], report.results, report.benchmark
+    if results.block > 1:
+        notes.append(f"trades were open at the same time: the interval draws {results.block} neighbours together")
+    if held is not None and held.ending_equity > results.ending_equity:
+        earned = [one.ending_equity / one.starting_cash - 1 for one in (held, results)]
+        notes.append(f"buying and holding the universe earned more: {earned[0]:+.2%} against {earned[1]:+.2%}")
+    return notes
 
 
 def honesty(figures: KeyFigures, trades: Sequence[TradeRow]) -> tuple[str, ...]:

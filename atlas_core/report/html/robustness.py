@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import numpy as np
 
 from atlas_core.report.distributions import FAN_PATHS, Fan, fan
@@ -13,26 +11,26 @@ from atlas_core.report.html.markup import Markup, element, joined
 from atlas_core.report.html.material import Material
 from atlas_core.report.html.scales import Scale, axis_text
 from atlas_core.report.html.tables import facts, heading, numbers, section, table
-from atlas_core.report.writing import percent, signed
-
-COST_FACTORS = (0, 1, 2, 3)
+from atlas_core.report.results import TradeColumns
+from atlas_core.report.robustness import SAME_TRADES, cost_sensitivity
+from atlas_core.report.writing import NOT_THERE, NOTHING, number, percent
 
 
 def robustness(material: Material) -> Markup:
     """Return the section of robustness."""
-    trades = material.report.trades
-    figures = material.report.figures
-    results = [float(trade.net) for trade in trades]
-    made = fan(results, float(figures.starting_cash), np.random.default_rng(material.report.started.seed))
-    if made is None:
+    results = material.report.results
+    nets, block, seed = results.trades.net, results.block, results.seed
+    drawn = fan(nets, results.starting_cash, np.random.default_rng(seed), block=block)
+    ordered = fan(nets, results.starting_cash, np.random.default_rng(seed), reorders=True)
+    if drawn is None or ordered is None:
         text = "Two closed trades are needed before chance can be asked."
         return section("robustness", "Robustness", element("p", text, class_="empty"))
-    return section("robustness", "Robustness", _fan(made, results, float(figures.starting_cash)), _costs(material))
+    chart = _fan(drawn, ordered, results.closed_equity.tolist(), block)
+    return section("robustness", "Robustness", chart, _costs(results.trades))
 
 
-def _fan(made: Fan, results: list[float], start: float) -> Markup:
+def _fan(made: Fan, ordered: Fan, account: list[float], block: int) -> Markup:
     xs = [float(count) for count in made.counts]
-    account = np.concatenate(((start,), start + np.cumsum(results)))
     actual = [float(account[count]) for count in made.counts]
     canvas = Canvas(x=Scale(0.0, xs[-1]), y=Scale.over([*actual, *made.paths[0], *made.paths[-1]]), height=260)
     lowest, lower, middle, upper, highest = made.paths
@@ -52,9 +50,12 @@ def _fan(made: Fan, results: list[float], start: float) -> Markup:
             ("End below the start", percent(made.worse_than_start, 1)),
             ("Drawdown of closed trades, median", percent(made.drawdown_median, 1)),
             ("Drawdown of closed trades, one in twenty deeper than", percent(made.drawdown_95, 1)),
+            ("The same trades in another order: median drawdown", percent(ordered.drawdown_median, 1)),
+            ("The same trades in another order: one in twenty deeper than", percent(ordered.drawdown_95, 1)),
         ]
     )
-    title = f"{FAN_PATHS:,} accounts with results drawn by chance from these trades"
+    together = f", {block} neighbours at a time because trades overlap" if block > 1 else ""
+    title = f"{FAN_PATHS:,} accounts with results drawn by chance from these trades{together}"
     return joined(element("h3", title), chart, keys, told)
 
 
@@ -62,18 +63,30 @@ def _count(value: float, step: float) -> str:
     return axis_text(value, max(step, 1.0))
 
 
-def _costs(material: Material) -> Markup:
-    figures = material.report.figures
-    costs = figures.fees + figures.slippage
+def _costs(trades: TradeColumns) -> Markup:
     columns = (
         heading("Fees and slippage"),
         numbers("Costs"),
         numbers("Net result of closed trades"),
         numbers("Per trade"),
+        numbers("Profit factor"),
+        numbers("Win rate"),
     )
-    rows = []
-    for factor in COST_FACTORS:
-        net = figures.net - costs * (factor - 1)
-        rows.append([f"× {factor}", signed(-costs * factor), signed(net), signed(net / Decimal(figures.trades.count))])
-    text = "The same trades at the same sizes; with higher costs some would not have been made."
-    return joined(element("h3", "If costs were higher"), table(columns, rows), element("p", text, class_="small"))
+    rows = [
+        [
+            f"× {case.factor:g}", _money(-case.costs), _money(case.net), _money(case.expectancy),
+            or_not(number(case.profit_factor)), or_not(percent(case.win_rate, 1)),
+        ]
+        for case in cost_sensitivity(trades)
+    ]  # fmt: skip
+    title = element("h3", "If costs were higher: recomputed on the list of trades")
+    return joined(title, table(columns, rows), element("p", SAME_TRADES, class_="small"))
+
+
+def _money(value: float | None) -> str:
+    return or_not(number(value, sign=True))
+
+
+def or_not(text: str) -> str:
+    """Return the text, or n/a where it says that there is nothing."""
+    return NOT_THERE if text == NOTHING else text
