@@ -12,12 +12,12 @@ from atlas_core.model.timeframe import DAY, HOUR, MINUTE
 from atlas_core.report.html import charts
 from atlas_core.report.html.charts import ACROSS, Canvas
 from atlas_core.report.html.markup import Child, Markup, element, joined, short
-from atlas_core.report.html.scales import Scale
+from atlas_core.report.html.scales import Scale, decimals_of
 from atlas_core.report.trades import TradeRow
 from atlas_core.report.writing import number, price, signed, when
 
 OVERVIEW_CANDLES = 220
-WINDOW_CANDLES = 64
+WINDOW_CANDLES = 48
 MOST_MARKERS = 90
 _SPANS = (
     MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY,
@@ -113,8 +113,7 @@ def window(bars: Bars, row: TradeRow) -> Markup | None:
 
 
 def _price(value: float, step: float) -> str:
-    decimals = max(0, -int(np.floor(np.log10(step) + 1e-9))) if step > 0 else 2
-    return f"{value:,.{decimals}f}"
+    return f"{value:,.{decimals_of(step)}f}"
 
 
 def _shapes(canvas: Canvas, candles: Candles) -> Markup:
@@ -127,9 +126,9 @@ def _shapes(canvas: Canvas, candles: Candles) -> Markup:
         left, right = (canvas.x.share(float(at)) * ACROSS for at in (begins, ends))
         middle, inset = (left + right) / 2, (right - left) * 0.16
         top, bottom = canvas.down(max(first, close)), canvas.down(min(first, close))
-        wicks[name].append(f"M{short(middle, 1)} {short(canvas.down(high), 1)}V{short(canvas.down(low), 1)}")
-        width, height = short(right - left - 2 * inset, 1), short(max(bottom - top, 0.8), 1)
-        bodies[name].append(f"M{short(left + inset, 1)} {short(top, 1)}h{width}v{height}h-{width}z")
+        wicks[name].append(f"M{short(middle, 1)} {short(canvas.down(high), 0)}V{short(canvas.down(low), 0)}")
+        width, height = short(right - left - 2 * inset, 1), short(max(bottom - top, 1.0), 0)
+        bodies[name].append(f"M{short(left + inset, 1)} {short(top, 0)}h{width}v{height}h-{width}z")
     return joined(
         [element("path", d="".join(shapes), class_=f"wick {name}") for name, shapes in wicks.items() if shapes],
         [element("path", d="".join(shapes), class_=f"body {name}") for name, shapes in bodies.items() if shapes],

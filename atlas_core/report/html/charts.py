@@ -80,10 +80,10 @@ def y_grid(canvas: Canvas) -> Markup:
 
 
 def y_labels(canvas: Canvas) -> Markup:
-    """Return the round values of y as text, above what is drawn; the first and last stay inside the picture."""
+    """Return the round values of y as text, left of the picture."""
     ticks, step = _y_ticks(canvas)
-    return joined([element("text", canvas.y_text(tick, step), x="0", y=max(9.0, canvas.down(tick) - 3),
-                           class_="tick halo") for tick in ticks])  # fmt: skip
+    return joined([element("text", canvas.y_text(tick, step), x=-8, y=canvas.down(tick) + 4, text_anchor="end",
+                           class_="tick") for tick in ticks])  # fmt: skip
 
 
 def x_times(canvas: Canvas) -> Markup:
@@ -201,6 +201,5 @@ def _bar(canvas: Canvas, index: int, row: Bar, count: int) -> Markup:
 
 def legend(*entries: tuple[str, str]) -> Markup:
     """Return what each class of a chart means."""
-    return element(
-        "p", [joined(element("i", class_=f"key {name}"), text, " ") for name, text in entries], class_="legend"
-    )
+    keys = [element("span", element("i", class_=f"key {name}"), text) for name, text in entries]
+    return element("p", keys, class_="legend")

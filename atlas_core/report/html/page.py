@@ -25,6 +25,7 @@ from atlas_core.report.html.material import Material
 from atlas_core.report.html.unfolding import unfolded_trades
 
 LARGEST = 1_000_000
+ROOM = 850_000  # what is left is for the head, style sheet and script, and for rows that unfold
 DISCLAIMER = (
     "Results of the past, simulated or real, do not tell those of the future. Nothing here is advice to buy or sell."
 )
@@ -50,20 +51,26 @@ def html_report(material: Material) -> str:
 
 
 def _content(material: Material) -> Markup:
+    """Return all sections; the rows of trades unfold as much as the others leave room for."""
     shown = trades.chosen_trades(material.report.trades)
-    sections = [
+    before = [
         key_figures.key_figures(material),
         account.account(material),
         calendar.calendar(material),
         statistics.statistics(material),
         market.market(material, shown),
-        trades.trades(material, shown, unfolded_trades(material, shown)),
+    ]
+    after = [
         refusals.refusals(material),
         robustness.robustness(material),
         operations.operations(material),
         configuration.configuration(material),
     ]
-    return joined(head.head(material), _links(sections), sections, element("footer", element("p", DISCLAIMER)))
+    taken = sum(len(part.encode()) for part in (*before, trades.trades(material, shown, {}), *after))
+    unfolded = unfolded_trades(material, shown, room=ROOM - taken)
+    sections = [*before, trades.trades(material, shown, unfolded), *after]
+    foot = element("footer", element("p", DISCLAIMER))
+    return joined(head.head(material), _links(sections), sections, foot)
 
 
 def _links(sections: Sequence[Markup]) -> Markup:

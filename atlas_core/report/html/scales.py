@@ -82,8 +82,7 @@ def time_ticks(start: int, end: int, most: int = 6) -> list[tuple[int, str]]:
     if step >= _MONTH:
         return _calendar_ticks(start, end, max(1, round(step / _MONTH)))
     first = -(-start // step) * step
-    form = "%H:%M" if step < DAY and end - start <= DAY else "%d %b %H:%M" if step < DAY else "%d %b"
-    return [(ts, to_datetime(ts).strftime(form)) for ts in range(first, end + 1, step)]
+    return [(ts, to_datetime(ts).strftime("%H:%M" if ts % DAY else "%d %b")) for ts in range(first, end + 1, step)]
 
 
 def _calendar_ticks(start: int, end: int, months: int) -> list[tuple[int, str]]:
@@ -121,7 +120,9 @@ def axis_text(value: float, step: float) -> str:
 
 
 def _plain(value: float, step: float) -> str:
-    decimals = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0
-    if decimals and abs(step * 10**decimals - round(step * 10**decimals)) > 1e-6:
-        decimals += 1
-    return f"{value:,.{decimals}f}".replace("-0", "0") if not value else f"{value:,.{decimals}f}"
+    return f"{value if value else 0.0:,.{decimals_of(step)}f}"
+
+
+def decimals_of(step: float) -> int:
+    """Return how many decimals tell multiples of a round step apart."""
+    return next((digits for digits in range(9) if abs(round(step, digits) - step) <= abs(step) * 1e-6), 9)

@@ -79,7 +79,7 @@ def _body(trade: TradeRow, decimals: Mapping[str, int], unfolded: Child) -> Mark
                          for column, cell in zip(COLUMNS, cells, strict=True)])  # fmt: skip
     why = None
     if unfolded is not None:
-        why = element("tr", element("td", unfolded, colspan=str(len(COLUMNS))), class_="why")
+        why = element("tr", element("td", element("div", unfolded), colspan=str(len(COLUMNS))), class_="why")
     return element("tbody", row, why, id=f"trade-{trade.trade_id}", data_held=str(trade.held // NANOSECONDS_PER_SECOND))
 
 
@@ -109,28 +109,27 @@ def _totals(material: Material) -> list[str]:
 
 def trace_list(trace: Trace) -> Markup:
     """Return the steps of a trace as a compact table; limits that held one after the other share a row."""
-    rows = []
+    rows: list[Markup] = []
+    last = 0
     for is_limit, group in groupby(trace.steps, key=lambda step: step.stage == "limit" and step.verdict == PASSED):
         steps = list(group)
-        rows += [_limits(steps)] if is_limit else [_step(step) for step in steps]
+        for step in [_limits(steps)] if is_limit else steps:
+            rows.append(_row(step, "" if step.ts == last else when(step.ts)))
+            last = step.ts
     return element("table", element("tbody", rows), class_="trace")
 
 
-def _limits(steps: Sequence[Step]) -> Markup:
+def _limits(steps: Sequence[Step]) -> Step:
     told = ", ".join(f"{step.who} {compact(step.value)} of {compact(step.threshold)}" for step in steps)
     count = f"{len(steps)} limit{'s' * (len(steps) != 1)}"
-    return _row(steps[0], element("b", count), told, "", PASSED)
+    return Step(ts=steps[0].ts, stage=count, what=told, verdict=PASSED)
 
 
-def _step(step: Step) -> Markup:
+def _row(step: Step, time: str) -> Markup:
     compared = ""
     if step.value is not None and step.threshold is not None:
         compared = f"{compact(step.value)} against {compact(step.threshold)}"
     elif step.value is not None:
         compared = compact(step.value)
-    return _row(step, joined(element("b", step.stage), f" {step.who}"), step.what, compared, step.verdict)
-
-
-def _row(step: Step, who: Markup, what: str, compared: str, verdict: str) -> Markup:
-    cells = (when(step.ts), who, what, compared, verdict)
-    return element("tr", [element("td", cell) for cell in cells])
+    who = joined(element("b", step.stage), f" {step.who}")
+    return element("tr", [element("td", cell) for cell in (time, who, step.what, compared, step.verdict)])

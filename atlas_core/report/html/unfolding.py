@@ -11,10 +11,10 @@ from atlas_core.report.html.trades import trace_list
 from atlas_core.report.trace import traces
 from atlas_core.report.trades import TradeRow
 
-ROOM = 300_000
+_FRAME = 160  # what a row needs around it, in bytes
 
 
-def unfolded_trades(material: Material, shown: Sequence[TradeRow], room: int = ROOM) -> dict[int, Child]:
+def unfolded_trades(material: Material, shown: Sequence[TradeRow], room: int) -> dict[int, Child]:
     """Return by number what the rows unfold; where the room is short, those with the largest results come first."""
     ordered = sorted(shown, key=lambda row: (-abs(row.net), row.trade_id))
     made: dict[int, Child] = {}
@@ -23,7 +23,7 @@ def unfolded_trades(material: Material, shown: Sequence[TradeRow], room: int = R
             continue
         bars = material.bars.get(trade.symbol)
         text = joined(window(bars, trade) if bars is not None else None, trace_list(trace))
-        room -= len(text)
+        room -= len(text.encode()) + _FRAME
         if room < 0:
             break
         made[trade.trade_id] = text
