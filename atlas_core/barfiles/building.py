@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -14,14 +15,18 @@ from atlas_core.model.timeframe import DAY, HOUR, MINUTE, WEEK, Timeframe, parse
 
 _UNITS = (("w", WEEK), ("d", DAY), ("h", HOUR), ("m", MINUTE))
 _MOST_DECIMALS = 10
+_PIECE_ROWS = 1 << 17
 
 
 def usual_timeframe(file: str, ts: NDArray[np.int64]) -> Timeframe:
     """Return the most common spacing of times in order; raises DataError when it is none of a bar."""
     if len(ts) < 2:
         raise DataError(f"{file}: expected two rows or more to see the timeframe, was {len(ts)}; say the timeframe")
-    spacings, counts = np.unique(np.diff(ts), return_counts=True)
-    usual = int(spacings[int(np.argmax(counts))])
+    spacings: Counter[int] = Counter()
+    for first in range(0, len(ts) - 1, _PIECE_ROWS):
+        found, counts = np.unique(np.diff(ts[first : first + _PIECE_ROWS + 1]), return_counts=True)
+        spacings.update(dict(zip(found.tolist(), counts.tolist(), strict=True)))
+    usual = min(spacings, key=lambda spacing: (-spacings[spacing], spacing))
     if 28 * DAY <= usual <= 31 * DAY:
         return parse_timeframe("1M")
     for unit, duration in _UNITS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ _JUMP = 50.0
 class Rows:
     """Rows of a file in the order in which they become bars: `place` holds where each lies in the columns."""
 
-    columns: dict[str, NDArray[Any]]
+    columns: dict[str, Any]
     place: NDArray[np.int64] | None = None
     repairs: dict[str, int] = field(factory=dict)
 
@@ -37,7 +38,8 @@ class Rows:
 
     def column(self, name: str, part: slice = slice(None)) -> NDArray[Any]:
         """Return a column, or a part of it."""
-        return self.columns[name][part] if self.place is None else self.columns[name][self.place[part]]
+        found: NDArray[Any] = self.columns[name][part if self.place is None else self.place[part]]
+        return found
 
     @property
     def ts(self) -> NDArray[np.int64]:
@@ -63,6 +65,8 @@ def in_order(rows: Rows, form: BarFileForm, dirt: DirtCount) -> Rows:
     """
     if Repair.SORT in form.repairs:
         rows = _sorted(rows)
+    if _increases(rows):  # read in parts: the usual file needs no column of its size beside it
+        return rows
     rows = _without_repeats(rows, form, dirt)
     ts = rows.ts
     latest = np.maximum.accumulate(ts)
@@ -82,9 +86,13 @@ def on_grid(rows: Rows, timeframe: Timeframe, dirt: DirtCount) -> Rows:
     """
     if timeframe.duration > HOUR or not len(rows):
         return rows
-    phase = rows.ts % timeframe.duration
-    usual, counts = np.unique(phase, return_counts=True)
-    is_off = phase != usual[int(np.argmax(counts))]
+    phases: Counter[int] = Counter()
+    for part in rows.pieces():
+        found, counts = np.unique(rows.column("ts", part) % timeframe.duration, return_counts=True)
+        phases.update(dict(zip(found.tolist(), counts.tolist(), strict=True)))
+    if len(phases) == 1:
+        return rows
+    is_off = rows.ts % timeframe.duration != phases.most_common(1)[0][0]
     reason = f"time is not on the grid of the other {timeframe} bars"
     _mark(dirt, rows.column("line"), is_off, reason, Repair.DROP_INVALID)
     return rows.kept(~is_off)
@@ -106,6 +114,16 @@ def refuse_jumps(file: str, rows: Rows) -> None:
                 "bring them to one unit, or import with --allow-jumps when the market did that"
             )
         last = float(close[-1])
+
+
+def _increases(rows: Rows) -> bool:
+    last = np.iinfo(np.int64).min
+    for part in rows.pieces():
+        ts = rows.column("ts", part)
+        if ts[0] <= last or not bool(np.all(ts[1:] > ts[:-1])):
+            return False
+        last = ts[-1]
+    return True
 
 
 def _sorted(rows: Rows) -> Rows:

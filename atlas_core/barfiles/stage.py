@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from attrs import define
 from numpy.typing import NDArray
 
 from atlas_core.barfiles.table import NUMBERS
@@ -51,21 +53,44 @@ class Stage:
                 self._pieces[name].append(whole)
         self._rows += len(next(iter(columns.values())))
 
-    def columns(self) -> dict[str, NDArray[Any]]:
-        """Return all rows as columns, mapped where they lie in files."""
+    def columns(self) -> dict[str, Any]:
+        """Return all rows as columns: arrays, or what reads like one where they lie in files."""
         return {name: self._whole(name) for name in self._names}
 
     def close(self) -> None:
-        """Let the files go; columns that were returned stay."""
+        """Let the files go, and with them what they hold."""
         self._open.close()
 
-    def _whole(self, name: str) -> NDArray[Any]:
+    def _whole(self, name: str) -> Any:
         if not self._files:
             return _joined(self._pieces.pop(name))
-        file = self._files[name]
-        file.flush()
-        mapped = mmap.mmap(file.fileno(), self._rows * _ITEM_BYTES, access=mmap.ACCESS_READ)
-        return np.frombuffer(mapped, dtype=COLUMNS[name])
+        self._files[name].flush()
+        return FileColumn(self._files[name], COLUMNS[name], self._rows)
+
+
+@define
+class FileColumn:
+    """A column in a file: a part of it is read when it is asked for, so that nothing of its size lies in memory."""
+
+    _file: IO[bytes]
+    _kind: type
+    _rows: int
+    _mapped: NDArray[Any] | None = None
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def __getitem__(self, at: slice | NDArray[Any]) -> NDArray[Any]:
+        """Return the rows of a slice without steps, read, or chosen rows, from the mapped file."""
+        if isinstance(at, slice):
+            first, last, _ = at.indices(self._rows)
+            size = max(0, last - first) * _ITEM_BYTES
+            return np.frombuffer(os.pread(self._file.fileno(), size, first * _ITEM_BYTES), dtype=self._kind)
+        if self._mapped is None:
+            mapped = mmap.mmap(self._file.fileno(), self._rows * _ITEM_BYTES, access=mmap.ACCESS_READ)
+            self._mapped = np.frombuffer(mapped, dtype=self._kind)
+        chosen: NDArray[Any] = self._mapped[at]
+        return chosen
 
 
 def _joined(pieces: Sequence[NDArray[Any]]) -> NDArray[Any]:
