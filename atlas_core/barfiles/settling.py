@@ -67,7 +67,7 @@ def in_order(rows: Rows, form: BarFileForm, dirt: DirtCount) -> Rows:
         rows = _sorted(rows)
     if _increases(rows):  # read in parts: the usual file needs no column of its size beside it
         return rows
-    rows = _without_repeats(rows, form, dirt)
+    rows = _without_repeats(rows, form)
     ts = rows.ts
     latest = np.maximum.accumulate(ts)
     before = np.concatenate([[np.iinfo(np.int64).min], latest[:-1]])
@@ -75,7 +75,11 @@ def in_order(rows: Rows, form: BarFileForm, dirt: DirtCount) -> Rows:
     again = ts == before
     lines = rows.column("line")
     _mark(dirt, lines, late, "time is before that of an earlier row", Repair.SORT)
-    _mark(dirt, lines, again, "time is the same as that of an earlier row", Repair.KEEP_FIRST)
+    copies = np.zeros(len(rows), dtype=bool)
+    repeats = _repeats(rows)
+    copies[repeats] = _same_as_before(rows, repeats)
+    for marked, remedy in ((again & copies, Repair.DEDUPE), (again & ~copies, Repair.KEEP_FIRST)):
+        _mark(dirt, lines, marked, "time is the same as that of an earlier row", remedy)
     return rows.kept(~(late | again))
 
 
@@ -135,16 +139,13 @@ def _sorted(rows: Rows) -> Rows:
     return Rows(rows.columns, order, {**rows.repairs, Repair.SORT: moved})
 
 
-def _without_repeats(rows: Rows, form: BarFileForm, dirt: DirtCount) -> Rows:
+def _without_repeats(rows: Rows, form: BarFileForm) -> Rows:
     """Leave out rows that follow one of the same time, as far as repairs were asked for that decide which one stays."""
     repeats = _repeats(rows)
     if not len(repeats):
         return rows
-    copies = repeats[_same_as_before(rows, repeats)]
-    if len(copies) and Repair.DEDUPE not in form.repairs:
-        dirt.remedies[Repair.DEDUPE] = None
-    elif len(copies):
-        rows = _without(rows, copies, Repair.DEDUPE)
+    if Repair.DEDUPE in form.repairs:
+        rows = _without(rows, repeats[_same_as_before(rows, repeats)], Repair.DEDUPE)
         repeats = _repeats(rows)
     if Repair.KEEP_LAST in form.repairs:
         return _without(rows, repeats - 1, Repair.KEEP_LAST)

@@ -76,6 +76,8 @@ def import_file(
     leaves what the store had before of its series.
     """
     told = _told(path, wish)
+    if wish.symbol is None and told.symbol is None:
+        raise DataError(f"{path}: expected to be told whose bars these are; add --symbol, as in --symbol BTC/USD")
     with closing(parts_of(path, _form(wish, told).columns, progress)) as parts:
         replace = wish.replace
         for part in parts:
@@ -124,9 +126,7 @@ def _told(path: Path, wish: Wish) -> Told:
 
 
 def _key(file: BarFile, wish: Wish, told: Told) -> SeriesKey:
-    symbol = wish.symbol or told.symbol
-    if symbol is None:
-        raise DataError(f"{file.name}: expected to be told whose bars these are; add --symbol, as in --symbol BTC/USD")
+    symbol = str(wish.symbol or told.symbol)
     source = wish.source or told.source or DEFAULT_SOURCE
     return SeriesKey(source, symbol, file.timeframe, wish.price or PriceKind(told.price))
 

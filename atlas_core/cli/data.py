@@ -48,7 +48,7 @@ def choosing(command: Command) -> Command:
     return command
 
 
-@data.command("list")
+@data.command("list", short_help="List the series that are kept.")
 @choosing
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
@@ -66,7 +66,7 @@ def list_(ctx: click.Context, /, as_json: bool, **chosen: Any) -> None:
     ctx.exit(DataError.exit_code if damaged else 0)
 
 
-@data.command()
+@data.command(short_help="Compare every column with its hashes.")
 @choosing
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
@@ -118,7 +118,7 @@ def _faults_of_bars(series: StoredSeries) -> list[str]:
     return []
 
 
-@data.command()
+@data.command(short_help="Show where bars are missing.")
 @choosing
 @click.option("--all", "all_rows", is_flag=True, help="Show every gap, also on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -137,7 +137,7 @@ def gaps(ctx: click.Context, /, all_rows: bool, as_json: bool, **chosen: Any) ->
         print_gaps(series, gaps_of(store, series), None if all_rows else _SHOWN_GAPS)
 
 
-@data.command()
+@data.command(short_help="Remove series from the store.")
 @choosing
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_context

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _SHOWN_STEPS = 1000
 
 
-@click.command()
+@click.command(short_help="Bring bars of a provider into the store.")
 @click.argument("profile", required=False, shell_complete=complete_profile)
 @click.option("--provider", "name", metavar="NAME", help="A provider without a profile, as `atlas plugins list` shows.")
 @click.option("--symbols", metavar="A,B", help="Symbols, instead of those of the profile.")
@@ -232,6 +232,7 @@ def _timeframes(text: str | None) -> tuple[Timeframe, ...]:
 
 
 def _tell(done: Downloaded) -> None:
+    from atlas_core.cli.data_tables import gap_text
     from atlas_core.cli.formats import when
     from atlas_core.cli.tables import say, say_parts
 
@@ -242,7 +243,7 @@ def _tell(done: Downloaded) -> None:
     say_parts(
         f"{done.key}: {done.added:,} bars added"
         f" · {manifest.rows:,} bars from {when(manifest.first_opened_at)} to {when(manifest.last_available_at)}"
-        f" · {manifest.gaps:,} gaps, {manifest.missing_bars:,} bars missing"
+        f" · {gap_text(manifest.gaps, manifest.missing_bars)}"
     )
     if done.fault is not None:
         say(f"  broken off: {done.fault}")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from atlas_core.model.bars import Bars
 
 
-@click.command()
+@click.command(short_help="Write series as Parquet or CSV files.")
 @click.argument("symbols", nargs=-1, metavar="[SYMBOL]...")
 @click.option("--timeframe", metavar="TF", help="Only this timeframe, such as 1m.")
 @click.option("--source", metavar="NAME", help="Only bars of this source.")

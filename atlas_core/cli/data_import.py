@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from atlas_core.barstore.importing import Imported, Wish
 
 
-@click.command("import")
+@click.command("import", short_help="Bring files of bars into the store.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @click.option("--symbol", metavar="SYMBOL", help="Whose bars these are, as in BTC/USD.")
 @click.option("--timeframe", metavar="TF", help="Length of a bar; the most common spacing without it.")
@@ -86,6 +86,7 @@ def _import(ctx: click.Context, path: Path, wish: Wish, bar: WorkBar, done: list
 
 
 def _tell(imported: Imported) -> None:
+    from atlas_core.cli.data_tables import gap_text
     from atlas_core.cli.formats import when
     from atlas_core.cli.tables import say, say_parts
 
@@ -94,7 +95,7 @@ def _tell(imported: Imported) -> None:
     say_parts(
         f"{imported.key}: {outcome.added:,} bars added{known}"
         f" · {manifest.rows:,} bars from {when(manifest.first_opened_at)} to {when(manifest.last_available_at)}"
-        f" · {manifest.gaps:,} gaps, {manifest.missing_bars:,} bars missing · {imported.file}"
+        f" · {gap_text(manifest.gaps, manifest.missing_bars)} · {imported.file}"
     )
     for name, count in imported.repairs.items():
         say(f"  repaired: {_REPAIRED[name].format(count=count)}")

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 COLUMNS = (
     Column("Symbol"),
     Column("TF"),
-    Column("Prices", drop=1),
     Column("Source"),
     Column("From", numeric=True),
     Column("To", numeric=True),
     Column("Bars", numeric=True),
     Column("Gaps", numeric=True),
     Column("Missing", numeric=True, drop=2),
-    Column("Size", numeric=True, drop=4),
+    Column("Size", numeric=True, drop=1),
     Column("Origin", drop=3),
 )
+_NAME_SIGNS = 28
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -43,13 +43,25 @@ def print_series(store: BarStore, found: Sequence[StoredSeries], damaged: Sequen
 
 def _cells(series: StoredSeries) -> list[str]:
     key, manifest = series.key, series.manifest
-    span = (when(manifest.first_opened_at), when(manifest.last_available_at)) if manifest.rows else (NOTHING, NOTHING)
+    span = (_day(manifest.first_opened_at), _day(manifest.last_available_at)) if manifest.rows else (NOTHING, NOTHING)
     missing = f"{manifest.missing_bars:,}" if manifest.missing_bars else NOTHING
+    timeframe = key.timeframe.text if key.price == "trade" else f"{key.timeframe} {key.price}"
     return [
-        key.symbol, key.timeframe.text, key.price.value, key.source, *span, f"{manifest.rows:,}",
+        key.symbol, timeframe, key.source, *span, f"{manifest.rows:,}",
         f"{manifest.gaps:,}" if manifest.gaps else NOTHING, missing, bytes_text(manifest.size_bytes),
         _origin_text(series),
     ]  # fmt: skip
+
+
+def _day(ts: int) -> str:
+    return when(ts).partition(" ")[0]
+
+
+def _shortened(name: str) -> str:
+    """Return a name in which the middle of a long one is left out."""
+    if len(name) <= _NAME_SIGNS:
+        return name
+    return f"{name[: _NAME_SIGNS // 2]}…{name[-_NAME_SIGNS // 2 + 1 :]}"
 
 
 def _origin_text(series: StoredSeries) -> str:
@@ -58,7 +70,7 @@ def _origin_text(series: StoredSeries) -> str:
         return NOTHING
     more = f" and {len(origins) - 1} more" if len(origins) > 1 else ""
     repaired = ", repaired" if any(origin.repairs for origin in origins) else ""
-    return f"{origins[-1].name}{more}{repaired}"
+    return f"{_shortened(origins[-1].name)}{more}{repaired}"
 
 
 def facts_of(series: StoredSeries) -> dict[str, Any]:
@@ -118,7 +130,17 @@ def print_gaps(series: StoredSeries, gaps: Sequence[Gap], most: int | None) -> N
     print_table(title, columns, rows)
     missing = sum(gap.missing_bars for gap in gaps)
     longest = f" (the {most} longest are shown; --all shows every one)" if len(shown) < len(gaps) else ""
-    say(f"{len(gaps):,} gaps, {missing:,} bars missing beside {manifest.rows:,}{longest}")
+    say(f"{counted(len(gaps), 'gap')}, {counted(missing, 'bar')} missing beside {manifest.rows:,}{longest}")
+
+
+def counted(count: int, what: str) -> str:
+    """Return a number with what it counts: `1 gap`, `2 gaps`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def gap_text(gaps: int, missing_bars: int) -> str:
+    """Return how many gaps there are and what is missing in them."""
+    return f"{counted(gaps, 'gap')}, {counted(missing_bars, 'bar')} missing" if gaps else "no gap"
 
 
 def bytes_text(size: float) -> str:

@@ -65,7 +65,7 @@ def changed(row: int, column: int, value: str) -> list[str]:
 
 def test_a_clean_file_becomes_a_series(tmp_path: Path) -> None:
     done = imported(write(tmp_path, CLEAN))
-    assert "X 1m of files: 30 bars added · 30 bars from 2026-01-05 00:00Z to 2026-01-05 00:30Z · 0 gaps" in done.output
+    assert "X 1m of files: 30 bars added · 30 bars from 2026-01-05 00:00Z to 2026-01-05 00:30Z · no gap" in done.output
     bars = BarStore.at().bars(KEY)
     assert (len(bars), bars.tick_size, bars.volume[7]) == (30, Decimal("0.1"), 7)
     assert BarStore.at().series(KEY).manifest.origins[0].name == "bars.csv"
@@ -166,7 +166,7 @@ def test_one_repair_does_not_do_the_work_of_another(tmp_path: Path) -> None:
     done = imported(path, "--repair", "dedupe,drop-invalid")
     assert "1 rows left out that repeat another one" in done.output
     assert "    line 5: high: expected a finite number, was nan" in done.output
-    assert "1 gaps, 1 bars missing" in done.output
+    assert "1 gap, 1 bar missing" in done.output
 
 
 def test_a_gap_is_told_and_never_filled(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_gap_is_told_and_never_filled(tmp_path: Path) -> None:
     (facts,) = json.loads(call("gaps", "X", "--json").output)
     expected = {"from": "2026-01-05T00:05:00Z", "to": "2026-01-05T00:09:00Z", "missing_bars": 4}
     assert facts["gaps"] == [expected]
-    assert "1 gaps, 4 bars missing beside 26" in call("gaps", "X").output
+    assert "1 gap, 4 bars missing beside 26" in call("gaps", "X").output
 
 
 @pytest.mark.parametrize(
