@@ -190,7 +190,7 @@ class OpenSystem:
 def check_system(profile: Profile, mode: Mode) -> list[Problem]:
     """Return what keeps this profile from running in `mode`, without opening anything."""
     problems = [*_broker_problems(profile, mode), *_provider_problems(profile, mode)]
-    maker = _Maker(profile, SimClock(), _costs_of(_broker_for(profile, mode)))
+    maker = _Maker(profile, SimClock(), _costs_of(broker_for(profile, mode)))
     asked: list[Asked] = []
     for selection in (*profile.scanners, *profile.gates, profile.sizer, *profile.exits):
         try:
@@ -212,7 +212,7 @@ def compose(profile: Profile, mode: Mode, clock: Clock | None = None) -> System:
     if problems:
         raise ProfileError(problems)
     clock = clock or SimClock()
-    maker = _Maker(profile, clock, _costs_of(_broker_for(profile, mode)))
+    maker = _Maker(profile, clock, _costs_of(broker_for(profile, mode)))
     scanners = tuple(maker.scanner(selection) for selection in profile.scanners)
     deciders = [(selection, maker.make(selection)) for selection in (*profile.gates, profile.sizer, *profile.exits)]
     made = [(selection.label, decider) for selection, decider in deciders]
@@ -220,7 +220,7 @@ def compose(profile: Profile, mode: Mode, clock: Clock | None = None) -> System:
     return System(
         profile=profile,
         mode=mode,
-        broker=_broker_for(profile, mode),
+        broker=broker_for(profile, mode),
         provider=maker.make(profile.provider),
         scanners=scanners,
         parts=EngineParts(gates=tuple(made[:count]), sizer=made[count], exits=tuple(made[count + 1 :])),
@@ -418,7 +418,8 @@ def _in_words(grid: BucketGrid) -> str:
     return "" if grid is UTC_GRID else " in trading sessions"
 
 
-def _broker_for(profile: Profile, mode: Mode) -> Selection:
+def broker_for(profile: Profile, mode: Mode) -> Selection:
+    """Return the broker of a profile in a mode: that of `[paper]` where a real one would not be traded on."""
     is_simulated = Capability.SIMULATED in profile.broker.component.capabilities
     if mode is Mode.LIVE or is_simulated or profile.paper is None:
         return profile.broker
@@ -431,7 +432,7 @@ def _costs_of(broker: Selection) -> TradingCosts:
 
 
 def _broker_problems(profile: Profile, mode: Mode) -> list[Problem]:
-    selection = _broker_for(profile, mode)
+    selection = broker_for(profile, mode)
     is_simulated = Capability.SIMULATED in selection.component.capabilities
     if mode is Mode.LIVE:
         if is_simulated:

@@ -23,6 +23,7 @@ from atlas_core.model.events import (
     Command,
     Event,
     FundingDue,
+    OrderFilled,
     Quote,
     Raise,
     SignalsFound,
@@ -126,6 +127,7 @@ class Bench:
         self.now = START
         self.records: list[Record] = []
         self.commands: list[Command] = []
+        self.filled: list[OrderFilled] = []
         self.lost: Callable[[Command], bool] = lambda command: False
         self.timers: list[tuple[int, str]] = []
         self.engine.start(
@@ -148,7 +150,7 @@ class Bench:
     def feed(self, event: Event) -> None:
         """Let one event happen."""
         if isinstance(event, (BarOpened, BarClosed, FundingDue, Quote)):
-            self._drive(list(self.venue.observe(event)))
+            self._drive(self._told(self.venue.observe(event)))
         self._drive([event])
         self.records += self.engine.take_records()
 
@@ -189,6 +191,12 @@ class Bench:
         assert len(found) == 1, found
         return found[0]
 
+    def _told(self, events: Iterable[BrokerEvent]) -> list[BrokerEvent]:
+        """Return what the venue said, and remember its fills."""
+        told = list(events)
+        self.filled += [event for event in told if isinstance(event, OrderFilled)]
+        return told
+
     def _fire_timers(self, until: int) -> None:
         due = sorted(timer for timer in self.timers if timer[0] <= until)
         self.timers = [timer for timer in self.timers if timer[0] > until]
@@ -208,7 +216,7 @@ class Bench:
     def _execute(self, command: Command) -> list[BrokerEvent]:
         match command:
             case Submit(order):
-                return list(self.venue.place(order, self.engine.recorder.now))
+                return self._told(self.venue.place(order, self.engine.recorder.now))
             case Cancel(client_id):
                 return list(self.venue.withdraw(client_id, self.engine.recorder.now))
             case CallAt(ts, key):

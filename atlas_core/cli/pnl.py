@@ -48,8 +48,8 @@ def _complete_name(ctx: click.Context, param: click.Parameter, incomplete: str) 
 @click.pass_context
 def pnl(ctx: click.Context, run_id: str | None, names: tuple[str, ...], as_json: bool) -> None:
     """Show what a run earned, by pattern, timeframe, direction, score or anything else that its trades share."""
-    from atlas_core.cli.results import banner, print_group, say_header, span_line
-    from atlas_core.report.export import group_rows
+    from atlas_core.cli.results import banner, print_group, print_legs, say_header, span_line
+    from atlas_core.report.export import EXIT_COLUMNS, group_rows, json_rows
     from atlas_core.report.groups import groups_by
     from atlas_core.report.summary import report_of
 
@@ -59,6 +59,7 @@ def pnl(ctx: click.Context, run_id: str | None, names: tuple[str, ...], as_json:
     if as_json:
         facts = {"run_id": kept.run.run_id, "mode": kept.run.mode, "synthetic": kept.run.synthetic}
         answer = {"by": list(names), "groups": group_rows(groups), "total": group_rows([report.total])[0]}
+        answer |= {"exits": json_rows(EXIT_COLUMNS, [leg for trade in report.trades for leg in trade.legs])}
         print_json(facts | {"journal_digest": kept.digest} | answer)
         return
     say_header(banner(report.started, kept.run))
@@ -66,6 +67,7 @@ def pnl(ctx: click.Context, run_id: str | None, names: tuple[str, ...], as_json:
     say_parts(_money_line(report))
     say()
     print_group(f"Closed trades by {' and '.join(names)}", grouping.heading, groups, report.total)
+    print_legs(report.trades, report.price_decimals)
     _print_end(groups)
 
 
@@ -74,7 +76,8 @@ def _money_line(report: Report) -> str:
     open_part = figures.equity - figures.starting_cash - figures.net
     return (
         f"Closed trades {signed(figures.net)} · open P&L and costs {signed(open_part)} · "
-        f"fees {money(figures.fees)} · funding {money(figures.funding)} · equity {money(figures.equity)}"
+        f"fees {money(figures.fees)} · funding {money(figures.funding)} · costs in all {money(figures.costs.total)} · "
+        f"equity {money(figures.equity)}"
     )
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from atlas_core.model.records import RunStarted
     from atlas_core.report.equity import Drawdown, EquityPoint
     from atlas_core.report.groups import Group
+    from atlas_core.report.legs import ExitLeg
     from atlas_core.report.signals import Refusal
     from atlas_core.report.summary import Report
     from atlas_core.report.trades import OpenRow, TradeRow
@@ -96,6 +97,17 @@ DRAWDOWNS = (
     Column("#", numeric=True), Column("Depth", numeric=True), Column("From", numeric=True),
     Column("Lowest", numeric=True), Column("Recovered", numeric=True), Column("Days", numeric=True),
 )  # fmt: skip
+LEGS = (
+    Column("#", numeric=True),
+    Column("Symbol", drop=1),
+    Column("Closed", numeric=True, drop=2),
+    Column("Quantity", numeric=True),
+    Column("Price", numeric=True),
+    Column("Rule"),
+    Column("Why", drop=3),
+    Column("Gross", numeric=True),
+    Column("Fees", numeric=True, drop=4),
+)
 REFUSALS = (Column("Outcome"), Column("By"), Column("Signals", numeric=True), Column("Such as", drop=1))
 
 
@@ -204,6 +216,7 @@ def print_trades(report: Report, run: RunInfo | None, *, all_rows: bool = False)
     if hidden:
         say(f"{hidden} earlier trades are not shown: atlas report {run.run_id if run else ''} --what trades --all")
     say()
+    print_legs(shown, report.price_decimals)
 
 
 def _capped(trades: Sequence[TradeRow], all_rows: bool) -> Sequence[TradeRow]:
@@ -224,13 +237,35 @@ def trade_cells(trade: TradeRow, decimals: Mapping[str, int]) -> list[str]:
         price(trade.quantity.normalize()),
         price(trade.entry_price, digits),
         price(trade.exit_price, digits),
-        trade.rule or trade.reason,
+        _why_closed(trade),
         signed(trade.gross),
         money(trade.fees),
         money(trade.funding),
         signed(trade.net),
         number(trade.r_multiple, 1, sign=True),
     ]
+
+
+def _why_closed(trade: TradeRow) -> str:
+    """Return the rule that closed a trade, and how many exits it took where it was closed in parts."""
+    why = trade.rule or trade.reason
+    return f"{why}, {trade.exits} exits" if trade.exits > 1 else why
+
+
+def print_legs(trades: Sequence[TradeRow], decimals: Mapping[str, int]) -> None:
+    """Print the exits of the trades that were closed in parts, if any was."""
+    rows = [leg_cells(leg, decimals) for trade in trades if trade.exits > 1 for leg in trade.legs]
+    if rows:
+        print_table("Exits of trades that were closed in parts", LEGS, rows)
+        say()
+
+
+def leg_cells(leg: ExitLeg, decimals: Mapping[str, int]) -> list[str]:
+    """Return an exit's cells in the order of `LEGS`."""
+    return [
+        str(leg.trade_id), leg.symbol, when(leg.ts), price(leg.quantity.normalize()),
+        price(leg.price, decimals.get(leg.symbol)), leg.rule, leg.reason, signed(leg.gross), money(leg.fee),
+    ]  # fmt: skip
 
 
 def trade_footer(report: Report) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -116,16 +117,23 @@ def run(ctx: click.Context, /, profile: str | None, mode: str | None, **options:
 @click.argument("profile", shell_complete=complete_profile)
 @click.option("--timerange", metavar="FROM-TO", help="Such as 20240101-20240301; either side may be left out.")
 @driver_option
+@click.option(
+    "--fills",
+    type=click.Choice(["optimistic", "base", "pessimistic", "all"]),
+    help="How kind the market is assumed to be; all: the three side by side.",
+)
 @profile_options
 @result_options
 @click.pass_context
-def backtest(ctx: click.Context, /, profile: str, timerange: str | None, driver: str, **options: Any) -> None:
+def backtest(
+    ctx: click.Context, /, profile: str, timerange: str | None, driver: str, fills: str | None, **options: Any
+) -> None:
     """Run a profile over its history and show what it would have done."""
     if timerange is not None:
         if options["start"] or options["end"]:
             raise click.UsageError("--timerange contradicts --from and --to")
         options["start"], options["end"] = read_timerange(timerange)
-    _run(ctx, profile, Mode.BACKTEST, None, driver=driver, **options)
+    _run(ctx, profile, Mode.BACKTEST, None, driver=driver, fills=fills, **options)
 
 
 def read_timerange(text: str) -> tuple[str | None, str | None]:
@@ -178,6 +186,7 @@ def _run(
     quiet: bool,
     as_json: bool,
     driver: str | None = None,
+    fills: str | None = None,
     **options: Any,
 ) -> None:
     from atlas_core.profile import lowered_mode, open_profile
@@ -192,7 +201,12 @@ def _run(
     if launch.mode is Mode.BACKTEST:
         if flags is not None:
             flags.forbid(launch.mode)
-        _backtest(launch, driver)
+        if fills is None:
+            run_one_backtest(launch, driver)
+        else:
+            from atlas_core.cli.fills import run_under
+
+            run_under(profile, launch, fills, driver)
         return
     from atlas_core.cli.run_session import SessionFlags, run_in_process
 
@@ -230,8 +244,10 @@ class Launch:
         keeps, with_bar = not system.is_real_time, not self.showing.quiet
         return LiveScreen(run.run_id, with_events=with_events, with_bar=with_bar, keeps=keeps)
 
-    def keep(self, run: RunInfo, screen: LiveScreen, execute: Callable[[Journal], RunSummary]) -> Report:
-        """Make a run of a market that ends in a journal of its own; show its results and keep them beside it.
+    def keep(
+        self, run: RunInfo, screen: LiveScreen, execute: Callable[[Journal], RunSummary], *, is_shown: bool = True
+    ) -> Report:
+        """Make a run of a market that ends in a journal of its own; keep its results beside it, and show them.
 
         Returns its report.
         """
@@ -254,9 +270,9 @@ class Launch:
                 click.echo(_kept_so_far(run), err=True)
             raise
         report = self._write_beside(records, run, summary, screen, made_of)
-        if self.showing.as_json:
+        if is_shown and self.showing.as_json:
             _print_json(report, run, summary, self.showing.view)
-        else:
+        elif is_shown:
             _print_screens(report, run, self.showing.view)
         return report
 
@@ -283,7 +299,8 @@ class Launch:
         return report
 
 
-def _backtest(launch: Launch, driver: str | None) -> None:
+def run_one_backtest(launch: Launch, driver: str | None, *, is_shown: bool = True) -> tuple[RunInfo, Report]:
+    """Make one back-test, keep it and note it among the trials of its data; show its results."""
     from atlas_core.backtest.driver import DriverKind, run_backtest
     from atlas_core.compose import compose
     from atlas_core.search.data import origin_of
@@ -293,10 +310,12 @@ def _backtest(launch: Launch, driver: str | None) -> None:
     run = launch.store.create(launch.profile.name, system.mode, system.synthetic, began=LiveClock().now())
     screen = launch.begin(system, run)
     kind = DriverKind(driver or DriverKind.SKIPPING)
-    report = launch.keep(run, screen, lambda journal: run_backtest(system, journal, screen, kind))
+    execute = partial(run_backtest, system, watch=screen, driver=kind)
+    report = launch.keep(run, screen, execute, is_shown=is_shown)
     data = screen.data_set(origin_of(system))
     if data is not None:
         note_back_test(launch.store.home, run.run_id, system, launch.overrides, report.results, data)
+    return run, report
 
 
 def _kept_so_far(run: RunInfo) -> str:

@@ -39,11 +39,13 @@ PRICE_STEP = Decimal("1e-12")  # finer than any tick: takes the rounding noise o
 
 @frozen
 class Growth:
-    """By how much an order's fill grew: quantity, the price of that part, its fee and what slippage it cost."""
+    """By how much an order's fill grew: quantity, the price of that part, its fee and what its price cost."""
 
     quantity: Decimal
     price: Decimal
     fee: Decimal
+    spread: Decimal
+    impact: Decimal
     slippage: Decimal
 
 
@@ -129,8 +131,16 @@ class Bookkeeper:
         fee = booked_cost(event.cumulative_fee, self.unit) - track.cumulative_fee
         reference = event.reference_price if event.reference_price is not None else price
         multiplier = self.state.instruments[track.intent.symbol].multiplier
-        lost = (price - reference) * track.intent.action.sign * quantity * multiplier
-        return Growth(quantity, price, fee, booked(lost, self.unit))
+        units = quantity * multiplier
+        spread, to_impact, lost = (
+            booked(distance * units, self.unit)
+            for distance in (
+                event.spread,
+                event.spread + event.impact,
+                (price - reference) * track.intent.action.sign,
+            )
+        )
+        return Growth(quantity, price, fee, spread, to_impact - spread, lost - to_impact)
 
     def _book_entry(self, track: OrderTrack, event: OrderFilled, growth: Growth) -> None:
         intent = track.intent
@@ -270,6 +280,9 @@ class Bookkeeper:
                 liquidity=event.liquidity,
                 ambiguous=event.ambiguous,
                 trade_id=trade_id,
+                spread=growth.spread,
+                impact=growth.impact,
+                basis=event.basis,
             )
         )
 
@@ -304,6 +317,9 @@ class Bookkeeper:
                 highest=max(position.highest, ending.price),
                 lowest=min(position.lowest, ending.price),
                 ambiguous=position.is_ambiguous,
+                spread=position.spread,
+                impact=position.impact,
+                liquidation_fee=extra_fee,
             )
         )
         self.protection.release(position)

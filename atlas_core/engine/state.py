@@ -255,7 +255,9 @@ class State:
         """Book a fill on the position of its symbol; even an entry that came late may have closed some of it."""
         position = self.positions[record.symbol]
         position.fees += record.fee
+        position.spread += record.spread
         position.slippage += record.slippage
+        position.impact += record.impact
         position.is_ambiguous |= record.ambiguous
         if action.sign != position.side.sign:
             position.exit_cost += record.quantity * record.price

@@ -108,7 +108,9 @@ class PositionTrack:
     initial_risk: Decimal | None = None
     realised: Decimal = ZERO
     fees: Decimal = ZERO
+    spread: Decimal = ZERO
     slippage: Decimal = ZERO
+    impact: Decimal = ZERO
     funding: Decimal = ZERO
     stop: Decimal | None = None
     stop_rule: str = ""

@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from atlas_core.model.decisions import Alert
 from atlas_core.model.instrument import ZERO
-from atlas_core.model.orders import Liquidity, Order
+from atlas_core.model.orders import FillBasis, Liquidity, Order
 from atlas_core.model.venue import OrderReport, VenueSnapshot
 
 if TYPE_CHECKING:
@@ -102,7 +102,10 @@ class OrderFilled:
 
     `cumulative_quantity` and `cumulative_fee` are totals of the order so far, so that lost, late and repeated
     messages cannot miscount; `price` is the average over the whole order. `ambiguous` marks a fill whose order
-    inside a bar could not be known and was decided against us.
+    inside a bar could not be known and was decided against us (by optimistic fills: for us).
+
+    The rest is of this fill alone: `reference_price` is the middle of the market, `spread` and `impact` are what a unit
+    lost to half of the spread and to its own size, `basis` is what it was decided on.
     """
 
     ts: int
@@ -113,6 +116,9 @@ class OrderFilled:
     liquidity: Liquidity = Liquidity.TAKER
     reference_price: Decimal | None = None
     ambiguous: bool = False
+    spread: Decimal = ZERO
+    impact: Decimal = ZERO
+    basis: FillBasis = FillBasis.PRINT
 
 
 @frozen(kw_only=True)

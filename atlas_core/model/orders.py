@@ -78,6 +78,14 @@ class Liquidity(StrEnum):
     TAKER = "taker"
 
 
+class FillBasis(StrEnum):
+    """What a simulated fill was decided on: a price that was seen, the range of a bar, or finer bars inside it."""
+
+    PRINT = "print"
+    BAR = "bar"
+    DETAIL = "detail"
+
+
 @frozen
 class Touch:
     """The price inside a bar that caused an order, and whether the market came to it from below.

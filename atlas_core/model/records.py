@@ -16,7 +16,7 @@ from attrs import field, frozen
 
 from atlas_core.model.decisions import Outcome, Severity
 from atlas_core.model.instrument import ONE, ZERO
-from atlas_core.model.orders import Action, Liquidity, OrderKind, OrderRole, OrderStatus
+from atlas_core.model.orders import Action, FillBasis, Liquidity, OrderKind, OrderRole, OrderStatus
 from atlas_core.model.record import OrderRecord as OrderRecord
 from atlas_core.model.record import Record as Record
 from atlas_core.model.record import SignalRecord as SignalRecord
@@ -176,7 +176,10 @@ class OrderMoved(OrderRecord):
 
 @frozen(kw_only=True)
 class FillBooked(OrderRecord):
-    """The filled quantity of an order grew by `quantity` at `price`, for `fee`; `slippage` is money lost to it."""
+    """The filled quantity of an order grew by `quantity` at `price`, for `fee`.
+
+    `spread`, `slippage` and `impact` are money lost to each; `basis` is what the fill was decided on.
+    """
 
     kind = "fill_booked"
     symbol: str
@@ -189,6 +192,9 @@ class FillBooked(OrderRecord):
     liquidity: Liquidity
     ambiguous: bool
     trade_id: int = 0
+    spread: Decimal = ZERO
+    impact: Decimal = ZERO
+    basis: FillBasis = FillBasis.PRINT
 
 
 @frozen(kw_only=True)
@@ -277,7 +283,11 @@ class FundingBooked(TradeRecord):
 
 @frozen(kw_only=True)
 class PositionClosed(TradeRecord):
-    """The position is flat; `net` is `gross - fees - funding`."""
+    """The position is flat; `net` is `gross - fees - funding`.
+
+    `spread`, `slippage` and `impact` are the parts of `gross` that were lost to each, `liquidation_fee` is the part of
+    `fees` that a forced close cost.
+    """
 
     kind = "position_closed"
     signal_key: str
@@ -300,6 +310,9 @@ class PositionClosed(TradeRecord):
     highest: Decimal
     lowest: Decimal
     ambiguous: bool
+    spread: Decimal = ZERO
+    impact: Decimal = ZERO
+    liquidation_fee: Decimal = ZERO
 
 
 @frozen(kw_only=True)

@@ -1,6 +1,6 @@
 """Tables and figures of a run as CSV and JSON: the same run gives the same bytes.
 
-CSV: one header line, the columns in the order of `TRADE_COLUMNS`, `SIGNAL_COLUMNS`, `ORDER_COLUMNS` and
+CSV: one header line, the columns in the order of `TRADE_COLUMNS`, `EXIT_COLUMNS`, `SIGNAL_COLUMNS`, `ORDER_COLUMNS` and
 `EQUITY_COLUMNS` (new columns are only ever added at the end), times in ISO 8601 UTC, plain decimals without exponent,
 empty for none, lines end with `\\n`.
 """
@@ -20,6 +20,7 @@ import attrs
 from atlas_core.clock import NANOSECONDS_PER_SECOND, to_datetime
 from atlas_core.report.account_metrics import ACCOUNT_NAMES
 from atlas_core.report.catalogue import metric_values
+from atlas_core.report.costs import CostSplit
 from atlas_core.report.equity import EquityPoint
 from atlas_core.report.groups import Group
 from atlas_core.report.orders import OrderRow
@@ -34,8 +35,9 @@ TRADE_COLUMNS = (
     "trade_id", "symbol", "timeframe", "setup", "family", "side", "quantity", "leverage", "opened_at", "closed_at",
     "entry_price", "exit_price", "stop", "target", "gross", "fees", "slippage", "funding", "net", "r_multiple",
     "rule", "reason", "highest", "lowest", "ambiguous", "signal_key", "multiplier", "initial_risk", "score",
-    "mae_pct", "mfe_pct", "mae_r", "mfe_r",
+    "mae_pct", "mfe_pct", "mae_r", "mfe_r", "spread", "impact", "liquidation_fee", "total_costs", "exits",
 )  # fmt: skip
+EXIT_COLUMNS = ("trade_id", "symbol", "ts", "rule", "reason", "quantity", "price", "gross", "fee")
 SIGNAL_COLUMNS = (
     "key", "scanner", "symbol", "timeframe", "setup", "family", "side", "entry", "detected_at", "setup_at",
     "trigger", "stop", "target", "score", "state", "by", "reason", "value", "threshold", "ended_at", "trade_id",
@@ -43,12 +45,12 @@ SIGNAL_COLUMNS = (
 ORDER_COLUMNS = (
     "client_order_id", "signal_key", "symbol", "role", "attempt", "action", "kind", "quantity", "limit_price",
     "stop_price", "reduce_only", "intended_at", "changed_at", "status", "filled_quantity", "average_price", "fee",
-    "slippage", "reason",
+    "slippage", "reason", "spread", "impact",
 )  # fmt: skip
 EQUITY_COLUMNS = ("ts", "equity", "exposure")
 FILL_COLUMNS = (
     "ts", "client_order_id", "trade_id", "symbol", "role", "action", "quantity", "price", "fee", "slippage",
-    "liquidity", "ambiguous",
+    "liquidity", "ambiguous", "spread", "impact", "basis",
 )  # fmt: skip
 DAY_COLUMNS = ("ts", "equity", "exposure", "change", "share", "drawdown", "closed_trades", "closed_net")
 OPEN_COLUMNS = tuple(attribute.name for attribute in attrs.fields(OpenRow))
@@ -91,6 +93,11 @@ def csv_text(columns: Sequence[str], rows: Iterable[object]) -> str:
 def trades_csv(rows: Iterable[TradeRow]) -> str:
     """Return closed trades as CSV."""
     return csv_text(TRADE_COLUMNS, rows)
+
+
+def exits_csv(rows: Iterable[TradeRow]) -> str:
+    """Return the exits of closed trades as CSV, one row for each order that closed some of a trade."""
+    return csv_text(EXIT_COLUMNS, [leg for row in rows for leg in row.legs])
 
 
 def signals_csv(rows: Iterable[SignalRow]) -> str:
@@ -168,6 +175,8 @@ def _figures(report: Report) -> dict[str, Any]:
         "expectancy_interval_95": None if figures.interval is None else [figures.interval.low, figures.interval.high],
         "days": figures.days, "daily_returns": figures.returns, "periods_per_year": figures.periods,
         "risk_free": figures.risk_free,
+        "costs": {name: decimal_text(value) for name, value in _costs(figures.costs).items()},
+        "fills": attrs.asdict(report.fills),
     }  # fmt: skip
 
 
@@ -184,6 +193,10 @@ def compat_of(report: Report, peers: Sequence[str]) -> dict[str, Any]:
     """Return what other systems would have reported under their names, nothing when none is asked for."""
     made = {peer: dict(peer_figures(report.results, peer).values) for peer in peers}
     return {"metrics_compat": made} if made else {}
+
+
+def _costs(costs: CostSplit) -> dict[str, Decimal]:
+    return costs.parts | {"total": costs.total}
 
 
 def group_rows(groups: Iterable[Group]) -> list[dict[str, Any]]:
@@ -245,6 +258,7 @@ def table_files(report: Report, orders: Sequence[OrderRow]) -> dict[str, str]:
     """Return every table of a run as CSV, by file name."""
     return {
         "trades.csv": trades_csv(report.trades),
+        "exits.csv": exits_csv(report.trades),
         "signals.csv": signals_csv(report.signals),
         "orders.csv": orders_csv(orders),
         "equity.csv": equity_csv(report.curve),

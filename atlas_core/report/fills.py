@@ -7,13 +7,16 @@ from decimal import Decimal
 
 from attrs import frozen
 
-from atlas_core.model.orders import Action, Liquidity, OrderRole
+from atlas_core.model.orders import Action, FillBasis, Liquidity, OrderRole
 from atlas_core.model.records import FillBooked, OrderIntended, PositionOpened, Record
 
 
 @frozen(kw_only=True)
 class FillRow:
-    """One fill; `trade_id` is 0 where it belongs to no trade, `slippage` is money lost to it."""
+    """One fill; `trade_id` is 0 where it belongs to no trade.
+
+    `spread`, `slippage` and `impact` are money lost to each, `basis` is what the fill was decided on.
+    """
 
     ts: int
     client_order_id: str
@@ -27,6 +30,9 @@ class FillRow:
     slippage: Decimal
     liquidity: Liquidity
     ambiguous: bool
+    spread: Decimal
+    impact: Decimal
+    basis: FillBasis
 
 
 def fill_rows(records: Sequence[Record]) -> tuple[FillRow, ...]:
@@ -54,4 +60,7 @@ def _row(fill: FillBooked, order: OrderIntended, trades: dict[str, int]) -> Fill
         slippage=fill.slippage,
         liquidity=fill.liquidity,
         ambiguous=fill.ambiguous,
+        spread=fill.spread,
+        impact=fill.impact,
+        basis=fill.basis,
     )

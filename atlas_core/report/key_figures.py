@@ -57,7 +57,7 @@ def _written(metric: Metric, value: float | None) -> str:
 def trade_pairs(figures: KeyFigures, values: Values) -> list[list[str]]:
     """Return the figures of the trades as names and values."""
     trades, interval = figures.trades, figures.interval
-    of_entry = values["expectancy_pct"]
+    of_entry, costs = values["expectancy_pct"], figures.costs
     each = [number(figures.expectancy_r, sign=True), percent(of_entry, sign=True)]
     return [
         ["Equity", money(figures.equity)],
@@ -73,7 +73,9 @@ def trade_pairs(figures: KeyFigures, values: Values) -> list[list[str]]:
         ["SQN (at most 100 trades)", or_not(number(figures.sqn))],
         ["Streaks won / lost", f"{values['winning_streak']:.0f} / {values['losing_streak']:.0f}"],
         ["Max drawdown, closed trades", percent(-figures.closed_drawdown.depth)],
-        ["Fees / slippage / funding", " / ".join(map(money, (figures.fees, figures.slippage, figures.funding)))],
+        ["Fees / funding", f"{money(figures.fees)} / {money(figures.funding)}"],
+        ["Spread / slippage / impact", " / ".join(map(money, (costs.spread, costs.slippage, costs.impact)))],
+        ["Costs in all", money(costs.total)],
     ]
 
 

@@ -34,6 +34,8 @@ class OrderRow:
     paid: Decimal = ZERO
     fee: Decimal = ZERO
     slippage: Decimal = ZERO
+    spread: Decimal = ZERO
+    impact: Decimal = ZERO
     reason: str = ""
 
     @property
@@ -87,4 +89,6 @@ def _filled(row: OrderRow, record: FillBooked) -> OrderRow:
         paid=row.paid + record.quantity * record.price,
         fee=row.fee + record.fee,
         slippage=row.slippage + record.slippage,
+        spread=row.spread + record.spread,
+        impact=row.impact + record.impact,
     )

@@ -42,6 +42,7 @@ class TradeColumns:
         """Return columns that are there already, `net` among them."""
         made = cls(())
         made._count = len(columns["net"])
+        columns.setdefault("spread_and_impact", np.zeros(made._count))
         made.__dict__.update(columns)  # where cached properties keep what they have made
         return made
 
@@ -62,6 +63,11 @@ class TradeColumns:
     def slippage(self) -> Floats:
         """Return what was lost to slippage; it is within the results."""
         return self._floats(lambda row: row.slippage)
+
+    @cached_property
+    def spread_and_impact(self) -> Floats:
+        """Return what was lost to half of the spread and to the size of the orders; it is within the results."""
+        return self._floats(lambda row: row.spread + row.impact)
 
     @cached_property
     def funding(self) -> Floats:

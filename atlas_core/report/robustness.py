@@ -34,7 +34,7 @@ def cost_sensitivity(trades: TradeColumns, factors: Sequence[float] = COST_FACTO
 
 
 def _at(trades: TradeColumns, factor: float) -> CostCase:
-    costs = trades.fees + trades.slippage
+    costs = trades.fees + trades.slippage + trades.spread_and_impact
     net = trades.net - costs * (factor - 1)
     wins, losses = net[net > metrics.NO_MONEY], net[net < -metrics.NO_MONEY]
     return CostCase(

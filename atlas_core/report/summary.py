@@ -14,6 +14,7 @@ from atlas_core.report import groups, metrics
 from atlas_core.report.benchmark import benchmark_results
 from atlas_core.report.bootstrap import Interval
 from atlas_core.report.catalogue import metric_values
+from atlas_core.report.costs import CostSplit, costs_of
 from atlas_core.report.equity import (
     Drawdown,
     EquityPoint,
@@ -21,6 +22,7 @@ from atlas_core.report.equity import (
     equity_curve,
     periods_per_year,
 )
+from atlas_core.report.fill_counts import FillCounts, fill_counts, fills_sentence
 from atlas_core.report.groups import Group, group_of, grouped
 from atlas_core.report.results import Results, TradeColumns, curve_columns
 from atlas_core.report.signals import Refusal, SignalRow, refusals, signal_rows, state_counts, sum_sentence
@@ -53,6 +55,7 @@ class KeyFigures:
     fees: Decimal
     slippage: Decimal
     funding: Decimal
+    costs: CostSplit
     days: float
     returns: int
     periods: int
@@ -89,6 +92,7 @@ class Report:
     by_exit: tuple[Group, ...]
     price_decimals: dict[str, int]
     failures: tuple[str, ...]
+    fills: FillCounts
     benchmark: Results | None = None
 
     def beside(self, benchmark: Sequence[EquityPoint]) -> Report:
@@ -131,6 +135,7 @@ def report_of(records: Sequence[Record], *, risk_free: float = 0.0) -> Report:
         by_exit=grouped(trades, groups.EXIT, results.trades),
         price_decimals=price_decimals(records),
         failures=failures(records),
+        fills=fill_counts(records),
     )
 
 
@@ -222,6 +227,7 @@ def key_figures(
         fees=sum((trade.fees for trade in trades), ZERO),
         slippage=sum((trade.slippage for trade in trades), ZERO),
         funding=sum((trade.funding for trade in trades), ZERO),
+        costs=costs_of(trades),
         days=results.days,
         returns=len(results.returns),
         periods=results.periods,
@@ -237,7 +243,8 @@ def notes_of(report: Report) -> tuple[str, ...]:
     if report.sessions > 1:
         crashed = f", {report.crashes} of them after a crash" if report.crashes else ""
         notes.append(f"{report.sessions} sessions wrote this journal, one after the other{crashed}")
-    return (*notes, *report.failures, *honesty(report.figures, report.trades), *_compared(report))
+    told = honesty(report.figures, report.fills, report.started.fill_model)
+    return (*notes, *report.failures, *told, *_compared(report))
 
 
 def _compared(report: Report) -> list[str]:
@@ -251,7 +258,7 @@ def _compared(report: Report) -> list[str]:
     return notes
 
 
-def honesty(figures: KeyFigures, trades: Sequence[TradeRow]) -> tuple[str, ...]:
+def honesty(figures: KeyFigures, fills: FillCounts, fill_model: str = "") -> tuple[str, ...]:
     """Return what a reader should know before believing the figures."""
     notes = []
     count, interval = figures.trades.count, figures.interval
@@ -263,9 +270,9 @@ def honesty(figures: KeyFigures, trades: Sequence[TradeRow]) -> tuple[str, ...]:
         few = f"{count} trades are few: " if count < metrics.FEW_TRADES else f"{count} trades: "
         verdict = "an edge is shown on this sample" if interval.shows_an_edge else "an edge is not shown"
         notes.append(f"{few}95 % interval of expectancy {interval.low:+,.2f} to {interval.high:+,.2f}, {verdict}")
-    unclear = sum(trade.ambiguous for trade in trades)
-    if unclear:
-        notes.append(f"{unclear} trades were decided inside one bar, against us where the order of prices was unknown")
+    decided = fills_sentence(fills, fill_model)
+    if decided:
+        notes.append(decided)
     if figures.days < metrics.CAGR_MINIMUM_DAYS:
         notes.append(f"{figures.days:.1f} days: figures per year are shown from {metrics.CAGR_MINIMUM_DAYS} days")
     return tuple(notes)

@@ -12,7 +12,7 @@ from attrs import field, frozen
 from atlas_core.errors import NotFound
 from atlas_core.model import records as recorded
 from atlas_core.model.decisions import Outcome
-from atlas_core.model.orders import OrderStatus
+from atlas_core.model.orders import FillBasis, OrderStatus
 from atlas_core.report.signals import SignalRow
 from atlas_core.report.trades import price_decimals, price_text
 
@@ -220,13 +220,21 @@ def _moved(record: recorded.OrderMoved, scene: Scene) -> Step:
 
 
 def _filled(record: recorded.FillBooked, scene: Scene) -> Step:
-    unclear = ", order inside the bar unknown: decided against us" if record.ambiguous else ""
+    unclear = ", in an order that is not known" if record.ambiguous else ""
+    lost = "".join(f", {name} {_money(value)}" for name, value in _lost_to(record) if value)
     what = (
         f"{record.quantity:f} at {scene.price(record.price)} ({record.liquidity.value}), fee {_money(record.fee)}, "
-        f"slippage {_money(record.slippage)}{unclear}"
+        f"slippage {_money(record.slippage)}{lost}{_BASES[record.basis]}{unclear}"
     )
     return Step(ts=record.ts, stage="fill", who=scene.role(record), what=what,
                 verdict=record.status.value.replace("_", " "))  # fmt: skip
+
+
+def _lost_to(record: recorded.FillBooked) -> tuple[tuple[str, Decimal], ...]:
+    return ("spread", record.spread), ("impact", record.impact)
+
+
+_BASES = {FillBasis.PRINT: "", FillBasis.BAR: ", inside the bar", FillBasis.DETAIL: ", inside the bar by finer bars"}
 
 
 def _money(value: Decimal) -> str:

@@ -23,6 +23,8 @@ from atlas_core.model.records import (
     SignalDetected,
 )
 from atlas_core.model.signals import Side
+from atlas_core.report.costs import CostSplit
+from atlas_core.report.legs import ExitLeg, LegBook
 
 _CENT = Decimal("0.01")
 
@@ -31,9 +33,10 @@ _CENT = Decimal("0.01")
 class TradeRow:
     """One closed trade; money in the quote currency, times in nanoseconds UTC, `net = gross - fees - funding`.
 
-    `slippage` is the part of `gross` that was lost to it. `stop` and `target` are those of the entry, `initial_risk` is
-    the money between entry and stop, `score` that of the signal. `gate_values` holds what each gate measured when it
-    let the signal pass, by label and in the order of asking, `context` what the scanner noted beside it.
+    `spread`, `slippage` and `impact` are the parts of `gross` that were lost to each, `liquidation_fee` is part of
+    `fees`; `costs` has the split, `legs` what each exit order closed. `stop` and `target` are those of the entry,
+    `initial_risk` is the money between entry and stop, `score` that of the signal. `gate_values` holds what each gate
+    measured when it let the signal pass, by label and in the order of asking, `context` what the scanner noted.
     """
 
     trade_id: int
@@ -67,6 +70,32 @@ class TradeRow:
     score: float = 0.0
     gate_values: Mapping[str, float] = field(factory=dict)
     context: Mapping[str, Any] = field(factory=dict)
+    spread: Decimal = ZERO
+    impact: Decimal = ZERO
+    liquidation_fee: Decimal = ZERO
+    legs: tuple[ExitLeg, ...] = ()
+
+    @property
+    def costs(self) -> CostSplit:
+        """Return what the trade cost, by parts."""
+        return CostSplit(
+            fee=self.fees - self.liquidation_fee,
+            spread=self.spread,
+            slippage=self.slippage,
+            impact=self.impact,
+            funding=self.funding,
+            liquidation=self.liquidation_fee,
+        )
+
+    @property
+    def total_costs(self) -> Decimal:
+        """Return the sum of all costs of the trade."""
+        return self.costs.total
+
+    @property
+    def exits(self) -> int:
+        """Return how many exit orders closed the trade."""
+        return len(self.legs)
 
     @property
     def mae_pct(self) -> float:
@@ -139,7 +168,9 @@ def closed_trades(records: Iterable[Record]) -> tuple[TradeRow, ...]:
     opened: dict[int, PositionOpened] = {}
     risks: dict[int, Decimal | None] = {}
     rows: list[TradeRow] = []
+    book = LegBook()
     for record in records:
+        book.take(record)
         if isinstance(record, SignalDetected):
             detected[record.key] = record
         elif isinstance(record, GateAnswered) and record.value is not None:
@@ -151,6 +182,7 @@ def closed_trades(records: Iterable[Record]) -> tuple[TradeRow, ...]:
             risks[record.trade_id] = record.initial_risk
         elif isinstance(record, PositionClosed):
             row = _closed_row(record, opened.get(record.trade_id), risks.get(record.trade_id))
+            row = evolve(row, legs=book.closed(record))
             rows.append(_of_signal(row, detected.get(record.signal_key), measured.get(record.signal_key, {})))
     return tuple(rows)
 
@@ -192,6 +224,9 @@ def _closed_row(closed: PositionClosed, opened: PositionOpened | None, risk: Dec
         signal_key=closed.signal_key,
         multiplier=opened.multiplier if opened else Decimal(1),
         initial_risk=risk,
+        spread=closed.spread,
+        impact=closed.impact,
+        liquidation_fee=closed.liquidation_fee,
     )
 
 

@@ -12,6 +12,7 @@ from attrs import frozen
 from atlas_core.model.costs import TellsCosts, TellsFills, TradingCosts
 from atlas_core.model.instrument import ZERO
 from atlas_core.options import above, at_least, at_most, between, each, option
+from atlas_core.simulation.scenarios import FILL_MODELS, FillModel, FillScenario
 
 
 class LimitFill(StrEnum):
@@ -32,6 +33,9 @@ class CostOptions(TellsCosts, TellsFills):
     taker_fee_bps: Decimal = option(ZERO, help="Fee of every other fill.", check=between(0, 1_000))
     fee_per_contract: Decimal = option(ZERO, help="Fixed fee for each contract of a fill.", check=at_least(0))
     slippage_bps: Decimal = option(ZERO, help="How far taker fills are worse than the market.", check=between(0, 1_000))
+    spread_bps: Decimal = option(
+        ZERO, help="Width between bid and ask where the tape has no quotes.", check=between(0, 1_000)
+    )
     depth_notional: Decimal | None = option(
         None, help="Notional that moves the price by `impact_bps_at_depth`; none means no impact.", check=above(0)
     )
@@ -50,6 +54,9 @@ class CostOptions(TellsCosts, TellsFills):
     funding_hours_utc: tuple[int, ...] = option(
         (0, 8, 16), help="Hours of the day at which `funding_rate_bps` is due.", check=each(between(0, 23))
     )
+    fills: FillScenario = option(
+        FillScenario.BASE, help="How kind the market is assumed to be; deciders count with the base costs always."
+    )
     allow_spot_shorts: bool = option(False, help="Whether spot may be sold without owning it.")
 
     def __attrs_post_init__(self) -> None:
@@ -62,18 +69,31 @@ class CostOptions(TellsCosts, TellsFills):
     def fill_model(self) -> str:
         """Return when orders fill, in a few words."""
         share = self.max_volume_participation_pct
-        limits = "a touch fills limits" if self.limit_fill is LimitFill.TOUCH else "limits fill one tick through"
+        ticks = self.ticks_through_limits
+        limits = f"limits fill {ticks} {'tick' if ticks == 1 else 'ticks'} through" if ticks else "a touch fills limits"
         volume = "any quantity" if share is None else f"at most {share.normalize():f} % of a bar's volume"
-        return f"{limits}, {volume}, latency {self.latency_ms} ms"
+        scenario = "" if self.fills is FillScenario.BASE else f"{self.fills} fills: "
+        return f"{scenario}{limits}, {volume}, latency {self.latency_ms} ms"
+
+    @property
+    def assumed(self) -> FillModel:
+        """Return what the scenario assumes of fills."""
+        return FILL_MODELS[self.fills]
+
+    @property
+    def ticks_through_limits(self) -> int:
+        """Return how many ticks the price must go through a limit."""
+        return self.assumed.beyond(1 if self.limit_fill is LimitFill.THROUGH else 0)
 
     def trading_costs(self) -> TradingCosts:
-        """Return what a fill that takes what the market offers costs."""
+        """Return what a fill that takes what the market offers costs, in the base scenario."""
         return TradingCosts(
             taker_fee_bps=self.taker_fee_bps,
             fee_per_contract=self.fee_per_contract,
             slippage_bps=self.slippage_bps,
             depth_notional=self.depth_notional,
             impact_bps_at_depth=self.impact_bps_at_depth,
+            spread_bps=self.spread_bps,
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from atlas_core.model.costs import TakenPrice
 from atlas_core.model.events import (
     BrokerEvent,
     FundingCharged,
@@ -17,7 +18,7 @@ from atlas_core.model.events import (
 from atlas_core.model.instrument import ONE, ZERO
 from atlas_core.model.orders import Liquidity
 from atlas_core.simulation.ledger import Ledger
-from atlas_core.simulation.pricing import liquidation_fee, money_text, taker_price, to_money, trade_fee
+from atlas_core.simulation.pricing import liquidation_fee, money_text, to_money, trade_fee
 
 if TYPE_CHECKING:
     from atlas_core.simulation.costs import CostOptions
@@ -35,6 +36,7 @@ class Desk:
         self.costs = costs
         self.ledger = ledger
         self.now = 0
+        self._taker_costs = costs.assumed.worsened(costs.trading_costs())
         self._events: list[BrokerEvent] = []
 
     def drain(self) -> list[BrokerEvent]:
@@ -72,20 +74,25 @@ class Desk:
                 working.end = OrderExpired(ts=self.now, client_order_id=order_id)
                 self._events.append(working.end)
 
-    def take(self, market: Market, working: Working, reference_ticks: int) -> Decimal:
-        """Fill at the market, worsened by slippage and impact but never beyond the order's own limit.
+    def take(self, market: Market, working: Working, reference_ticks: int, *, at_limit: bool = False) -> Decimal:
+        """Fill at the market, worsened by spread, slippage and impact but never beyond the order's own limit.
 
-        Returns the quantity filled.
+        `at_limit` fills at that limit itself. Returns the quantity filled.
         """
         quantity = self._fillable(market, working)
         if not quantity:
             return ZERO
-        reference = market.instrument.from_ticks(reference_ticks)
-        price = taker_price(self.costs, market.instrument, working.order.action, reference, quantity)
-        if working.limit is not None:
-            limit = market.instrument.from_ticks(working.limit)
-            price = min(price, limit) if working.sign > 0 else max(price, limit)
-        return self._fill(market, working, quantity, price, reference, Liquidity.TAKER)
+        instrument = market.instrument
+        taken = self._taker_costs.taken(
+            instrument,
+            working.order.action,
+            instrument.from_ticks(reference_ticks),
+            quantity,
+            half_spread=market.half_spread(reference_ticks, working.sign),
+            limit=None if working.limit is None else instrument.from_ticks(working.limit),
+            at_limit=at_limit,
+        )
+        return self._fill(market, working, quantity, taken, Liquidity.TAKER)
 
     def make(self, market: Market, working: Working) -> Decimal:
         """Fill a resting order at its limit and return the quantity filled."""
@@ -93,7 +100,7 @@ class Desk:
         if not quantity or working.limit is None:
             return ZERO
         price = market.instrument.from_ticks(working.limit)
-        return self._fill(market, working, quantity, price, price, Liquidity.MAKER)
+        return self._fill(market, working, quantity, TakenPrice(price, price), Liquidity.MAKER)
 
     def liquidate(self, market: Market, price_ticks: int, *, gapped: bool) -> None:
         """Close the position by force and cancel every order of the symbol.
@@ -137,14 +144,9 @@ class Desk:
         return quantity if left is None else min(quantity, left)
 
     def _fill(
-        self,
-        market: Market,
-        working: Working,
-        quantity: Decimal,
-        price: Decimal,
-        reference: Decimal,
-        liquidity: Liquidity,
+        self, market: Market, working: Working, quantity: Decimal, taken: TakenPrice, liquidity: Liquidity
     ) -> Decimal:
+        price = taken.price
         fee = trade_fee(self.costs, market.instrument, quantity, price, liquidity)
         lacking = self._lacking(market, working, quantity, price, fee)
         if lacking is not None:
@@ -157,7 +159,7 @@ class Desk:
             market.funded_until = max(market.funded_until, market.held_from())
         if self.costs.max_volume_participation_pct is not None:
             market.use_volume(quantity)
-        self._events.append(working.book(self.now, quantity, price, reference, fee, liquidity))
+        self._events.append(working.book(self.now, quantity, taken, fee, liquidity, market.basis))
         self._after_fill(market, working, quantity)
         return quantity
 

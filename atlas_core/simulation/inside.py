@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from atlas_core.simulation.working import Stance, Working
 
@@ -48,23 +48,29 @@ class BarView(NamedTuple):
     ts: int
 
 
-def next_hit(market: Market, bar: BarView, spent: AbstractSet[int], beyond: int) -> Hit | None:
+def next_hit(market: Market, bar: BarView, spent: AbstractSet[int], beyond: int, *, for_us: bool = False) -> Hit | None:
     """Return the fill that comes next in the pessimistic order, or None when the bar reaches nothing more.
 
     `spent` holds the sequence numbers of the orders that had their turn; `beyond` is how many ticks the price must
-    go through a limit.
+    go through a limit. `for_us` takes a profit before a loss where both were in reach, and believes in no move that the
+    bar does not prove.
     """
-    hits = [hit for hit in _hits(market, bar, beyond) if hit.working is None or hit.working.sequence not in spent]
+    hits = [
+        hit for hit in _hits(market, bar, beyond, for_us=for_us)
+        if hit.working is None or hit.working.sequence not in spent
+    ]  # fmt: skip
     if not hits:
         return None
     first = min(hits, key=lambda hit: hit.rank)
-    protects = first.rank.group == PROTECTS and first.working is not None
-    if protects and any(hit.rank.group == TAKES_PROFIT for hit in hits):
-        return Hit(first.rank, first.working, first.reference, ambiguous=True)
-    return first
+    profits = [hit for hit in hits if hit.rank.group == TAKES_PROFIT]
+    if first.rank.group != PROTECTS or not profits:
+        return first
+    if for_us:
+        first = min(profits, key=lambda hit: hit.rank)
+    return evolve(first, ambiguous=True) if first.working is not None else first
 
 
-def _hits(market: Market, bar: BarView, beyond: int) -> Iterator[Hit]:
+def _hits(market: Market, bar: BarView, beyond: int, *, for_us: bool) -> Iterator[Hit]:
     side = market.holding.sign
     if market.liquidation is not None and not market.windows:
         yield from _forced_close(market.liquidation, side, bar.prices)
@@ -76,12 +82,15 @@ def _hits(market: Market, bar: BarView, beyond: int) -> Iterator[Hit]:
         if working.stance is Stance.STOP:
             best = _favourable(working, bar.prices) if whole else None
             hit = stop_hit(working, bar.prices, bar.prices.open, reduces=reduces, best=best)
-            if hit is not None:
-                yield hit if whole else Hit(hit.rank, working, hit.reference, ambiguous=True)
+            if hit is not None and not whole:
+                hit = evolve(hit, ambiguous=True)
+            if hit is not None and not (for_us and hit.ambiguous and not working.stop_reached(bar.prices.close)):
+                yield hit
         elif working.stance is Stance.LIMIT:
-            extreme = _favourable(working, bar.prices) if whole else bar.prices.close
+            is_clear = whole or for_us
+            extreme = _favourable(working, bar.prices) if is_clear else bar.prices.close
             if working.limit_reached(extreme, beyond):
-                start = bar.prices.open if whole else _adverse(working, bar.prices)
+                start = bar.prices.open if is_clear else _adverse(working, bar.prices)
                 yield _limit_hit(working, start, reduces=reduces)
 
 
@@ -142,26 +151,28 @@ def follow(market: Market, bar: BarView) -> None:
             working.trail(_favourable(working, bar.prices))
 
 
-def reaction_hit(working: Working, prices: TickBar, window: EntryWindow, beyond: int) -> Hit | None:
+def reaction_hit(
+    working: Working, prices: TickBar, window: EntryWindow, beyond: int, *, for_us: bool = False
+) -> Hit | None:
     """Return the fill of an order that protects an entry made inside this very bar, or None.
 
     A stop is held against the whole bar, because the bar's other extreme may have come after the entry; a limit only
-    against what certainly came after it.
+    against what certainly came after it. `for_us` turns the two around.
     """
     if working.stance is Stance.LIMIT:
-        extreme = window.low if working.sign > 0 else window.high
-        if not working.limit_reached(extreme, beyond):
+        is_certain = working.limit_reached(window.low if working.sign > 0 else window.high, beyond)
+        if not is_certain and not (for_us and working.limit_reached(_favourable(working, prices), beyond)):
             return None
-        return _limit_hit(working, window.touch, reduces=True)
+        return evolve(_limit_hit(working, window.touch, reduces=True), ambiguous=not is_certain)
     if working.stance is not Stance.STOP:
         return None
     best = window.low if working.sign > 0 else window.high
     working.trail(window.touch)
     is_turning = best not in (window.touch, prices.close)
     hit = stop_hit(working, prices, window.touch, reduces=True, best=best if is_turning else None)
-    if hit is None:
+    certain = window.high if working.sign > 0 else window.low
+    is_unclear = hit is not None and (hit.ambiguous or working.sign * (certain - hit.reference) < 0)
+    if hit is None or (for_us and is_unclear):
         working.trail(best)
         return None
-    certain = window.high if working.sign > 0 else window.low
-    reached = working.sign * (certain - hit.reference) >= 0
-    return Hit(hit.rank, working, hit.reference, ambiguous=hit.ambiguous or not reached)
+    return evolve(hit, ambiguous=is_unclear)

@@ -9,6 +9,7 @@ from attrs import define, field
 
 from atlas_core.model.events import BarClosed, BarOpened, FundingDue, Quote
 from atlas_core.model.instrument import ZERO, Instrument
+from atlas_core.model.orders import FillBasis
 from atlas_core.simulation.holding import Holding
 from atlas_core.simulation.pricing import PERCENT
 
@@ -123,6 +124,23 @@ class Market:
             return Print(event.ts, price, price, price)
         last = event.last if event.last > 0 else (event.bid + event.ask) / 2
         return Print(event.ts, ticks(event.bid), ticks(event.ask), ticks(last))
+
+    def half_spread(self, reference: int, sign: int) -> Decimal | None:
+        """Return how far a price that is taken lies from the middle of the quote; None where there is no quote.
+
+        A stop beyond the quote is not taken from it: its spread is not known, and counts as slippage.
+        """
+        seen = self.seen
+        if not isinstance(seen, Quote):
+            return None
+        quote = self.print_of(seen)
+        is_quoted = reference == (quote.ask if sign > 0 else quote.bid)
+        return self.instrument.from_ticks(max(0, quote.ask - quote.bid)) / 2 if is_quoted else ZERO
+
+    @property
+    def basis(self) -> FillBasis:
+        """Return what a fill is decided on now."""
+        return FillBasis.BAR if isinstance(self.seen, BarClosed) else FillBasis.PRINT
 
     def tick_bar(self, bar: BarClosed) -> TickBar:
         """Return a bar's prices in whole ticks."""

@@ -10,11 +10,12 @@ from atlas_core.model.events import BarClosed, Quote
 from atlas_core.model.instrument import ZERO
 from atlas_core.model.orders import OrderKind, OrderRole
 from atlas_core.simulation.inside import BarView, Hit, follow, next_hit, reaction_hit
-from atlas_core.simulation.market import Market, Print, entry_window
+from atlas_core.simulation.market import Market, Print, TickBar, entry_window
 from atlas_core.simulation.working import Stance, Working
 
 if TYPE_CHECKING:
     from atlas_core.simulation.desk import Desk
+    from atlas_core.simulation.scenarios import FillModel
 
 AT_ONCE, STOPS_THAT_REDUCE, STOPS_THAT_OPEN, LIMITS_THAT_OPEN, LIMITS_THAT_REDUCE = range(5)
 
@@ -22,8 +23,9 @@ AT_ONCE, STOPS_THAT_REDUCE, STOPS_THAT_OPEN, LIMITS_THAT_OPEN, LIMITS_THAT_REDUC
 class Matcher:
     """Decides the fills and lets the desk carry them out; `beyond` is how many ticks the price must pass a limit."""
 
-    def __init__(self, desk: Desk, *, beyond: int) -> None:
+    def __init__(self, desk: Desk, model: FillModel, *, beyond: int) -> None:
         self._desk = desk
+        self._model = model
         self._beyond = beyond
 
     def act_at_once(self, market: Market, working: Working) -> None:
@@ -51,7 +53,7 @@ class Matcher:
         if window is None or order.role is OrderRole.ENTRY or not window.grant(order.role, order.quantity):
             return
         prices = market.tick_bar(bar)
-        hit = reaction_hit(working, prices, window, self._beyond)
+        hit = reaction_hit(working, prices, window, self._beyond, for_us=self._model.decides_for_us)
         if hit is not None:
             self._carry_out(market, working, hit, close=prices.close)
 
@@ -100,7 +102,11 @@ class Matcher:
         if working.resting and isinstance(market.seen, Quote):
             self._desk.make(market, working)
         else:
-            self._desk.take(market, working, price)
+            self._take_limit(market, working, price)
+
+    def _take_limit(self, market: Market, working: Working, price: int) -> Decimal:
+        """Fill a limit that the market is beyond: there, or at its own price where no gap improves it."""
+        return self._desk.take(market, working, price, at_limit=not self._model.improves_limits)
 
     def _liquidate_at(self, market: Market, instant: Print) -> None:
         level, side = market.liquidation, market.holding.sign
@@ -113,7 +119,7 @@ class Matcher:
         """Fill what a closed bar reaches, one fill after the other, protective orders first."""
         view = BarView(market.tick_bar(bar), bar.opened_at, bar.ts)
         spent: set[int] = set()
-        while (hit := next_hit(market, view, spent, self._beyond)) is not None:
+        while (hit := next_hit(market, view, spent, self._beyond, for_us=self._model.decides_for_us)) is not None:
             working = hit.working
             if working is None:
                 self._desk.liquidate(market, hit.reference, gapped=hit.reference != market.liquidation)
@@ -125,14 +131,20 @@ class Matcher:
         for working in tuple(market.orders.values()):
             arrived_inside = bar.opened_at < working.active_from <= bar.ts
             if working.stance is Stance.MARKET and arrived_inside and not working.is_done:
-                self._desk.take(market, working, view.prices.close)
+                self._desk.take(market, working, self._late_price(working, view.prices))
         follow(market, view)
+
+    def _late_price(self, working: Working, prices: TickBar) -> int:
+        """Return where a market order fills that arrived inside the bar: at the close, or where it was worst."""
+        if self._model.improves_limits:
+            return prices.close
+        return prices.high if working.sign > 0 else prices.low
 
     def _carry_out(self, market: Market, working: Working, hit: Hit, *, close: int) -> Decimal:
         working.ambiguous = working.ambiguous or hit.ambiguous
         if working.stance is Stance.LIMIT:
             if hit.takes:
-                return self._desk.take(market, working, hit.reference)
+                return self._take_limit(market, working, hit.reference)
             return self._desk.make(market, working)
         working.trigger()
         if working.limit is None or working.limit_reached(hit.reference, 0):

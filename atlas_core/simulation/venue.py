@@ -15,7 +15,7 @@ from atlas_core.model.venue import VenueSnapshot
 from atlas_core.model.waiting import NEVER, PassedOver, Waiting
 from atlas_core.model.waiting import NOTHING as NOTHING_TO_WAIT_FOR
 from atlas_core.simulation.admission import malformed, reserve_price, sells_only_what_is_owned, unaffordable
-from atlas_core.simulation.costs import CostOptions, LimitFill
+from atlas_core.simulation.costs import CostOptions
 from atlas_core.simulation.desk import Desk
 from atlas_core.simulation.funding import funding_times
 from atlas_core.simulation.holding import Holding, HoldingSnapshot
@@ -54,7 +54,7 @@ class SimulatedVenue:
         self._orders: dict[str, Working] = {}
         self._rejected: dict[str, tuple[Order, OrderRejected]] = {}
         self._latency = costs.latency_ms * NANOSECONDS_PER_MILLISECOND
-        self._matcher = Matcher(self._desk, beyond=1 if costs.limit_fill is LimitFill.THROUGH else 0)
+        self._matcher = Matcher(self._desk, costs.assumed, beyond=costs.ticks_through_limits)
         self._constant_rate = costs.funding_rate_bps / BPS
 
     def observe(self, event: MarketEvent) -> Sequence[BrokerEvent]:

@@ -13,9 +13,10 @@ from atlas_core.model.instrument import ZERO
 from atlas_core.model.orders import Action, Order, OrderKind
 
 if TYPE_CHECKING:
+    from atlas_core.model.costs import TakenPrice
     from atlas_core.model.events import BrokerEvent
     from atlas_core.model.instrument import Instrument
-    from atlas_core.model.orders import Liquidity
+    from atlas_core.model.orders import FillBasis, Liquidity
 
 
 class Stance(IntEnum):
@@ -96,12 +97,13 @@ class Working:
         self.stance = Stance.LIMIT if self.order.kind is OrderKind.STOP_LIMIT else Stance.MARKET
 
     def book(
-        self, ts: int, quantity: Decimal, price: Decimal, reference: Decimal, fee: Decimal, liquidity: Liquidity
+        self, ts: int, quantity: Decimal, taken: TakenPrice, fee: Decimal, liquidity: Liquidity, basis: FillBasis
     ) -> OrderFilled:
         """Add one fill and return the totals of the order.
 
-        The average price is not rounded to the tick; the reference price is that of this fill alone.
+        The average price is not rounded to the tick; the middle of the market and the parts are of this fill alone.
         """
+        price = taken.price
         single = not self.filled
         self.filled += quantity
         self.paid += quantity * price
@@ -113,8 +115,11 @@ class Working:
             price=price if single else self.paid / self.filled,
             cumulative_fee=self.fee,
             liquidity=liquidity,
-            reference_price=reference,
+            reference_price=taken.middle,
             ambiguous=self.ambiguous,
+            spread=taken.spread,
+            impact=taken.impact,
+            basis=basis,
         )
         return self.fill
 

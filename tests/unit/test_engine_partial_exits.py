@@ -26,6 +26,7 @@ from atlas_core.model.records import (
     PositionClosed,
     VerdictReached,
 )
+from atlas_core.report.trades import TradeRow, closed_trades
 from atlas_core.simulation.costs import CostOptions
 from atlas_core.simulation.venue import SimulatedVenue
 from tests.engine_bench import PERP, AfterBars, Bench, FixedSize, SignalLevels
@@ -73,6 +74,9 @@ THIN = CostOptions(
     maker_fee_bps=Decimal(2),
     taker_fee_bps=Decimal(5),
     slippage_bps=Decimal(1),
+    spread_bps=Decimal(3),
+    depth_notional=Decimal(1000),
+    impact_bps_at_depth=Decimal(2),
     max_volume_participation_pct=Decimal(50),
 )
 
@@ -281,6 +285,19 @@ def assert_covered(bench: Bench) -> None:
         assert targets <= (ZERO if position is None else position.quantity)
 
 
+def middle_result(bench: Bench, trade: TradeRow) -> Decimal:
+    """Return what a trade would have made at the middle of the market, from what the venue said of each fill."""
+    action = {intent.client_order_id: intent.action for intent in bench.of(OrderIntended)}
+    ids = {fill.client_order_id for fill in bench.of(FillBooked) if fill.trade_id == trade.trade_id}
+    total, before = ZERO, dict.fromkeys(ids, ZERO)
+    for event in bench.filled:
+        name = event.client_order_id
+        if name in ids and event.reference_price is not None:
+            grown, before[name] = event.cumulative_quantity - before[name], event.cumulative_quantity
+            total -= action[name].sign * grown * event.reference_price
+    return total
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32))
 def test_quantities_and_money_of_all_legs_add_up_and_the_stop_is_always_for_what_is_open(seed: int) -> None:
@@ -296,6 +313,12 @@ def test_quantities_and_money_of_all_legs_add_up_and_the_stop_is_always_for_what
         assert closed.fees == sum((fill.fee for fill in fills), ZERO)
         assert closed.net == closed.gross - closed.fees - closed.funding
         cash += closed.net
+    for trade in closed_trades(bench.records):
+        assert sum((leg.quantity for leg in trade.legs), ZERO) == trade.quantity
+        assert sum((leg.gross for leg in trade.legs), ZERO) == trade.gross
+        assert trade.total_costs == trade.fees + trade.spread + trade.slippage + trade.impact + trade.funding
+        at_the_middle = trade.net + trade.total_costs
+        assert abs(at_the_middle - middle_result(bench, trade)) <= Decimal("0.01") * 2 * len(bench.of(FillBooked))
     assert bench.engine.state.cash == cash
     assert abs(cash - bench.venue.account().cash) <= Decimal("0.01") * len(bench.of(FillBooked))
     verdicts = [record.key for record in bench.of(VerdictReached)]

@@ -10,6 +10,7 @@ import pytest
 
 from atlas_core.journal import Journal
 from atlas_core.report import export
+from atlas_core.report.legs import ExitLeg
 from atlas_core.report.orders import OrderRow, order_rows
 from atlas_core.report.signals import SignalRow
 from atlas_core.report.summary import report_of
@@ -27,7 +28,8 @@ def _files() -> dict[str, str]:
 @pytest.mark.parametrize(
     ("columns", "row", "left_out"),
     [
-        (export.TRADE_COLUMNS, TradeRow, {"gate_values", "context"}),
+        (export.TRADE_COLUMNS, TradeRow, {"gate_values", "context", "legs"}),
+        (export.EXIT_COLUMNS, ExitLeg, set()),
         (export.SIGNAL_COLUMNS, SignalRow, set()),
         (export.ORDER_COLUMNS, OrderRow, {"paid"}),
     ],

@@ -18,6 +18,7 @@ from atlas_core.report.equity import (
     equity_curve,
     periods_per_year,
 )
+from atlas_core.report.fill_counts import FillCounts
 from atlas_core.report.signals import refusals, signal_rows, state_counts, sum_sentence
 from atlas_core.report.summary import honesty, notes_of, report_of
 from atlas_core.report.trades import closed_trades, open_positions, price_decimals
@@ -118,15 +119,30 @@ def test_records_without_a_start_are_no_run() -> None:
 
 def test_few_trades_are_called_few_with_their_interval() -> None:
     report = report_of(sample_run())
-    notes = honesty(report.figures, report.trades)
+    notes = honesty(report.figures, report.fills)
     assert notes[0].startswith("2 trades are few: 95 % interval of expectancy ")
     assert notes[0].endswith("an edge is not shown")
-    assert "decided inside one bar" in notes[1]
+
+
+def test_the_notes_say_how_many_fills_were_decided_inside_a_bar_and_by_what() -> None:
+    report = report_of(sample_run())
+    counts = FillCounts(total=9, inside_bar=4, by_detail=3, unclear=1)
+    told = "4 of 9 fills were decided inside a bar, 3 of them on finer bars; 1 were unclear and decided "
+    assert told + "against us" in honesty(report.figures, counts)
+    assert told + "for us" in honesty(report.figures, counts, "optimistic fills: a touch fills limits")
+    assert honesty(report.figures, FillCounts(total=9)) == honesty(report.figures, FillCounts())
+
+
+def test_the_parts_of_the_costs_add_up_to_the_whole_of_all_trades() -> None:
+    report = report_of(sample_run())
+    costs = report.figures.costs
+    assert costs.total == sum(trade.total_costs for trade in report.trades) == sum(costs.parts.values())
+    assert costs.total == report.figures.fees + report.figures.slippage + report.figures.funding
 
 
 def test_no_trade_shows_nothing_and_says_so() -> None:
     report = report_of([started()])
-    assert honesty(report.figures, report.trades)[0] == "no trade was closed: nothing is shown about the system"
+    assert honesty(report.figures, report.fills)[0] == "no trade was closed: nothing is shown about the system"
 
 
 def test_what_a_back_test_closes_after_the_end_of_its_data_belongs_to_the_last_day() -> None:

@@ -9,11 +9,11 @@ from decimal import Decimal
 import pytest
 
 from atlas_core.model.instrument import InstrumentKind
-from atlas_core.model.orders import Action, Liquidity
+from atlas_core.model.orders import Action, Liquidity, OrderKind
 from atlas_core.options import Address, structure
 from atlas_core.simulation.costs import CostOptions, LimitFill
 from atlas_core.simulation.pricing import taker_price, trade_fee
-from tests.unit.simulation_scene import Stage, buy, costs, filled, instrument, sell, target
+from tests.unit.simulation_scene import Stage, buy, costs, filled, instrument, order, sell, target
 
 
 def test_costs_are_zero_unless_they_are_set() -> None:
@@ -56,6 +56,34 @@ def test_impact_is_linear_in_the_notional_and_adds_to_slippage() -> None:
     at_depth = taker_price(options, instrument(), Action.BUY, Decimal(100), Decimal(100))
     at_half = taker_price(options, instrument(), Action.BUY, Decimal(100), Decimal(50))
     assert (at_depth, at_half) == (Decimal("101.10"), Decimal("100.60"))
+
+
+def test_a_taker_loses_half_of_the_spread_where_the_tape_has_no_quotes() -> None:
+    assert taker_price(costs(spread_bps=10), instrument(), Action.BUY, Decimal(100), Decimal(1)) == Decimal("100.05")
+    fill = Stage(spread_bps=10).enter()
+    assert (fill.price, fill.reference_price, fill.spread, fill.impact) == (Decimal("100.05"), 100, Decimal("0.05"), 0)
+
+
+def test_a_quote_tells_its_own_spread_and_the_middle_is_the_reference() -> None:
+    stage = Stage(spread_bps=10, slippage_bps=10)
+    stage.quote(99.9, 100.1)
+    fill = filled(stage.place(buy()), "entry")
+    assert (fill.price, fill.reference_price, fill.spread) == (Decimal("100.21"), 100, Decimal("0.1"))
+
+
+def test_the_price_of_a_fill_is_split_into_spread_impact_and_the_rest_is_slippage() -> None:
+    stage = Stage(spread_bps=20, slippage_bps=10, depth_notional=1_000, impact_bps_at_depth=30)
+    fill = stage.enter(10)
+    assert fill.price == Decimal("100.50")
+    assert (fill.spread, fill.impact) == (Decimal("0.1"), Decimal("0.3"))
+
+
+def test_what_a_limit_cuts_off_is_cut_from_slippage_first() -> None:
+    stage = Stage(spread_bps=20, slippage_bps=10, depth_notional=1_000, impact_bps_at_depth=30)
+    stage.flat_bar()
+    stage.place(order("entry", Action.BUY, OrderKind.LIMIT, 10, limit_price="100.25"))
+    fill = filled(stage.opens(100.0), "entry")
+    assert (fill.price, fill.spread, fill.impact) == (Decimal("100.25"), Decimal("0.1"), Decimal("0.15"))
 
 
 def test_a_sale_never_goes_below_one_tick() -> None:

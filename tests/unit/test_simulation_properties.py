@@ -22,6 +22,7 @@ from atlas_core.model.events import (
 )
 from atlas_core.model.orders import Action, Liquidity, Order, OrderKind, OrderRole, Touch
 from atlas_core.simulation.costs import CostOptions
+from atlas_core.simulation.scenarios import FillScenario
 from atlas_core.simulation.venue import SimulatedVenue
 from tests.unit.simulation_scene import MINUTE, costs, instrument
 
@@ -113,6 +114,8 @@ any_costs = st.builds(
     taker_fee_bps=st.integers(0, 20),
     fee_per_contract=st.sampled_from([0, 0.15]),
     slippage_bps=st.integers(0, 50),
+    spread_bps=st.sampled_from([0, 0, 8]),
+    fills=st.sampled_from(FillScenario),
     latency_ms=st.sampled_from([0, 0, 250]),
     max_volume_participation_pct=st.sampled_from([None, 5]),
     limit_fill=st.sampled_from(["touch", "through"]),

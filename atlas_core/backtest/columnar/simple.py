@@ -16,6 +16,7 @@ from atlas_core.engine.protection import NativeOrders
 from atlas_core.loading import LoadedMarket
 from atlas_core.model.instrument import InstrumentKind
 from atlas_core.simulation.costs import ColumnarBroker, CostOptions
+from atlas_core.simulation.scenarios import FillScenario
 from atlas_core.wiring import native_of
 
 T = TypeVar("T")
@@ -107,6 +108,8 @@ def _venue(live: OpenSystem, market: LoadedMarket) -> Iterator[str]:
     costs = broker.venue_costs()
     if costs.latency_ms or costs.depth_notional is not None or costs.max_volume_participation_pct is not None:
         yield "the broker has latency, impact or a share of the volume"
+    if costs.spread_bps or costs.fills is not FillScenario.BASE:
+        yield "the broker assumes a spread, or kinder or unkinder fills"
     if costs.allow_spot_shorts:
         yield "the broker sells spot short"
     kinds = {live.instruments[symbol].kind for symbol in live.system.profile.universe.symbols}

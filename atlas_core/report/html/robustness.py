@@ -65,7 +65,7 @@ def _count(value: float, step: float) -> str:
 
 def _costs(trades: TradeColumns) -> Markup:
     columns = (
-        heading("Fees and slippage"),
+        heading("Costs but funding"),
         numbers("Costs"),
         numbers("Net result of closed trades"),
         numbers("Per trade"),
