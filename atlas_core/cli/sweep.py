@@ -30,7 +30,7 @@ def search_options(command: Any) -> Any:
     for option in reversed(
         (
             click.option("--set", "changes", multiple=True, metavar="KEY=VALUES",
-                         help="What to try: 0.5,1,2 or 5:50:5 or 1:64:log7; one value is set for all. Repeatable."),
+                         help="What to try: 0.5,1,2 or 5:50:5 or 1:64:log7; @KEY follows another key. Repeatable."),
             click.option("--where", "conditions", multiple=True, metavar="TEXT",
                          help='Try only what fulfils it, such as "fast < slow". Repeatable.'),
             click.option("--method", type=click.Choice(["grid", "random", "tpe"]),
@@ -283,7 +283,7 @@ def _run(launch: Launch, registry: Registry, ledger: Ledger, staff: Staff, showi
     try:
         if not showing.for_machines:
             say_start(launch)
-        with SweepProgress(launch.search.objective, with_bar=not showing.quiet) as watch:
+        with SweepProgress(launch.search.objective, launch.search.space.keys, with_bar=not showing.quiet) as watch:
             return Sweeping(launch.sweep, launch.search, ledger, registry, watch, staff).run()
     except KeyboardInterrupt:
         click.echo(f"go on with: atlas sweep --resume {launch.sweep.sweep_id}", err=True)

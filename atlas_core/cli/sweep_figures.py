@@ -34,7 +34,7 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
     return names
 
 
-def settings_text(settings: Sequence[Setting]) -> str:
-    """Return settings in a few words, such as `fast 10, slow 80`."""
-    names = short_names([key for key, _ in settings])
-    return ", ".join(f"{names[key]} {value}" for key, value in settings)
+def settings_text(settings: Sequence[Setting], keys: Sequence[str]) -> str:
+    """Return the settings of the keys that are searched in a few words, such as `fast 10, slow 80`."""
+    names, values = short_names(keys), dict(settings)
+    return ", ".join(f"{names[key]} {values[key]}" for key in keys)

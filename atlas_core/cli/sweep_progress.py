@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ def say_start(launch: Launch) -> None:
     say_parts(" · ".join((f"sweep {launch.sweep.sweep_id}", f"profile {plan.name}", plan.method, goal)))
     for dimension in search.space.dimensions:
         say(f"  {dimension.key}  {_values(dimension)}")
+    for key, followed in search.space.links:
+        say(f"  {key}  as {followed}")
     for condition in search.conditions:
         say(f"  where {condition.text}")
     if launch.note:
@@ -45,8 +48,8 @@ def _values(dimension: Dimension) -> str:
 class SweepProgress(AbstractContextManager["SweepProgress"]):
     """The watch of a sweep; the bar is drawn on a terminal only."""
 
-    def __init__(self, objective: Objective, *, with_bar: bool) -> None:
-        self._objective = objective
+    def __init__(self, objective: Objective, keys: Sequence[str], *, with_bar: bool) -> None:
+        self._objective, self._keys = objective, keys
         self._progress: Progress | None = _bar() if with_bar and sys.stderr.isatty() else None
         self._task: TaskID | None = None
         self._best: Trial | None = None
@@ -81,7 +84,7 @@ class SweepProgress(AbstractContextManager["SweepProgress"]):
             return
         best = ""
         if self._best is not None:
-            best = f"best {figure(self._objective.metric, known)}: {settings_text(self._best.settings)}"
+            best = f"best {figure(self._objective.metric, known)}: {settings_text(self._best.settings, self._keys)}"
         self._progress.update(self._task, advance=1, best=best)
 
     def told(self, text: str) -> None:

@@ -156,7 +156,7 @@ def _print_worth(found: Found) -> None:
         return
     metric, best = found.search.objective.metric, found.ranked[0]
     say()
-    say_wrapped(f"best   {settings_text(best.settings)}", 7)
+    say_wrapped(f"best   {settings_text(best.settings, found.search.space.keys)}", 7)
     sense = found.sensitivity
     if sense is not None and sense.possible:
         around = f"{len(sense.neighbours)} of {sense.possible} neighbours tried"

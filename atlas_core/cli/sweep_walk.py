@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import asdict
 
-from atlas_core.cli.sweep_figures import figure, settings_text, short_names
+from atlas_core.cli.sweep_figures import figure, short_names
 from atlas_core.cli.tables import Column, percent, print_table, say, say_wrapped
 from atlas_core.clock import to_datetime
 from atlas_core.report.catalogue import metric_named
@@ -91,7 +91,6 @@ def _step_facts(step: Step) -> dict[str, Any]:
         **asdict(step.window),
         "tried": step.tried,
         "settings": None if chosen is None else dict(chosen.settings),
-        "says": None if chosen is None else settings_text(chosen.settings),
         "in_sample": None if chosen is None else chosen.figures,
         "out_of_sample": None if tested is None else tested.figures,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import median
 
 from attrs import frozen
@@ -62,9 +62,6 @@ def neighbours_of(space: Space, settings: Sequence[Setting]) -> tuple[tuple[Sett
         place = dimension.position(values[dimension.key])
         for beside in (place - 1, place + 1):
             if 0 <= beside < len(dimension):
-                found.append(_with(values, dimension.key, dimension.values[beside]))
+                changed = values | {dimension.key: dimension.values[beside]}
+                found.append(space.linked(tuple((key, changed[key]) for key in space.keys)))
     return tuple(found)
-
-
-def _with(values: Mapping[str, str], key: str, value: str) -> tuple[Setting, ...]:
-    return tuple((name, value if name == key else own) for name, own in values.items())

@@ -11,9 +11,13 @@ from functools import cached_property
 from attrs import frozen
 
 from atlas_core.errors import UsageError
+from atlas_core.options.problems import closest, did_you_mean
 
 LARGEST_DIMENSION = 100_000
 SIGNIFICANT_DIGITS = 6
+FOLLOWS = "@"
+"""Before the key whose value another one takes: `--set exit.0.fast=@scanner.0.fast`."""
+
 SYNTAX = "such as 0.5,1,2 or 5:50:5 (from:to:step) or 1:64:log7 (7 values at equal ratios)"
 
 _NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
@@ -74,9 +78,13 @@ Dimension = Choices | Span
 
 @frozen
 class Space:
-    """The dimensions of a search; combinations are numbered with the last dimension running fastest."""
+    """The dimensions of a search; combinations are numbered with the last dimension running fastest.
+
+    `links` are keys that always have the value of a dimension: pairs of the key and the one that it follows.
+    """
 
     dimensions: tuple[Dimension, ...]
+    links: tuple[tuple[str, str], ...] = ()
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -96,11 +104,20 @@ class Space:
             assert isinstance(dimension, Choices)
             rest, place = divmod(rest, len(dimension))
             settings.append((dimension.key, dimension.values[place]))
-        return tuple(reversed(settings))
+        return self.linked(tuple(reversed(settings)))
 
     def drawn(self, fractions: Sequence[float]) -> tuple[Setting, ...]:
         """Return the combination at one fraction (0 to 1) for each dimension."""
-        return tuple((d.key, d.at(fraction)) for d, fraction in zip(self.dimensions, fractions, strict=True))
+        return self.linked(
+            tuple((d.key, d.at(fraction)) for d, fraction in zip(self.dimensions, fractions, strict=True))
+        )
+
+    def linked(self, settings: tuple[Setting, ...]) -> tuple[Setting, ...]:
+        """Return one value for each dimension, and behind them those of the keys that follow one."""
+        if not self.links:
+            return settings
+        values = dict(settings)
+        return (*settings, *((key, values[followed]) for key, followed in self.links))
 
 
 def read_space(changes: Sequence[str]) -> tuple[tuple[Setting, ...], Space]:
@@ -109,14 +126,18 @@ def read_space(changes: Sequence[str]) -> tuple[tuple[Setting, ...], Space]:
     Raises UsageError for a text that is none, a key that is said twice, or nothing to search.
     """
     fixed: list[Setting] = []
+    links: list[tuple[str, str]] = []
     dimensions: list[Dimension] = []
     for change in changes:
         key, equals, text = change.partition("=")
         key = key.strip()
         if not equals or not key or not text.strip():
             raise UsageError(f"expected --set KEY=VALUES, {SYNTAX}, was {change!r}")
-        if key in {known for known, _ in fixed} | {dimension.key for dimension in dimensions}:
+        if key in {known for known, _ in (*fixed, *links)} | {dimension.key for dimension in dimensions}:
             raise UsageError(f"expected --set {key} once, was said twice")
+        if text.strip().startswith(FOLLOWS):
+            links.append((key, text.strip().removeprefix(FOLLOWS)))
+            continue
         dimension = read_dimension(key, text.strip())
         if isinstance(dimension, Choices) and len(dimension) == 1:
             fixed.append((key, dimension.values[0]))
@@ -124,7 +145,19 @@ def read_space(changes: Sequence[str]) -> tuple[tuple[Setting, ...], Space]:
             dimensions.append(dimension)
     if not dimensions:
         raise UsageError(f"expected at least one --set KEY=VALUES with several values, {SYNTAX}")
-    return tuple(fixed), Space(tuple(dimensions))
+    return tuple(fixed), Space(tuple(dimensions), _followed(links, dimensions))
+
+
+def _followed(links: Sequence[tuple[str, str]], dimensions: Sequence[Dimension]) -> tuple[tuple[str, str], ...]:
+    keys = [dimension.key for dimension in dimensions]
+    for key, followed in links:
+        if followed not in keys:
+            hint = did_you_mean(closest(followed, keys))
+            raise UsageError(
+                f"--set {key}: expected {FOLLOWS}KEY with one of {', '.join(keys)}, was {FOLLOWS}{followed}"
+                f"{'; ' + hint if hint else ''}"
+            )
+    return tuple(links)
 
 
 def read_dimension(key: str, text: str) -> Dimension:

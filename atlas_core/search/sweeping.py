@@ -220,9 +220,9 @@ def corners(space: Space) -> Sequence[tuple[Setting, ...]]:
     """Return combinations that together need all history: first, last, and each value of each other dimension."""
     first = tuple((dimension.key, dimension.at(0.0)) for dimension in space.dimensions)
     last = tuple((dimension.key, dimension.at(1.0)) for dimension in space.dimensions)
-    found = {first: None, last: None}
+    found = dict.fromkeys((first, last))
     for place, dimension in enumerate(space.dimensions):
         values = dimension.values if isinstance(dimension, Choices) and not dimension.is_numeric else (last[place][1],)
         for value in values:
             found.setdefault((*first[:place], (dimension.key, value), *first[place + 1 :]))
-    return tuple(found)
+    return tuple(space.linked(settings) for settings in found)

@@ -137,11 +137,12 @@ class Tpe(Proposer):
         return distributions.CategoricalDistribution(dimension.values)
 
     def _settings(self, params: dict[str, Any]) -> tuple[Setting, ...]:
-        return tuple((dimension.key, _text(dimension, params[dimension.key])) for dimension in self._space.dimensions)
+        own = ((dimension.key, _text(dimension, params[dimension.key])) for dimension in self._space.dimensions)
+        return self._space.linked(tuple(own))
 
     def _params(self, settings: tuple[Setting, ...]) -> dict[str, Any]:
-        pairs = zip(self._space.dimensions, settings, strict=True)
-        return {key: _param(dimension, value) for dimension, (key, value) in pairs}
+        values = dict(settings)
+        return {dimension.key: _param(dimension, values[dimension.key]) for dimension in self._space.dimensions}
 
 
 def _text(dimension: Dimension, value: Any) -> str:

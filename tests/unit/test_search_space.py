@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from atlas_core.errors import UsageError
 from atlas_core.search.conditions import read_condition
 from atlas_core.search.proposals import drawn, grid
+from atlas_core.search.sensitivity import neighbours_of
 from atlas_core.search.space import Choices, Space, Span, read_dimension, read_space
 
 FAST_SLOW = ("scanner.sma-cross.fast", "scanner.sma-cross.slow", "sizer.use")
@@ -91,6 +92,16 @@ def test_a_grid_of_a_span_asks_for_a_step() -> None:
     _, space = read_space(["a=0.5:1.5", "b=1,2"])
     with pytest.raises(UsageError, match="a step in the range of a"):
         grid(space)
+
+
+def test_a_key_that_follows_another_has_its_value() -> None:
+    _, space = read_space(["a.x=1,2", "b.x=@a.x", "a.y=5:6"])
+    assert space.keys == ("a.x", "a.y")
+    assert space.combination(3) == (("a.x", "2"), ("a.y", "6"), ("b.x", "2"))
+    assert space.drawn((0.9, 0.1)) == (("a.x", "2"), ("a.y", "5"), ("b.x", "2"))
+    assert (("a.x", "1"), ("a.y", "6"), ("b.x", "1")) in neighbours_of(space, space.combination(3))
+    with pytest.raises(UsageError, match=r"one of a\.x, a\.y, was @a\.z"):
+        read_space(["a.x=1,2", "a.y=5:6", "b.x=@a.z"])
 
 
 def test_drawn_combinations_are_different_and_the_same_for_a_seed() -> None:
