@@ -10,7 +10,7 @@ from itertools import chain
 import numpy as np
 from attrs import define, field, frozen
 
-from atlas_core.backtest.columnar.candidates import NO_RULE, Candidates
+from atlas_core.backtest.columnar.candidates import NEVER, NO_RULE, Candidates
 from atlas_core.backtest.columnar.endings import Endings, How
 from atlas_core.backtest.columnar.simple import NotSimple
 from atlas_core.backtest.columnar.tape import Column
@@ -46,15 +46,60 @@ class Decisions:
     refusals: tuple[Check, ...]
 
 
+@frozen(eq=False, kw_only=True)
+class _Facts:
+    """What is read of a plan, as Python's own numbers: read one by one they cost a tenth of a column's.
+
+    `cost` is the most that an entry is margined with, `proceeds` what its end brings, all in minor units.
+    """
+
+    plan: Plan
+    place: int
+    at: list[int]
+    side: list[int]
+    refused_by: list[int]
+    is_possible: list[bool]
+    is_unfilled: list[bool]
+    worth: list[float]
+    cost: list[int]
+    entry_fee: list[int]
+    proceeds: list[int]
+    closing_at: list[int]
+    free_at: list[int]
+
+    @classmethod
+    def of(cls, plan: Plan) -> _Facts:
+        """Read a plan."""
+        candidates, endings = plan.candidates, plan.endings
+        purse = candidates.tape.purse
+        seen = candidates.tape.close[candidates.row].astype(np.float64)
+        worth = (seen * candidates.lots * purse.per_tick_lot / purse.to_unit).tolist()
+        costs = zip(endings.cost.tolist(), worth, strict=True)
+        return cls(
+            plan=plan,
+            place=candidates.tape.place,
+            at=candidates.at.tolist(),
+            side=candidates.side.tolist(),
+            refused_by=candidates.refused_by.tolist(),
+            is_possible=candidates.is_possible.tolist(),
+            is_unfilled=(endings.how == How.UNFILLED).tolist(),
+            worth=worth,
+            cost=[max(cost, int(value * DEAREST) + 1) for cost, value in costs],
+            entry_fee=endings.entry_fee.tolist(),
+            proceeds=(endings.gross - endings.exit_fee).tolist(),
+            closing_at=endings.closing_at.tolist(),
+            free_at=endings.free_at.tolist(),
+        )
+
+
 @define
 class _Held:
     """A position, or an entry that may still fill."""
 
-    symbol: int
+    facts: _Facts
+    row: int
     free_at: int
     closing_at: int
-    plan: int
-    row: int
     burden: int
 
 
@@ -62,35 +107,40 @@ class _Held:
 class _Account:
     """Which places are taken, and a floor of what the account can carry, in minor units."""
 
-    plans: Sequence[Plan]
     rules: Rules
     cash: int
     slack: int = 0
+    burden: int = 0
+    next_free: int = NEVER
     held: list[_Held] = field(factory=list)
     sent: deque[int] = field(factory=deque)
     refusals: dict[Check, int] = field(factory=dict)
 
-    def decide(self, now: int, plan: int, row: int, symbol: int, side: int) -> int:
-        """Return ENTERED and take a place, or the place of the refusal."""
-        self._let_go(now)
-        check = self._check(now, symbol, side)
-        if check is None and not self.plans[plan].candidates.is_possible[row]:
+    def decide(self, facts: _Facts, row: int) -> int:
+        """Return ENTERED and take a place, BY_GATE, or the place of the refusal."""
+        if facts.refused_by[row] != NO_RULE:
+            return BY_GATE
+        now = facts.at[row]
+        if self.next_free <= now:
+            self._let_go(now)
+        check = self._check(now, facts.place, facts.side[row])
+        if check is None and not facts.is_possible[row]:
             check = Check("geometry", 1.0, 0.0, "expected stop, entry and target in this order")
         if check is not None:
             return self.refusals.setdefault(check, len(self.refusals))
-        self._take(now, plan, row, symbol)
+        self._take(now, facts, row)
         return ENTERED
 
     def _let_go(self, now: int) -> None:
-        if any(held.free_at <= now for held in self.held):
-            for held in self.held:
-                if held.free_at <= now:
-                    endings = self.plans[held.plan].endings
-                    self.cash += int(endings.gross[held.row]) - int(endings.exit_fee[held.row])
-                    self.slack += 1  # the venue keeps what the books round
-            self.held = [held for held in self.held if held.free_at > now]
+        for held in self.held:
+            if held.free_at <= now:
+                self.cash += held.facts.proceeds[held.row]
+                self.burden -= held.burden
+                self.slack += 1  # the venue keeps what the books round
+        self.held = [held for held in self.held if held.free_at > now]
+        self.next_free = min((held.free_at for held in self.held), default=NEVER)
 
-    def _check(self, now: int, symbol: int, side: int) -> Check | None:
+    def _check(self, now: int, place: int, side: int) -> Check | None:
         """Return the first limit that does not hold, in the engine's order; money is looked at after that."""
         sent, rules = self.sent, self.rules
         while sent and sent[0] <= now - MINUTE:
@@ -98,51 +148,54 @@ class _Account:
         if len(sent) + 1 > rules.max_orders_per_minute:
             rate, most = float(len(sent) + 1), float(rules.max_orders_per_minute)
             return Check("max_orders_per_minute", rate, most, "too many entries a minute")
-        if any(held.symbol == symbol for held in self.held):
-            return Check("max_positions_per_symbol", 2.0, 1.0, "a position is open in it")
-        places = sum(1 for held in self.held if rules.counts_closing or held.closing_at > now)
+        places = 0
+        for held in self.held:
+            if held.facts.place == place:
+                return Check("max_positions_per_symbol", 2.0, 1.0, "a position is open in it")
+            places += rules.counts_closing or held.closing_at > now
         if places + 1 > rules.max_positions:
             return Check("max_positions", places + 1.0, float(rules.max_positions), "all positions are taken")
         if side < 0 and not rules.can_sell_short:
             return Check("short_selling", 1.0, 0.0, "the broker does not sell short")
         return None
 
-    def _take(self, now: int, plan: int, row: int, symbol: int) -> None:
-        candidates, endings = self.plans[plan].candidates, self.plans[plan].endings
-        fee, seen = int(endings.entry_fee[row]), int(candidates.tape.close[candidates.row[row]])
-        cost = max(int(endings.cost[row]), int(self._worth(candidates, row, seen) * DEAREST) + 1)
-        worst = cost if candidates.side[row] > 0 else _worst_loss(candidates, endings, row)
-        burden = cost + max(cost, worst) + fee
-        self._expect_means(now, candidates, row, burden)
-        self.held.append(_Held(symbol, int(endings.free_at[row]), int(endings.closing_at[row]), plan, row, burden))
+    def _take(self, now: int, facts: _Facts, row: int) -> None:
+        fee, cost = facts.entry_fee[row], facts.cost[row]
+        worst = cost if facts.side[row] > 0 else max(cost, _worst_loss(facts.plan, row))
+        burden = cost + worst + fee
+        self._expect_means(now, facts, row, burden)
+        held = _Held(facts, row, facts.free_at[row], facts.closing_at[row], burden)
+        self.held.append(held)
+        self.burden += burden
+        self.next_free = min(self.next_free, held.free_at)
         self.sent.append(now)
-        if endings.how[row] != How.UNFILLED:
+        if not facts.is_unfilled[row]:
             self.cash -= fee
 
-    def _expect_means(self, now: int, candidates: Candidates, row: int, burden: int) -> None:
+    def _expect_means(self, now: int, facts: _Facts, row: int, burden: int) -> None:
         """Raise NotSimple unless no price of the positions held could keep the entry from its margin or its limit."""
-        floor = self.cash - self.slack - sum(held.burden for held in self.held)
-        if burden > floor:
+        if burden > self.cash - self.slack - self.burden:
             raise NotSimple("an entry comes near what the account can carry")
-        exposure = self._worth(candidates, row, int(candidates.tape.close[candidates.row[row]]))
-        equity = float(self.cash)
+        exposure, equity = facts.worth[row], float(self.cash)
         for held in self.held:
-            other = self.plans[held.plan].candidates
+            other = held.facts.plan.candidates
             price = int(other.tape.close[other.tape.row_at(now)])
-            exposure += self._worth(other, held.row, price)
+            exposure += _worth(other, held.row, price)
             if other.fill[held.row] < len(other.tape) and other.tape.opened_at[other.fill[held.row]] < now:
                 gain = (price - int(other.entry[held.row])) * int(other.side[held.row])
-                equity += self._worth(other, held.row, gain)
+                equity += _worth(other, held.row, gain)
         if exposure * 100 > equity * float(self.rules.max_exposure_pct) * (1 - 1e-9):
             raise NotSimple("the exposure comes near its limit")
 
-    def _worth(self, candidates: Candidates, row: int, ticks: int) -> float:
-        purse = candidates.tape.purse
-        return ticks * int(candidates.lots[row]) * purse.per_tick_lot / purse.to_unit
+
+def _worth(candidates: Candidates, row: int, ticks: int) -> float:
+    purse = candidates.tape.purse
+    return ticks * int(candidates.lots[row]) * purse.per_tick_lot / purse.to_unit
 
 
-def _worst_loss(candidates: Candidates, endings: Endings, row: int) -> int:
+def _worst_loss(plan: Plan, row: int) -> int:
     """Return what a short position loses at the highest price while it is open, rounded up."""
+    candidates, endings = plan.candidates, plan.endings
     tape, first = candidates.tape, int(candidates.fill[row])
     if first >= len(tape):
         return 0
@@ -159,14 +212,8 @@ def decide(plans: Sequence[Plan], rules: Rules, starting_cash: Decimal, unit: De
     plan, row = _in_order(plans)
     if starting_cash % unit:
         raise NotSimple("the starting cash is no whole number of minor units")
-    account = _Account(plans, rules, int(starting_cash / unit))
-    columns = [p.candidates for p in plans]
-    places = [c.tape.place for c in columns]
-    at, side, refused = ([getattr(c, name).tolist() for c in columns] for name in ("at", "side", "refused_by"))
-    verdict = [
-        account.decide(at[p][r], p, r, places[p], side[p][r]) if refused[p][r] == NO_RULE else BY_GATE
-        for p, r in zip(plan.tolist(), row.tolist(), strict=True)
-    ]
+    account, facts = _Account(rules, int(starting_cash / unit)), [_Facts.of(each) for each in plans]
+    verdict = [account.decide(facts[p], r) for p, r in zip(plan.tolist(), row.tolist(), strict=True)]
     return Decisions(plan=plan, row=row, verdict=np.array(verdict, dtype=np.int64), refusals=tuple(account.refusals))
 
 

@@ -94,13 +94,18 @@ def _money(numbers: Numbers, digits: int) -> Floats:
 def _multiples(plans: tuple[Plan, ...], trades: Trades, net: Numbers, digits: int) -> Floats:
     """Return the results in multiples of the risk at entry, NaN without a stop."""
     found = np.full(len(trades), np.nan)
-    for place, (number, row) in enumerate(zip(trades.plan.tolist(), trades.row.tolist(), strict=True)):
-        candidates = plans[number].candidates
-        stop = int(candidates.levels.stop[row])
-        if stop == NO_LEVEL:
-            continue
-        distance = abs(int(candidates.entry[row]) - stop) * int(candidates.lots[row])
-        risk = candidates.tape.purse.exact(distance)
-        if risk:
-            found[place] = round(float(Decimal(int(net[place])).scaleb(-digits) / risk), 6)
+    for number, plan in enumerate(plans):
+        candidates = plan.candidates
+        places = np.flatnonzero(trades.plan == number)
+        stopped = places[candidates.levels.stop[trades.row[places]] != NO_LEVEL]
+        for place in stopped.tolist():
+            risk = _risk(candidates, int(trades.row[place]))
+            if risk:
+                found[place] = round(float(Decimal(int(net[place])).scaleb(-digits) / risk), 6)
     return found
+
+
+def _risk(candidates: Candidates, row: int) -> Decimal:
+    """Return the money between entry and stop."""
+    distance = abs(int(candidates.entry[row]) - int(candidates.levels.stop[row]))
+    return candidates.tape.purse.exact(distance * int(candidates.lots[row]))
