@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from attrs import frozen
 
 from atlas_core.engine.queue import Timed
 from atlas_core.model.bars import Bars
-from atlas_core.model.events import BarClosed, BarOpened, Event, FundingDue, Phase, SignalsFound
+from atlas_core.model.events import BarClosed, BarOpened, Event, FundingDue, JudgedRows, Phase, SignalsFound
+from atlas_core.model.refusals import SignalSheet
 from atlas_core.model.signals import SignalTable
+
+SHEET_ROWS = 8_192
 
 
 @frozen
@@ -48,7 +51,31 @@ def funding_events(due: Iterable[FundingDue]) -> Iterator[Timed[TapeEvent]]:
 
 def signal_events(label: str, table: SignalTable) -> Iterator[Timed[TapeEvent]]:
     """Yield the signals of each instant together; they come after the bars and funding of that instant."""
+    for ts, begin, end in _instants(table):
+        yield ts, Phase.MARKET, SignalsFound(ts, label, table.take(slice(begin, end)))
+
+
+def judged_events(
+    label: str, table: SignalTable, judge: Callable[[str, SignalTable], SignalSheet | None]
+) -> Iterator[Timed[TapeEvent]]:
+    """Yield the signals of each instant as rows of sheets that `judge` makes of some thousand rows at a time."""
+    instants = list(_instants(table))
+    while instants:
+        first = instants[0][1]
+        count = sum(1 for _, begin, _ in instants[:SHEET_ROWS] if begin - first < SHEET_ROWS)
+        some, instants = instants[:count], instants[count:]
+        rows = table.take(slice(first, some[-1][2]))
+        sheet = judge(label, rows)
+        for ts, begin, end in some:
+            if sheet is None:
+                found = SignalsFound(ts, label, rows.take(slice(begin - first, end - first)))
+            else:
+                found = SignalsFound(ts, label, rows, JudgedRows(sheet, begin - first, end - first))
+            yield ts, Phase.MARKET, found
+
+
+def _instants(table: SignalTable) -> Iterator[tuple[int, int, int]]:
+    """Yield each time with its first row and the one behind its last."""
     times, first = np.unique(table.available_at, return_index=True)
     ends = [*first[1:].tolist(), len(table)]
-    for ts, begin, end in zip(times.tolist(), first.tolist(), ends[: len(times)], strict=True):
-        yield ts, Phase.MARKET, SignalsFound(ts, label, table.take(np.arange(begin, end)))
+    yield from zip(times.tolist(), first.tolist(), ends[: len(times)], strict=True)

@@ -9,10 +9,12 @@ from typing import Generic, Protocol, TypeVar
 
 from attrs import define, field, frozen
 
+from atlas_core.journal import Journal
 from atlas_core.model.bars import Bars
 from atlas_core.model.costs import TradingCosts
 from atlas_core.model.instrument import ZERO, Instrument
 from atlas_core.model.records import PositionClosed, Record, SignalDetected
+from atlas_core.model.refusals import RefusedSignals, events_of, unfolded
 from atlas_core.runs import RunSummary
 
 FLUSH_AT = 5_000
@@ -97,13 +99,15 @@ class Scribe(Generic[RecordLogT_co]):
     trades: int = 0
     net: Decimal = ZERO
     _waiting: list[Record] = field(factory=list)
+    _events: int = 0
 
     def take(self, records: list[Record]) -> None:
         """Keep records; they are written when enough have come together or when `flush` is called."""
         if not records:
             return
         self._waiting += records
-        if len(self._waiting) >= FLUSH_AT:
+        self._events += sum(events_of(record) for record in records)
+        if self._events >= FLUSH_AT:
             self.flush()
 
     def flush(self) -> None:
@@ -111,16 +115,19 @@ class Scribe(Generic[RecordLogT_co]):
         records = self._waiting
         if not records:
             return
-        seqs = self.journal.append(records)
-        self._waiting = []
+        seqs = self.journal.append(records if isinstance(self.journal, Journal) else unfolded(records))
+        self._waiting, self._events = [], 0
         self.committed(seqs, records)
         for record in records:
-            if isinstance(record, SignalDetected):
+            if isinstance(record, RefusedSignals):
+                self.signals += len(record)
+            elif isinstance(record, SignalDetected):
                 self.signals += 1
             elif isinstance(record, PositionClosed):
                 self.trades += 1
                 self.net += record.net
-        self.watch.records(records)
+        if not isinstance(self.watch, Unwatched):
+            self.watch.records(unfolded(records))
 
     def summary(self, open_positions: int, equity: Decimal, reason: str) -> RunSummary:
         """Return how the run ended, after writing what waits."""

@@ -93,7 +93,7 @@ class PlainDriver:
         bars = [market.bars_of_run(symbol) for symbol in live.system.profile.universe.symbols]
         for of_symbol in bars:
             desk.queue.add_stream(bar_events(of_symbol))
-        for stream in other_streams(live, market):
+        for stream in other_streams(live, market, desk.engine):
             desk.queue.add_stream(stream)
         return cls(market, desk, sum(len(of_symbol) for of_symbol in bars))
 

@@ -122,7 +122,7 @@ class SkippingDriver:
         """Lay out a lane of bars for each symbol; funding, closings and signals stay a tape."""
         past = LazyMarket(market.data)
         desk = TradingDesk(live, live.engine(past), scribe)
-        for stream in other_streams(live, market):
+        for stream in other_streams(live, market, desk.engine):
             desk.queue.add_stream(stream)
         lanes = {}
         for number, symbol in enumerate(live.system.profile.universe.symbols):

@@ -248,7 +248,10 @@ class Engine:
             position.last_price = price
 
     def _signals_found(self, event: SignalsFound) -> None:
-        self.signals.detect(event.scanner, event.table)
+        if event.judged is not None:
+            self.signals.detect_judged(event.judged)
+        else:
+            self.signals.detect(event.scanner, event.table)
 
     def _funding_due(self, event: FundingDue) -> None:
         """Only the venue acts on a funding time; what it charges arrives as an event of its own."""

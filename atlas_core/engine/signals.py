@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import numpy as np
@@ -16,8 +17,9 @@ from atlas_core.engine.state import SignalState, State
 from atlas_core.engine.triggers import ends_other_leg, is_cancelled_at, is_void_at, levels_of, touch_at, trigger_price
 from atlas_core.errors import ContractError
 from atlas_core.model.decisions import GateMask, Outcome, Refuse
-from atlas_core.model.events import CallAt
+from atlas_core.model.events import CallAt, JudgedRows
 from atlas_core.model.records import SignalArmed, detected
+from atlas_core.model.refusals import RefusedSignals, SignalSheet
 from atlas_core.model.signals import FOREVER, EntryKind, Signal, SignalTable
 from atlas_core.model.waiting import EVERYTHING, NOTHING, Waiting
 
@@ -50,6 +52,41 @@ class SignalDesk:
             self.recorder.write(detected(signal, self.recorder.now))
             if self._passes_masks(signal, row, masks):
                 self._take_in(signal)
+
+    def sheet(self, scanner: str, table: SignalTable) -> SignalSheet | None:
+        """Return signals judged by the masking gates before their time, as each mask depends on the signal alone.
+
+        None where no gate has a mask, or one fails: then the rows are judged at their own instant, and fail there.
+        """
+        try:
+            masks = [(label, _whole(gate.mask(table), table)) for label, gate in self.parts.masking_gates]
+        except Exception:
+            return None
+        if not masks:
+            return None
+        return SignalSheet(table, self.profile, scanner, self.state.instruments, masks)
+
+    def detect_judged(self, rows: JudgedRows) -> None:
+        """Take in signals of a sheet; those that the first gate refused stay together."""
+        sheet, first, last = rows
+        seen, begun = self.state.seen, first
+        for row in range(first, last):
+            is_new = sheet.is_first[row] and sheet.keys[row] not in seen
+            if is_new and not sheet.passed_first[row]:
+                continue
+            self._refuse_together(sheet, begun, row)
+            begun = row + 1
+            if is_new:
+                instrument = self.state.instruments[str(sheet.table.symbol[row])]
+                signal = sheet.table.signal(row, self.profile, sheet.scanner, instrument)
+                self.recorder.write(detected(signal, self.recorder.now))
+                if self._passes_masks(signal, row, sheet.masks):
+                    self._take_in(signal)
+        self._refuse_together(sheet, begun, last)
+
+    def _refuse_together(self, sheet: SignalSheet, first: int, last: int) -> None:
+        if first < last:
+            self.recorder.write(RefusedSignals(ts=self.recorder.now, sheet=sheet, first=first, last=last))
 
     def bar_opened(self, symbol: str, price: Decimal) -> None:
         """Look at the waiting signals of a symbol at a single price: the open of a bar, or a quote.
@@ -149,7 +186,7 @@ class SignalDesk:
         nothing = np.zeros(len(table), dtype=bool)
         return GateMask(nothing, np.full(len(table), np.nan), float("nan"), "gate failed")
 
-    def _passes_masks(self, signal: Signal, row: int, masks: list[tuple[str, GateMask]]) -> bool:
+    def _passes_masks(self, signal: Signal, row: int, masks: Sequence[tuple[str, GateMask]]) -> bool:
         for label, mask in masks:
             answer = mask.answer(row)
             if isinstance(answer, Refuse):

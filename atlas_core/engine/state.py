@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -48,6 +49,7 @@ from atlas_core.model.records import (
     TradingStateChanged,
     VerdictReached,
 )
+from atlas_core.model.refusals import RefusedSignals
 from atlas_core.model.signals import Signal
 from atlas_core.model.timeframe import DAY, parse_timeframe
 
@@ -80,6 +82,7 @@ def signal_of(record: SignalDetected) -> Signal:
     )
 
 
+@lru_cache(maxsize=256)
 def _remembered_for(timeframe: str) -> int:
     """Return how long a setup is known as seen after its detection: no scanner finds it again later than this."""
     try:
@@ -181,6 +184,11 @@ class State:
     def _signal_detected(self, record: SignalDetected) -> None:
         self.seen[record.key] = record.ts + _remembered_for(record.timeframe)
         self.signals[record.key] = SignalTrack(signal_of(record))
+
+    def _signals_refused(self, record: RefusedSignals) -> None:
+        keys, timeframes = record.sheet.keys, record.sheet.timeframes
+        for row in range(record.first, record.last):
+            self.seen[keys[row]] = record.ts + _remembered_for(timeframes[row])
 
     def _signal_armed(self, record: SignalArmed) -> None:
         self.signals[record.key].state = SignalState.ARMED
@@ -357,6 +365,7 @@ _CHANGES: dict[type[Record], Callable[[State, Any], None]] = {
     EquityMarked: State._equity_marked,
     SignalDetected: State._signal_detected,
     SignalArmed: State._signal_armed,
+    RefusedSignals: State._signals_refused,
     SignalTriggered: State._signal_triggered,
     SignalSized: State._signal_sized,
     VerdictReached: State._verdict_reached,

@@ -8,7 +8,7 @@ never rewritten.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from operator import attrgetter
@@ -19,7 +19,9 @@ from cattrs import Converter
 
 from atlas_core.errors import JournalCorrupt, JournalError, JournalTooNew
 from atlas_core.journal.encoding import Encoder, encode_int, encoder_for, expect_storable
-from atlas_core.model.records import RECORD_TYPES, Record
+from atlas_core.journal.refusals import SheetTexts, texts_of
+from atlas_core.model.records import RECORD_TYPES, Record, SignalDetected, VerdictReached
+from atlas_core.model.refusals import RefusedSignals, SignalSheet
 
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 Stored = tuple[int, str, int, str, str]
@@ -57,8 +59,11 @@ class Codec:
 
     def encode(self, records: Iterable[Record]) -> list[Stored]:
         """Return records as events; raises JournalError, naming kind and field, for what cannot be written."""
-        stored = []
+        stored: list[Stored] = []
         for record in records:
+            if isinstance(record, RefusedSignals):
+                stored.extend(self._refused(record))
+                continue
             plan = self._by_type.get(type(record))
             if plan is None:
                 raise JournalError(f"expected one of the journal's records, was {record!r}")
@@ -71,6 +76,22 @@ class Codec:
                 raise _refusal(plan, record, error) from error
             stored.append((record.ts, record.kind, plan.version, record.subject, payload))
         return stored
+
+    def _texts_of(self, sheet: SignalSheet) -> SheetTexts:
+        templates = (self._by_type[kind].template for kind in (SignalDetected, VerdictReached))
+        try:
+            return texts_of(sheet, *templates)
+        except (TypeError, ValueError, KeyError):
+            self.encode(RefusedSignals(ts=0, sheet=sheet, first=0, last=len(sheet.table)).unfolded())
+            raise
+
+    def _refused(self, record: RefusedSignals) -> Iterator[Stored]:
+        texts, keys = self._texts_of(record.sheet), record.sheet.keys
+        ts, found, ended = record.ts, self._by_type[SignalDetected], self._by_type[VerdictReached]
+        for row in range(record.first, record.last):
+            key = keys[row]
+            yield ts, SignalDetected.kind, found.version, key, texts.detected[row]
+            yield ts, VerdictReached.kind, ended.version, key, texts.verdicts[row]
 
     def decode(self, seq: int, stored: Stored) -> Record:
         """Return the record of event `seq`.

@@ -16,6 +16,7 @@ from attrs import field, frozen
 
 from atlas_core.model.decisions import Severity
 from atlas_core.model.records import AlertRaised, Record
+from atlas_core.model.refusals import numbered
 
 
 class DeliveryState(StrEnum):
@@ -78,7 +79,7 @@ def queue_alerts(
     if alerters:
         rows = [
             (seq, alerter, record.ts)
-            for seq, record in enumerate(batch, first_seq)
+            for seq, record in numbered(batch, first_seq)
             if isinstance(record, AlertRaised)
             for alerter in alerters
         ]

@@ -6,6 +6,7 @@ So a transaction of thousands of records stays cheap, and the result does not de
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from typing import Any
 
 from atlas_core.journal import tables
@@ -22,6 +23,11 @@ class Rows:
         self._table = table
         self._blank = table.blank
         self._by_key: dict[object, Row] = {}
+        self._finished: list[tuple[Any, ...]] = []
+
+    def add(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Add whole rows, in the order of the columns, that nothing will change any more."""
+        self._finished.extend(rows)
 
     def get(self, key: object) -> Row | None:
         """Return the row with this key, to be changed in place, or None."""
@@ -38,6 +44,8 @@ class Rows:
 
     def write(self) -> None:
         """Write all touched rows."""
+        if self._finished:
+            self._connection.executemany(self._table.write_sql, self._finished)
         if self._by_key:
             self._connection.executemany(self._table.write_sql, [tuple(row.values()) for row in self._by_key.values()])
 

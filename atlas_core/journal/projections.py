@@ -14,9 +14,11 @@ from typing import Any
 from atlas_core.journal import tables
 from atlas_core.journal.encoding import encode_list, encode_mapping
 from atlas_core.journal.fold import Fold
+from atlas_core.journal.refusals import projected
 from atlas_core.model import records
 from atlas_core.model.orders import OrderRole
 from atlas_core.model.records import Record
+from atlas_core.model.refusals import RefusedSignals, numbered
 
 _ARITHMETIC = Context(prec=34, traps=[])
 """The same digits whatever the caller's context is; an odd number becomes NaN rather than a lost event."""
@@ -34,7 +36,7 @@ def create_projections(connection: sqlite3.Connection) -> None:
 def project(connection: sqlite3.Connection, first_seq: int, batch: Sequence[Record]) -> None:
     """Bring the projections up to date with records that are the events from `first_seq` on."""
     fold = Fold(connection)
-    for seq, record in enumerate(batch, first_seq):
+    for seq, record in numbered(batch, first_seq):
         handler = _HANDLERS.get(type(record))
         if handler is not None:
             handler(fold, seq, record)
@@ -146,6 +148,10 @@ def _signal_detected(fold: Fold, seq: int, record: records.SignalDetected) -> No
             "context": encode_mapping(record.context),
         },
     )
+
+
+def _signals_refused(fold: Fold, seq: int, record: RefusedSignals) -> None:
+    fold.signals.add(projected(record, seq))
 
 
 def _signal_moved(state: str) -> Callable[[Fold, int, records.SignalRecord], None]:
@@ -333,6 +339,7 @@ _HANDLERS: Mapping[type[Record], Callable[[Fold, int, Any], None]] = {
     records.SessionResumed: _session_resumed,
     records.SessionPaused: _session_paused,
     records.SignalDetected: _signal_detected,
+    RefusedSignals: _signals_refused,
     records.SignalArmed: _signal_moved("armed"),
     records.SignalTriggered: _signal_moved("triggered"),
     records.SignalSized: _signal_moved("sized"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attrs import field, frozen
 
@@ -15,6 +15,7 @@ from atlas_core.model.orders import FillBasis, Liquidity, Order
 from atlas_core.model.venue import OrderReport, VenueSnapshot
 
 if TYPE_CHECKING:
+    from atlas_core.model.refusals import SignalSheet
     from atlas_core.model.signals import SignalTable
 
 
@@ -75,13 +76,22 @@ class FundingDue:
     rate: Decimal
 
 
+class JudgedRows(NamedTuple):
+    """The rows `first` to `last` (exclusive) of a sheet of signals that the masking gates have judged."""
+
+    sheet: SignalSheet
+    first: int
+    last: int
+
+
 @frozen
 class SignalsFound:
-    """The rows that one scanner found at one instant."""
+    """The rows that one scanner found at one instant; where they were judged before, they are rows of a sheet."""
 
     ts: int
     scanner: str
     table: SignalTable
+    judged: JudgedRows | None = None
 
 
 MarketEvent = BarOpened | BarClosed | Quote | FundingDue

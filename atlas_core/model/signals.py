@@ -138,8 +138,8 @@ class SignalTable:
     def __len__(self) -> int:
         return len(self.available_at)
 
-    def take(self, rows: NDArray[Any]) -> SignalTable:
-        """Return the rows that an index or mask array selects."""
+    def take(self, rows: NDArray[Any] | slice) -> SignalTable:
+        """Return the rows that an index or mask array, or a slice, selects."""
         picked = SignalTable.__new__(SignalTable)  # rows of a table that holds its contract hold it too
         for name in COLUMNS:
             object.__setattr__(picked, name, sealed(getattr(self, name)[rows]))
@@ -183,6 +183,18 @@ class SignalTable:
             score=float(self.score[row]),
             context=MappingProxyType({name: plain(column[row]) for name, column in self.context.items()}),
         )
+
+
+def signal_keys(table: SignalTable, profile: str, scanner: str) -> list[str]:
+    """Return the identity of the signal in each row."""
+    words = (table.symbol.tolist(), table.timeframe.tolist(), table.side.tolist(), table.setup_at.tolist())
+    head, sha256 = f"{profile}\x1f{scanner}\x1f", hashlib.sha256
+    sides = {1: Side.LONG.value, -1: Side.SHORT.value}
+    facts = (
+        f"{head}{symbol}\x1f{timeframe}\x1f{sides[side]}\x1f{setup_at}"
+        for symbol, timeframe, side, setup_at in zip(*words, strict=True)
+    )
+    return ["sig-" + sha256(text.encode()).hexdigest()[:16] for text in facts]
 
 
 def plain(value: np.generic) -> Any:
