@@ -31,9 +31,17 @@ from atlas_core.checking.poison import poisoned, with_other_close
 from atlas_core.checking.running import ScanRoom, asked_twice, decided
 from atlas_core.checking.sources import warnings_of
 from atlas_core.checking.witness import Witness
-from atlas_core.errors import ContractError
+from atlas_core.errors import ContractError, DataError
+from atlas_core.model.orders import OrderRole
 from atlas_core.model.record import TradeRecord
-from atlas_core.model.records import PositionOpened, Record, SignalDetected, SignalTriggered, VerdictReached
+from atlas_core.model.records import (
+    OrderIntended,
+    PositionOpened,
+    Record,
+    SignalDetected,
+    SignalTriggered,
+    VerdictReached,
+)
 from atlas_core.model.signals import SignalTable
 from atlas_core.profile import Profile
 
@@ -41,6 +49,7 @@ Step = Callable[[str, int, int], None]
 """Learns what is being done, how many steps are done, and how many there are."""
 
 CUT, POISONED, CLOSE, MASKED = "future cut off", "future poisoned", "close of the bar changed", "later rows taken away"
+FEWEST_BARS = 3
 ELSEWHERE = "future cut off in another process"
 
 _ADVICE = {
@@ -72,7 +81,12 @@ class LookaheadPlan:
 
 
 def check_lookahead(profile: Profile, market: RecordedMarket, plan: LookaheadPlan | None = None) -> LookaheadReport:
-    """Try whether any component of a profile sees the future of a market; raises ContractError when a scanner fails."""
+    """Try whether any component of a profile sees the future of a market.
+
+    Raises DataError for a market of one bar and ContractError when a scanner fails on the whole history.
+    """
+    if len(market.closes()) < FEWEST_BARS:
+        raise DataError(f"expected a history of several bars to cut, was {len(market.closes())}")
     return _Check(profile, market, plan or LookaheadPlan()).report()
 
 
@@ -249,14 +263,13 @@ class _Check:
             if changed is market:
                 continue
             other = self._run(f"entry in {symbol} at {moment(cut)}, {CLOSE}", changed)
-            keys = {r.key for r in short if isinstance(r, SignalDetected) and r.symbol == symbol and r.ts < cut}
+            keys = {r.key for run in (short, other) for r in run if isinstance(r, SignalTriggered) and r.ts == cut}
+            keys &= {r.key for r in short if isinstance(r, SignalDetected) and r.symbol == symbol and r.ts < cut}
             one, two = (_entry_told(records, keys, cut) for records in (short, other))
             difference = first_record_difference(one, two)
             if difference is not None:
                 name, record = culprit(one, two, difference, names)
-                what = (
-                    f"{record.kind.replace('_', ' ')} of an entry in {symbol} inside the bar that ends at {moment(cut)}"
-                )
+                what = f"{_named(record, short)}, inside the bar that ends at {moment(cut)}"
                 unknown = f"the close of that bar of {symbol}: the touch came before it"
                 told = both_told(difference, record)
                 self._note(name, CLOSE, what, difference.fields, *told, cut=cut, unknown=unknown)
@@ -338,7 +351,8 @@ def _told_until_entered(records: Iterator[Record], keys: set[str]) -> Iterator[R
     waiting = set(keys)
     for record in records:
         key = getattr(record, "signal_key", "") or getattr(record, "key", "")
-        if key in waiting:
+        is_of_exit = isinstance(record, OrderIntended) and record.role is not OrderRole.ENTRY
+        if key in waiting and not is_of_exit:
             yield evolve(record, trade_id=0) if isinstance(record, PositionOpened) else record
         if isinstance(record, PositionOpened | VerdictReached):
             waiting.discard(key)

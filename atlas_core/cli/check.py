@@ -47,9 +47,9 @@ def lookahead(
     from atlas_core.clock import monotonic_seconds
 
     began = monotonic_seconds()
-    loaded, market = recorded(profile, options)
-    witness = in_another_process(loaded, profile_overrides(**options), DriverKind(driver)) if fresh else None
     with CheckBar(is_shown=not (as_json or _is_quiet(ctx))) as bar:
+        loaded, market = recorded(profile, options)
+        witness = in_another_process(loaded, profile_overrides(**options), DriverKind(driver)) if fresh else None
         plan = LookaheadPlan(
             scan_cuts=cuts, run_cuts=runs, seed=loaded.seed, driver=DriverKind(driver), witness=witness, step=bar.step
         )
@@ -90,8 +90,8 @@ def warmup(
     from atlas_core.clock import monotonic_seconds
 
     began = monotonic_seconds()
-    loaded, market = recorded(profile, options)
     with CheckBar(is_shown=not (as_json or _is_quiet(ctx))) as bar:
+        loaded, market = recorded(profile, options)
         plan = WarmupPlan(
             starts=starts, windows=windows, runs=runs, seed=loaded.seed, driver=DriverKind(driver), step=bar.step
         )

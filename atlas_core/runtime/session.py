@@ -400,12 +400,18 @@ def _look_beside(scans: ScanDesk, calls: BackgroundCalls, inbox: Inbox, tasks: S
 
 
 async def _warm_up(live: OpenSystem, feeds: dict[str, BarFeed], start: int, journal: Journal) -> None:
-    """Fill the feeds with what the scanners look back on and what open positions have seen; it is never traded."""
+    """Fill the feeds with what the scanners look back on and what open positions have seen; it is never traded.
+
+    In a market of the past the bar in which the session begins is part of it: the stream begins with the next one.
+    """
     opened_at = [trade.opened_at for trade in journal.trades(state="open")]
-    request = live.history(min([live.warm_from(start), *(ts for ts in opened_at if start - ts <= LOOKED_BACK)]), start)
+    base, is_over = live.system.base_timeframe, not live.system.is_real_time
+    until = max(live.timetable.ends(base, start)) if is_over else start
+    request = live.history(min([live.warm_from(start), *(ts for ts in opened_at if start - ts <= LOOKED_BACK)]), until)
     intake = Intake(live.timetable, request.timeframe)
     for symbol, delivered in (await live.system.provider.history(request)).items():
         bars = intake.bars(delivered)
+        bars = bars.take(bars.opened_at < start)
         columns = (bars.opened_at, bars.available_at, *bars.prices(), bars.volume)
         for row in zip(*(column.tolist() for column in columns), strict=True):
             feeds[symbol].append(*row)

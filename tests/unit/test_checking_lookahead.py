@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from attrs import evolve
 
 from atlas_core.checking.findings import LookaheadReport
 from atlas_core.checking.lookahead import LookaheadPlan, check_lookahead
 from atlas_core.checking.market import record_market
-from tests.cheats import CHEATS, HONEST, Cheat
+from atlas_core.errors import DataError
+from tests.cheats import CHEATS, HONEST, Cheat, Rows
+from tests.determinism.test_no_look_ahead import CONTINUITY, TABLES, random_bars
+from tests.memory import MemoryProvider, memory, profile_of, registry
 
 
 def checked(cheat: Cheat) -> LookaheadReport:
@@ -33,3 +38,26 @@ def test_honest_components_are_left_in_peace(honest: Cheat) -> None:
     assert report.is_clean
     assert [component.verdict for component in report.components] == ["ok"] * 4
     assert all(component.compared > 10 for component in report.components)
+
+
+def test_exits_of_a_lively_market_are_not_taken_for_entries_that_knew_their_close() -> None:
+    parts = registry(memory(MemoryProvider(random_bars(1))))
+    gates = [CONTINUITY, 'use = "cooldown"\nminutes = 5']
+    profile = profile_of(parts, **TABLES | {"gates": gates})
+    report = check_lookahead(profile, record_market(profile), LookaheadPlan(scan_cuts=1, run_cuts=3))
+    assert report.findings == ()
+    assert report.runs > 9  # some of them changed the close of an entry's bar
+
+
+def test_a_market_without_signals_proves_nothing_and_says_so() -> None:
+    silent = evolve(HONEST[0], scanner=lambda _context: Rows(keep=lambda bars: np.zeros(len(bars), dtype=bool)))
+    report = checked(silent)
+    assert report.is_clean
+    assert {component.verdict for component in report.components} == {"said nothing"}
+    assert "opens no position" in report.notes[0]
+
+
+def test_a_market_of_one_bar_is_refused_in_words() -> None:
+    profile = HONEST[0].profile(universe="end = 2026-04-05T00:01:00Z")
+    with pytest.raises(DataError, match="expected a history of several bars to cut, was 1"):
+        check_lookahead(profile, record_market(profile))

@@ -49,6 +49,14 @@ def test_session_and_back_test_of_an_honest_profile_are_equal() -> None:
         assert counts[DecisionKind.CLOSED] > 10
 
 
+@pytest.mark.parametrize("start", ["00:33:30", "01:07:00"])
+def test_a_session_that_begins_inside_a_bar_knows_that_bar_as_the_back_test_does(start: str) -> None:
+    profile = PLAIN.profile(universe=f"start = 2026-04-05T{start}Z")
+    report = check_parity(profile, record_market(profile))
+    assert report.is_equal
+    assert report.counts[0].session > 10
+
+
 @pytest.mark.parametrize(
     ("cause", "kind", "otherwise"),
     [
