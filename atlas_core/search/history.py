@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from mmap import mmap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from attrs import define, evolve, field, frozen
@@ -34,6 +36,10 @@ class Held:
     funding: Sequence[FundingDue] | None = None
     start: int | None = None
     end: int | None = None
+
+    def is_mapped(self) -> bool:
+        """Tell whether all bars lie in files that are mapped into memory."""
+        return all(_is_mapped(bars.close) for bars in (self.bars or {}).values())
 
     def covers(self, request: HistoryRequest) -> bool:
         """Tell whether the bars of a request are here."""
@@ -158,9 +164,12 @@ class Histories:
         return market
 
     def share(self, folder: Path) -> tuple[SharedHistory, ...]:
-        """Write what is held to memory maps below `folder`, for other processes."""
+        """Write what is held to memory maps below `folder`, for other processes.
+
+        What lies in memory maps already, as the bars of the store do, is not written again: others map the same files.
+        """
         known = (item for item in self._held.items() if item[1].bars and item[1].instruments is not None)
-        return tuple(_shared(origin, held, folder) for origin, held in known)
+        return tuple(_shared(origin, held, folder) for origin, held in known if not held.is_mapped())
 
     def adopt(self, histories: Sequence[SharedHistory]) -> None:
         """Hold what another process wrote; where the files are not on this machine, the provider is asked instead."""
@@ -197,6 +206,13 @@ class SharedHistory:
         except (OSError, ValueError):
             return None
         return Held(instruments=self.instruments, bars=bars, funding=self.funding, start=self.start, end=self.end)
+
+
+def _is_mapped(column: Any) -> bool:
+    """Tell whether a file is at the bottom of what an array is a view of."""
+    while column is not None and not isinstance(column, mmap):
+        column = column.obj if isinstance(column, memoryview) else getattr(column, "base", None)
+    return column is not None
 
 
 def _shared(origin: str, held: Held, folder: Path) -> SharedHistory:

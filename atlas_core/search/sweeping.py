@@ -203,7 +203,8 @@ class Sweeping:
         wanted = self.staff.processes
         if wanted is None:
             wanted = usable_processors() if seconds * left > WORTHWHILE_SECONDS else 1
-        return ProcessPool(self._shared(), min(wanted, left)) if wanted > 1 else None
+        count = min(wanted, left)
+        return ProcessPool(self._shared(), count) if count > 1 else None
 
     def _shared(self) -> Assignment:
         """Write the bars of all trials to memory maps; return what tells others where they lie."""

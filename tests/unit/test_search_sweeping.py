@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from atlas_core.cli.main import run_command_line
 from atlas_core.errors import ContractError, DataError
+from atlas_core.journal.lock import WriterLock
 from atlas_core.search.conducting import Ending
 from atlas_core.search.ledger import Ledger, Trial, TrialStatus
 from atlas_core.search.plan import SweepStore
 from atlas_core.search.worker import Assignment, Task, Workbench, make_trial
+from atlas_core.search.workers import ProcessPool
 from tests.search_profile import Notes, crossing, plan_of, sweeping
 
 CHANGES = ("scanner.0.fast=3,8,40", "exit.time.max_hours=6,24")
@@ -98,6 +101,34 @@ def test_data_that_change_between_two_trials_end_the_sweep(tmp_path: Path) -> No
         sweep.conductor._identities["", sweep.bench.trial(Task(number=0, settings=())).data.origin] = "another"
         with pytest.raises(DataError, match="changed since"):
             sweep.run()
+
+
+def test_the_same_sweep_is_made_by_one_process_at_a_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    profile = crossing(tmp_path)
+    arguments = ["--home", str(tmp_path), "sweep", profile, "--set", "scanner.0.fast=3,8", "--workers", "1"]
+    assert run_command_line([*arguments, "--timeout", "1s", "-q"]) in (0, 8)
+    plan = tmp_path / "sweeps" / "crossing-sweep-0001" / "sweep.json"
+    plan.write_text(plan.read_text().replace('"is_complete": true', '"is_complete": false'))
+    lock = WriterLock(plan.with_name("sweep"))
+    capsys.readouterr()
+    assert run_command_line(arguments) == 9
+    assert "crossing-sweep-0001 is at work" in capsys.readouterr().err
+    lock.release()
+    assert run_command_line(arguments) == 0
+
+
+@pytest.mark.parametrize(("seconds", "left", "workers"), [(0.01, 100, None), (10.0, 1, None), (1.0, 100, ProcessPool)])
+def test_others_are_called_only_when_that_pays(
+    seconds: float, left: int, workers: type | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("atlas_core.search.sweeping.usable_processors", lambda: 4)
+    with Ledger.at(tmp_path) as ledger:
+        sweep = sweeping(tmp_path, ledger, plan_of(crossing(tmp_path), *CHANGES))
+        found = sweep.conductor.recruit(seconds, left)
+        assert (found is None) if workers is None else isinstance(found, workers)
+        if found is not None:
+            assert found.describe() == "4 processes"
+            found.close()
 
 
 def test_a_time_out_hands_out_no_more_and_the_sweep_goes_on_later(tmp_path: Path) -> None:

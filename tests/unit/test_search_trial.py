@@ -68,6 +68,7 @@ def test_memory_maps_give_what_the_provider_gives(tmp_path: Path) -> None:
     held = next(iter(other.histories._held.values()))
     assert held.bars is not None
     assert not held.bars["BTC-PERP"].close.flags.owndata
+    assert other.histories.share(tmp_path / "again") == (), "what is mapped is not written again"
     second = other.trial(Task(number=0, settings=SETTINGS[1]))
     assert (second.figures, second.data, second.curve) == (first.figures, first.data, first.curve)
 
