@@ -48,6 +48,7 @@ def _complete_name(ctx: click.Context, param: click.Parameter, incomplete: str) 
 @click.pass_context
 def pnl(ctx: click.Context, run_id: str | None, names: tuple[str, ...], as_json: bool) -> None:
     """Show what a run earned, by pattern, timeframe, direction, score or anything else that its trades share."""
+    from atlas_core.cli.key_figures import print_terms
     from atlas_core.cli.results import banner, print_group, print_legs, say_header, span_line
     from atlas_core.report.export import EXIT_COLUMNS, group_rows, json_rows
     from atlas_core.report.groups import groups_by
@@ -68,6 +69,7 @@ def pnl(ctx: click.Context, run_id: str | None, names: tuple[str, ...], as_json:
     say()
     print_group(f"Closed trades by {' and '.join(names)}", grouping.heading, groups, report.total)
     print_legs(report.trades, report.price_decimals)
+    print_terms(report)
     _print_end(groups)
 
 

@@ -17,6 +17,7 @@ from atlas_core.model.instrument import ZERO
 from atlas_core.report import export
 
 if TYPE_CHECKING:
+    from atlas_core.report.catalogue import MetricRow
     from atlas_core.report.daily import DayRow
     from atlas_core.report.equity import EquityPoint
     from atlas_core.report.fills import FillRow
@@ -26,13 +27,18 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "html", "png", "md", "json", "csv")
 PRINTED = ("table", "md", "json", "csv")
-WHAT = ("summary", "trades", "signals", "orders", "fills", "events", "equity", "daily")
+WHAT = ("summary", "trades", "signals", "orders", "fills", "events", "equity", "daily", "metrics")
+WHOLE = ("equity", "daily", "metrics")
 EVENT_COLUMNS = ("ts", "kind", "subject", "text")
 SIGNALS = (
     Column("Signal"), Column("Detected", numeric=True, drop=5), Column("Symbol"), Column("TF", drop=3),
     Column("Setup", drop=2), Column("Side", drop=3), Column("Trigger", numeric=True, drop=4),
     Column("Stop", numeric=True, drop=6), Column("Target", numeric=True, drop=6), Column("State"), Column("By"),
     Column("Value", numeric=True, drop=1), Column("Threshold", numeric=True, drop=1), Column("Reason", drop=4),
+)  # fmt: skip
+METRICS = (
+    Column("Metric"), Column("What", drop=1), Column("Value", numeric=True), Column("Buy & hold", numeric=True),
+    Column("Unit"),
 )  # fmt: skip
 ORDERS = (
     Column("Intended", numeric=True, drop=3), Column("Symbol"), Column("Role"), Column("Action"),
@@ -129,7 +135,7 @@ def _show(kept: KeptRun, what: str, form: str, view: View) -> None:
     if form == "json":
         print_json(_document(kept, what, view))
     elif form == "csv":
-        sys.stdout.write(_csv(kept, what))
+        sys.stdout.write(_csv(kept, what, view))
     elif form == "md":
         _print_markdown(kept, what, view)
     else:
@@ -144,7 +150,8 @@ def _print_markdown(kept: KeptRun, what: str, view: View) -> None:
     sys.stdout.write(markdown_of(kept, kept.report(view.risk_free)))
 
 
-def _rows(kept: KeptRun, what: str) -> tuple[tuple[str, ...], list[Any]]:
+def _rows(kept: KeptRun, what: str, view: View) -> tuple[tuple[str, ...], list[Any]]:
+    from atlas_core.report.catalogue import metric_rows
     from atlas_core.report.daily import day_rows
     from atlas_core.report.equity import equity_curve
     from atlas_core.report.events import event_rows
@@ -162,6 +169,9 @@ def _rows(kept: KeptRun, what: str) -> tuple[tuple[str, ...], list[Any]]:
         "equity": (export.EQUITY_COLUMNS, equity_curve),
         "daily": (export.DAY_COLUMNS, lambda records: day_rows(equity_curve(records), closed_trades(records))),
     }
+    if what == "metrics":
+        made = kept.report(view.risk_free)
+        return export.METRIC_COLUMNS, list(metric_rows(made.results, made.benchmark))
     columns, make = tables[what]
     return columns, list(make(kept.records))
 
@@ -176,12 +186,12 @@ def _document(kept: KeptRun, what: str, view: View) -> dict[str, Any]:
     if what == "summary":
         report = kept.report(view.risk_free)
         return facts | export.summary_of(report) | export.compat_of(report, view.metrics_compat)
-    columns, rows = _rows(kept, what)
+    columns, rows = _rows(kept, what, view)
     return facts | {what: export.json_rows(columns, rows)}
 
 
-def _csv(kept: KeptRun, what: str) -> str:
-    columns, rows = _rows(kept, what)
+def _csv(kept: KeptRun, what: str, view: View) -> str:
+    columns, rows = _rows(kept, what, view)
     return export.csv_text(columns, rows)
 
 
@@ -196,8 +206,8 @@ def _print_table(kept: KeptRun, what: str, view: View) -> None:
     if what == "trades":
         print_trades(made, kept.run, all_rows=view.all_rows)
         return
-    _, rows = _rows(kept, what)
-    shown = rows if view.all_rows or terminal_width() is None or what in ("equity", "daily") else rows[-TERMINAL_ROWS:]
+    _, rows = _rows(kept, what, view)
+    shown = rows if view.all_rows or terminal_width() is None or what in WHOLE else rows[-TERMINAL_ROWS:]
     _PRINTERS[what](shown, made)
     if len(shown) < len(rows):
         say(f"{len(rows) - len(shown)} earlier {what} are not shown: add --all")
@@ -274,11 +284,23 @@ def _print_days(rows: list[DayRow], made: Report) -> None:
     print_table("Days", DAYS, cells, footer=footer)
 
 
+def _print_metrics(rows: list[MetricRow], made: Report) -> None:
+    from atlas_core.cli.key_figures import print_terms
+
+    cells = [
+        [row.name, row.title, row.metric.written(row.value), row.metric.written(row.buy_and_hold), row.unit]
+        for row in rows
+    ]
+    print_table("Metrics", METRICS, cells)
+    print_terms(made)
+
+
 _PRINTERS: dict[str, Callable[[list[Any], Any], None]] = {
     "signals": _print_signals,
     "orders": _print_orders,
     "fills": _print_fills,
     "events": _print_events,
     "equity": _print_equity,
+    "metrics": _print_metrics,
     "daily": _print_days,
 }

@@ -28,7 +28,7 @@ from atlas_core.cli.viewing import View
 from atlas_core.clock import to_datetime
 from atlas_core.model.timeframe import DAY
 from atlas_core.report.correlation import correlations
-from atlas_core.report.groups import GROUPINGS, grouped
+from atlas_core.report.groups import GROUPINGS, group_of, grouped
 from atlas_core.report.writing import NOT_THERE
 from atlas_core.runs import Mode, RunInfo
 
@@ -153,7 +153,7 @@ def print_report(report: Report, run: RunInfo | None, view: View = PLAIN, *, wit
     if view.all_rows or report.started.mode != Mode.BACKTEST:
         print_trades(report, run, all_rows=view.all_rows)
     print_positions(report)
-    print_groups(report)
+    print_groups(report, view)
     for name in view.breakdown:
         grouping = GROUPINGS[name]
         print_group(f"By {name}", grouping.heading, grouped(report.trades, grouping), report.total)
@@ -163,7 +163,7 @@ def print_report(report: Report, run: RunInfo | None, view: View = PLAIN, *, wit
     print_notes(report)
 
 
-def print_groups(report: Report) -> None:
+def print_groups(report: Report, view: View) -> None:
     """Print the trades by what they have in common: two tables side by side where the terminal has room for both."""
     total, symbols = report.total, report.by_symbol if len(report.by_symbol) > 1 else ()
     pairs = (
@@ -179,11 +179,22 @@ def print_groups(report: Report) -> None:
             continue
         print_group(*first, total)
         print_group(*second, total)
-    print_group("By symbol", "Symbol", symbols, total)
+    most = None if view.all_rows or terminal_width() is None else TERMINAL_ROWS
+    print_group("By symbol", "Symbol", folded(symbols, report, most), total)
     correlated = correlations(report.trades, report.curve) if symbols else None
     if correlated is not None:
         say_wrapped(f"  Correlation of daily closed results: {correlated}", indent=4)
         say()
+
+
+def folded(groups: Sequence[Group], report: Report, most: int | None) -> Sequence[Group]:
+    """Return groups by symbol, the rows beyond `most` as one: the rows still add up to the total."""
+    if most is None or len(groups) <= most:
+        return groups
+    shown = groups[: most - 1]
+    names = {group.name for group in shown}
+    others = [trade for trade in report.trades if trade.symbol not in names]
+    return (*shown, group_of(f"{len(groups) - len(shown)} others", others))
 
 
 def compact_table(title: str, heading: str, groups: Sequence[Group], total: Group, names: Sequence[str]) -> Table:

@@ -286,14 +286,15 @@ class Launch:
         from atlas_core.report.summary import report_of
 
         report = report_of(records, risk_free=self.showing.view.risk_free)
+        benchmark = () if screen.market is None else buy_and_hold(screen.market, report.curve)
+        report = report.beside(benchmark)
         data = [{"provider": self.profile.provider.use, **row} for row in screen.data_rows()]
         manifest = manifest_of(report, run.run_id, summary.digest, __version__) | {"made_of": made_of, "data": data}
         if summary.driver:
             manifest["driver"] = summary.driver
         files = export_files(report, order_rows(records), manifest)
-        if screen.market is not None:
-            benchmark = buy_and_hold(screen.market, report.curve)
-            files[BENCHMARK_NAME], report = equity_csv(benchmark), report.beside(benchmark)
+        if benchmark:
+            files[BENCHMARK_NAME] = equity_csv(benchmark)
         for name, text in files.items():
             (run.directory / name).write_text(text, encoding="utf-8", newline="")
         return report

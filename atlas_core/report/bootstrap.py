@@ -36,6 +36,11 @@ class Interval:
         """Tell whether the whole interval is above zero."""
         return self.low > 0
 
+    @property
+    def shows_a_loss(self) -> bool:
+        """Tell whether the whole interval is below zero."""
+        return self.high < 0
+
 
 def expectancy_interval(results: Numbers, random: np.random.Generator, *, block: int = 1) -> Interval | None:
     """Return the 95 % interval of the mean of results that are drawn in blocks of `block`; None below two results.

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
+from attrs import frozen
+
 from atlas_core.errors import NotFound
-from atlas_core.report.account_metrics import ACCOUNT_METRICS
+from atlas_core.report.account_metrics import ACCOUNT_METRICS, ACCOUNT_NAMES
 from atlas_core.report.metric import Metric
 from atlas_core.report.results import Results
 from atlas_core.report.trade_metrics import TRADE_METRICS
@@ -36,6 +38,39 @@ def metric_values(results: Results, names: Sequence[str] | None = None) -> dict[
     """
     chosen: Iterable[Metric] = METRICS if names is None else map(metric_named, names)
     return {metric.name: _finite(metric.value_of(results)) for metric in chosen}
+
+
+@frozen(kw_only=True)
+class MetricRow:
+    """One metric of a run beside that of buy and hold, None where a figure does not exist or was not kept."""
+
+    metric: Metric
+    value: float | None
+    buy_and_hold: float | None
+
+    @property
+    def name(self) -> str:
+        """Return the name of the metric."""
+        return self.metric.name
+
+    @property
+    def title(self) -> str:
+        """Return what people call it."""
+        return self.metric.title
+
+    @property
+    def unit(self) -> str:
+        """Return its unit."""
+        return self.metric.unit.value
+
+
+def metric_rows(results: Results, benchmark: Results | None) -> tuple[MetricRow, ...]:
+    """Return every metric of a run as a row, that of buy and hold for those of the account."""
+    values = metric_values(results)
+    held = {} if benchmark is None else metric_values(benchmark, ACCOUNT_NAMES)
+    return tuple(
+        MetricRow(metric=metric, value=values[metric.name], buy_and_hold=held.get(metric.name)) for metric in METRICS
+    )
 
 
 def _finite(value: float | None) -> float | None:

@@ -47,6 +47,7 @@ ORDER_COLUMNS = (
     "stop_price", "reduce_only", "intended_at", "changed_at", "status", "filled_quantity", "average_price", "fee",
     "slippage", "reason", "spread", "impact",
 )  # fmt: skip
+METRIC_COLUMNS = ("name", "title", "unit", "value", "buy_and_hold")
 EQUITY_COLUMNS = ("ts", "equity", "exposure")
 FILL_COLUMNS = (
     "ts", "client_order_id", "trade_id", "symbol", "role", "action", "quantity", "price", "fee", "slippage",

@@ -155,3 +155,13 @@ def test_few_days_or_one_symbol_have_no_correlation() -> None:
     trades = _report(TRADES).trades
     assert correlations(trades, CURVE[:20]) is None
     assert correlations([trade for trade in trades if trade.symbol == "A"], CURVE) is None
+
+
+def test_many_symbols_are_folded_on_a_terminal_and_still_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = _report([(D(index + 1), f"S{index:02}", "x", index) for index in range(60)])
+    wanted = results.folded(made.by_symbol, made, 25)
+    assert (len(wanted), wanted[-1].name, wanted[-1].figures.count) == (25, "36 others", 36)
+    assert sum((group.net for group in wanted), D(0)) == made.total.net
+    for width, view, is_folded in ((100, View(), True), (100, View(all_rows=True), False), (None, View(), False)):
+        lines = _printed(made, width, view, monkeypatch)
+        assert any("36 others" in line for line in lines) is is_folded

@@ -132,6 +132,32 @@ def test_the_pnl_as_json_holds_the_groups_and_their_total() -> None:
 
 
 @pytest.mark.usefixtures("kept")
+def test_the_pnl_the_report_and_the_metrics_tell_the_same_money() -> None:
+    by_group = json.loads(_call(pnl, "--by", "symbol", "--json"))
+    summary = json.loads(_call(report, "--json"))
+    metrics = {row["name"]: row["value"] for row in json.loads(_call(report, "--what", "metrics", "--json"))["metrics"]}
+    assert by_group["total"]["net"] == summary["figures"]["net"] == "67.93"
+    assert metrics["net_profit"] == pytest.approx(float(summary["figures"]["net"]))
+    assert metrics["fees"] == pytest.approx(float(summary["figures"]["fees"]))
+    assert metrics == summary["metrics"]
+    text = _call(pnl)
+    assert f"Closed trades +67.93 | open P&L and costs +67.28 | fees {summary['figures']['fees']}" in text.replace(
+        "·", "|"
+    )
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_metric_that_does_not_exist_is_null_in_json_empty_in_csv_and_said_on_the_screen() -> None:
+    rows = {
+        row["name"]: row for row in csv.DictReader(io.StringIO(_call(report, "--what", "metrics", "--format", "csv")))
+    }
+    document = json.loads(_call(report, "--what", "metrics", "--json"))
+    assert rows["sharpe"]["value"] == rows["sharpe"]["buy_and_hold"] == ""
+    assert next(row for row in document["metrics"] if row["name"] == "sharpe")["value"] is None
+    assert re.search(r"sharpe +Sharpe \(ann\.\) +n/a +n/a +ratio", _call(report, "--what", "metrics"))
+
+
+@pytest.mark.usefixtures("kept")
 def test_a_name_that_groups_nothing_is_told_what_does() -> None:
     with pytest.raises(NotFound, match=r"expected one of pattern, setup, timeframe, .*, was 'nonsense'"):
         _call(pnl, "--by", "nonsense")
@@ -151,7 +177,7 @@ def test_the_pnl_fits_the_terminal(
 
 
 @pytest.mark.usefixtures("kept")
-@pytest.mark.parametrize("what", ["trades", "signals", "orders", "events", "equity"])
+@pytest.mark.parametrize("what", ["trades", "signals", "orders", "events", "equity", "metrics"])
 def test_csv_and_json_of_a_table_hold_the_same_rows(what: str) -> None:
     rows = list(csv.DictReader(io.StringIO(_call(report, "--what", what, "--format", "csv"))))
     document = json.loads(_call(report, "--what", what, "--format", "json"))
