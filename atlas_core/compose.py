@@ -32,7 +32,7 @@ from atlas_core.engine.engine import Engine
 from atlas_core.engine.guard import Ask, directly
 from atlas_core.engine.ports import EngineParts, MovingMarket
 from atlas_core.errors import ContractError, NotReady, ProfileError
-from atlas_core.margins import limit_problems, margin_problems
+from atlas_core.margins import group_problems, limit_problems, margin_problems
 from atlas_core.marketdata.grid import UTC_GRID, BucketGrid
 from atlas_core.marketdata.timetable import Timetable
 from atlas_core.model.costs import TellsCosts, TellsFills, TradingCosts
@@ -277,6 +277,7 @@ def _require_tradable(system: System, instruments: Mapping[str, Instrument], tim
     ]
     problems += margin_problems(system.profile.sizer, system.parts.sizer[1], instruments.values())
     problems += _unmakeable(system.profile, system.asked, timetable)
+    problems += group_problems(system.profile, instruments)
     if problems:
         raise ProfileError(problems)
 

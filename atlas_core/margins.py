@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,24 @@ def limit_problems(profile: Profile, sizer: Sizer) -> Iterator[Problem]:
                 file=origin.source if origin is not None and has_file else profile.sizer.file,
                 line=origin.line if origin is not None else None,
                 suggestion="raise it, or lower the leverage of the sizer",
+            )
+
+
+def group_problems(profile: Profile, instruments: Mapping[str, Instrument]) -> Iterator[Problem]:
+    """Yield each limit per group that would bind nobody, because no instrument has a group."""
+    grouped = {symbol for symbols in profile.universe.groups.values() for symbol in symbols}
+    if any(symbol in grouped or instrument.group for symbol, instrument in instruments.items()):
+        return
+    for key in ("max_positions_per_group", "max_exposure_pct_per_group"):
+        origin = profile.origins.get(f"limits.{key}")
+        if getattr(profile.limits, key) is not None:
+            yield Problem(
+                message="expected a group for one of the symbols, was none",
+                table="limits",
+                key=key,
+                file=origin.source if origin is not None else str(profile.source),
+                line=origin.line if origin is not None else None,
+                suggestion="name groups under [universe] groups, or leave the limit out",
             )
 
 

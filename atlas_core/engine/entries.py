@@ -148,9 +148,8 @@ class EntryDesk:
     def _within_limits(
         self, signal: Signal, plan: OrderPlan, price: Decimal, market: MarketNow, *, inside_bar: bool
     ) -> bool:
-        account = self.state.account(market.last_price)
         checks = [
-            *self.limits.checks(signal, plan, price, account, inside_bar=inside_bar),
+            *self.limits.checks(signal, plan, price, market.last_price, inside_bar=inside_bar),
             *self._level_checks(signal, plan, price),
         ]
         for check in checks:

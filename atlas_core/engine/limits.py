@@ -6,7 +6,7 @@ Exposure counts the worst case: what is open, what entry orders may still fill, 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 from attrs import define, field, frozen
@@ -18,11 +18,13 @@ from atlas_core.engine.reconciling import ReconcileDesk
 from atlas_core.engine.state import OrderTrack, State
 from atlas_core.model.decisions import OrderPlan, Severity
 from atlas_core.model.instrument import ZERO
-from atlas_core.model.orders import OrderRole, OrderStatus
+from atlas_core.model.orders import Action, OrderRole, OrderStatus
 from atlas_core.model.portfolio import Account
 from atlas_core.model.records import OrderIntended, Record, TradingStateChanged
 from atlas_core.model.signals import Side, Signal
 from atlas_core.model.timeframe import MINUTE, SECOND
+
+PriceOf = Callable[[str], Decimal | None]
 
 HUNDRED = Decimal(100)
 HALTED = "halted"
@@ -81,16 +83,18 @@ class LimitDesk:
             self.entry_sent(record.ts)
 
     def checks(
-        self, signal: Signal, plan: OrderPlan, price: Decimal, account: Account, *, inside_bar: bool
+        self, signal: Signal, plan: OrderPlan, price: Decimal, price_of: PriceOf, *, inside_bar: bool
     ) -> Iterator[Check]:
         """Yield the limits in the order in which they are checked; the first that does not hold refuses.
 
-        `account` is the one that the entry is measured against; losses of this very instant count first.
+        `price_of` tells the prices that the entry is measured at; losses of this very instant count first.
         """
+        account = self.state.account(price_of)
         self.watch(account.equity)
         yield from self._state_checks(plan.symbol)
-        yield from self._position_checks(plan.symbol, inside_bar)
+        yield from self._position_checks(plan.symbol, signal.side, inside_bar)
         yield from self._money_checks(plan, price, account)
+        yield from self._share_checks(plan, signal.side, price, account.equity, price_of)
         can_sell = self.rules.can_sell_short or signal.side is Side.LONG
         yield Check("short_selling", float(not can_sell), 0.0, "the broker does not sell short")
 
@@ -190,13 +194,13 @@ class LimitDesk:
         is_left_over = track.intent.role is not OrderRole.ENTRY and track.intent.symbol not in self.state.positions
         return is_left_over or track.status is OrderStatus.UNKNOWN
 
-    def _position_checks(self, symbol: str, inside_bar: bool) -> Iterator[Check]:
+    def _position_checks(self, symbol: str, side: Side, inside_bar: bool) -> Iterator[Check]:
         rules = self.rules
-        held = dict.fromkeys([*self.state.positions, *(track.intent.symbol for track in self._entry_orders())])
+        held = self._held()
         last = self.state.last_closed.get(symbol)
         is_taken = symbol in held
         if not rules.counts_closing:
-            held = {other: None for other in held if not self._is_closing(other)}
+            held = {other: sides for other, sides in held.items() if not self._is_closing(other)}
         if inside_bar and last is not None and last.closed_at == self.recorder.now:
             is_taken = True  # it may have been closed after the touch: the order inside a bar is not known
         yield Check("max_positions_per_symbol", is_taken + 1.0, 1.0, "a position is open in it")
@@ -206,6 +210,15 @@ class LimitDesk:
             members = sum(1 for other in held if rules.group_of.get(other, "") == group)
             limit = float(rules.max_positions_per_group)
             yield Check("max_positions_per_group", members + 1.0, limit, f"group {group} is full")
+        most = rules.max_long_positions if side is Side.LONG else rules.max_short_positions
+        if most is not None:
+            alike = sum(1 for other in held.values() if other is side)
+            yield Check(f"max_{side}_positions", alike + 1.0, float(most), f"all {side} positions are taken")
+
+    def _held(self) -> dict[str, Side]:
+        """Return the symbols in which something is open, or may be once an entry fills, with the side of it."""
+        entries = {track.intent.symbol: _side_of(track) for track in self._entry_orders()}
+        return entries | {symbol: position.side for symbol, position in self.state.positions.items()}
 
     def _is_closing(self, symbol: str) -> bool:
         position = self.state.positions.get(symbol)
@@ -223,6 +236,36 @@ class LimitDesk:
         needed = notional / plan.leverage + promised
         yield Check("buying_power", float(needed), float(account.available), "margin is not available")
 
+    def _share_checks(
+        self, plan: OrderPlan, side: Side, price: Decimal, equity: Decimal, price_of: PriceOf
+    ) -> Iterator[Check]:
+        """Yield the limits on the value of what an entry stands beside: its group, and its side."""
+        rules, group = self.rules, self.rules.group_of.get(plan.symbol, "")
+        added = self.state.instruments[plan.symbol].notional(plan.quantity, price)
+        if rules.max_exposure_pct_per_group is not None and group:
+            value = added + self._value_of(price_of, lambda symbol, _: rules.group_of.get(symbol, "") == group)
+            limit, reason = float(rules.max_exposure_pct_per_group), f"exposure in group {group} would be too high"
+            yield Check("max_exposure_pct_per_group", _percent(value, equity), limit, reason)
+        most = rules.max_long_exposure_pct if side is Side.LONG else rules.max_short_exposure_pct
+        if most is not None:
+            value = added + self._value_of(price_of, lambda _, other: other is side)
+            reason = f"{side} exposure would be too high"
+            yield Check(f"max_{side}_exposure_pct", _percent(value, equity), float(most), reason)
+
+    def _value_of(self, price_of: PriceOf, belongs: Callable[[str, Side], bool]) -> Decimal:
+        """Return the value of what is open and of what entries may still fill, of those that belong."""
+        positions = (
+            (price_of(symbol) or track.last_price) * track.quantity * track.multiplier
+            for symbol, track in self.state.positions.items()
+            if belongs(symbol, track.side)
+        )
+        entries = (
+            self._open_notional(track)
+            for track in self._entry_orders()
+            if belongs(track.intent.symbol, _side_of(track))
+        )
+        return sum(positions, ZERO) + sum(entries, ZERO)
+
     def _entry_orders(self) -> list[OrderTrack]:
         return [t for t in self.state.orders.values() if t.is_working and t.intent.role is OrderRole.ENTRY]
 
@@ -231,6 +274,10 @@ class LimitDesk:
         price = intent.limit_price or intent.stop_price or intent.reference_price or ZERO
         leaves = intent.quantity - track.cumulative_quantity
         return self.state.instruments[intent.symbol].notional(leaves, price)
+
+
+def _side_of(entry: OrderTrack) -> Side:
+    return Side.LONG if entry.intent.action is Action.BUY else Side.SHORT
 
 
 def _percent(part: Decimal, whole: Decimal) -> float:

@@ -95,7 +95,12 @@ class Rules:
     max_positions: int
     counts_closing: bool = True
     max_positions_per_group: int | None = None
+    max_long_positions: int | None = None
+    max_short_positions: int | None = None
     max_exposure_pct: Decimal = Decimal(100)
+    max_exposure_pct_per_group: Decimal | None = None
+    max_long_exposure_pct: Decimal | None = None
+    max_short_exposure_pct: Decimal | None = None
     max_leverage: Decimal = Decimal(1)
     max_daily_loss_pct: Decimal | None = None
     max_drawdown_pct: Decimal | None = None

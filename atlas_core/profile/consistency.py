@@ -13,6 +13,11 @@ from atlas_core.profile.sections import RELATIVE_TIME, Alerts, Limits, Schedule,
 # The first must not be above the second, or it would never be reached.
 _ORDERED = (
     ("max_positions_per_group", "max_positions"),
+    ("max_long_positions", "max_positions"),
+    ("max_short_positions", "max_positions"),
+    ("max_exposure_pct_per_group", "max_exposure_pct"),
+    ("max_long_exposure_pct", "max_exposure_pct"),
+    ("max_short_exposure_pct", "max_exposure_pct"),
     ("max_daily_loss_pct", "max_drawdown_pct"),
 )
 
@@ -22,6 +27,7 @@ def contradictions(limits: Section[Limits], universe: Section[Universe]) -> Iter
     if limits.partial is not None:
         yield from _limits_out_of_order(limits, limits.partial)
         yield from _exposure_out_of_reach(limits, limits.partial)
+        yield from _total_out_of_reach(limits, limits.partial)
     if universe.partial is not None:
         yield from _strangers_in_groups(universe, universe.partial)
         yield from _strangers_in_sessions(universe, universe.partial)
@@ -73,6 +79,19 @@ def _exposure_out_of_reach(section: Section[Limits], limits: Limits) -> Iterator
     if section.good("max_exposure_pct") and section.good("max_leverage") and limits.max_exposure_pct > reachable:
         message = f"expected at most 100 x max_leverage ({written(reachable)}), was {written(limits.max_exposure_pct)}"
         yield section.where.problem(("max_exposure_pct",), message)
+
+
+def _total_out_of_reach(section: Section[Limits], limits: Limits) -> Iterator[Problem]:
+    """Yield that both sides together never fill what was said of all positions, or allow nothing at all."""
+    sides = (limits.max_long_positions, limits.max_short_positions)
+    if None in sides or not (section.good("max_long_positions") and section.good("max_short_positions")):
+        return
+    both = sum(side for side in sides if side is not None)
+    if not both:
+        yield section.where.problem(("max_short_positions",), "expected a side that may be entered, were both 0")
+    elif section.good("max_positions") and section.where.find(("max_positions",)) and both < limits.max_positions:
+        message = f"expected at most max_long_positions and max_short_positions together ({both})"
+        yield section.where.problem(("max_positions",), f"{message}, was {limits.max_positions}")
 
 
 def _strangers_in_groups(section: Section[Universe], universe: Universe) -> Iterator[Problem]:

@@ -62,7 +62,7 @@ class Universe:
     start: Moment | None = option(None, help="first time of a back-test; none: all there is")
     end: Moment | None = option(None, help="last time of a back-test (a date is its first instant); none: all there is")
     groups: Mapping[str, tuple[str, ...]] = option(
-        Factory(dict), help="named groups of symbols that max_positions_per_group counts"
+        Factory(dict), help="named groups of symbols that the limits per group count"
     )
 
 
@@ -73,7 +73,18 @@ class Limits:
     max_positions: int = option(6, check=at_least(1), help="open positions at once; a symbol holds one at most")
     count_closing: bool = option(True, help="whether a position whose exit was sent still takes a place")
     max_positions_per_group: int | None = option(None, check=at_least(1), help="open positions in one group")
+    max_long_positions: int | None = option(None, check=at_least(0), help="open long positions")
+    max_short_positions: int | None = option(None, check=at_least(0), help="open short positions; 0: none are opened")
     max_exposure_pct: Decimal = option(Decimal(100), check=above(0), unit="% of equity", help="value of all positions")
+    max_exposure_pct_per_group: Decimal | None = option(
+        None, check=above(0), unit="% of equity", help="value of the positions in one group"
+    )
+    max_long_exposure_pct: Decimal | None = option(
+        None, check=above(0), unit="% of equity", help="value of all long positions"
+    )
+    max_short_exposure_pct: Decimal | None = option(
+        None, check=above(0), unit="% of equity", help="value of all short positions"
+    )
     max_leverage: Decimal = option(Decimal(1), check=between(1, 200), help="leverage of any position")
     max_daily_loss_pct: Decimal | None = option(
         None, check=[above(0), between(0, 100)], unit="% of equity", help="loss in one trading day that stops entries"

@@ -57,6 +57,54 @@ def test_positions_of_a_group_are_limited() -> None:
     assert refusal(bench).by == "limit max_positions_per_group"
 
 
+def test_the_value_of_a_group_is_limited_and_the_rest_of_the_portfolio_does_not_count() -> None:
+    rules = evolve(RULES, max_exposure_pct_per_group=Decimal("1.5"), group_of={"X": "coins", "Y": "coins", "Z": "rest"})
+    bench = Bench(rules=rules, instruments=(PERP, OTHER, evolve(PERP, symbol="Z")))
+    enter(bench, "Z")
+    enter(bench)
+    assert len(bench.engine.state.positions) == 2
+    enter(bench, "Y")
+    verdict = refusal(bench)
+    assert (verdict.by, verdict.value, verdict.threshold) == ("limit max_exposure_pct_per_group", 2.0, 1.5)
+
+
+@pytest.mark.parametrize(("side", "name"), [(1, "long"), (-1, "short")])
+def test_positions_and_their_value_are_limited_by_side(side: int, name: str) -> None:
+    for limit, most in ((f"max_{name}_positions", 1), (f"max_{name}_exposure_pct", Decimal("1.5"))):
+        bench = Bench(rules=evolve(RULES, **{limit: most}), instruments=(PERP, OTHER, evolve(PERP, symbol="Z")))
+        for symbol, way in (("X", side), ("Z", -side), ("Y", side)):
+            bench.flat(100.0, symbol)
+            bench.signal(way, symbol=symbol, stop=100.0 - 5 * way)
+            bench.flat(100.0, symbol)
+        assert set(bench.engine.state.positions) == {"X", "Z"}
+        assert refusal(bench).by == f"limit {limit}"
+
+
+def test_no_short_position_is_opened_where_none_is_allowed() -> None:
+    bench = Bench(rules=evolve(RULES, max_short_positions=0))
+    bench.flat(100.0)
+    bench.signal(-1, stop=105.0)
+    bench.flat(100.0)
+    assert refusal(bench).by == "limit max_short_positions"
+
+
+def test_an_entry_that_may_still_fill_counts_for_its_group_and_its_side() -> None:
+    rules = evolve(
+        RULES,
+        max_exposure_pct_per_group=Decimal("1.5"),
+        max_long_exposure_pct=Decimal("1.5"),
+        group_of={"X": "a", "Y": "a"},
+    )
+    for changes in ({"max_exposure_pct_per_group": None}, {"max_long_exposure_pct": None}):
+        bench = Bench(rules=evolve(rules, **changes), instruments=(PERP, OTHER))
+        for symbol in ("X", "Y"):
+            bench.flat(100.0, symbol)
+        for symbol in ("X", "Y"):
+            bench.signal(symbol=symbol, stop=95.0)
+        assert refusal(bench).by.startswith("limit max_")
+        assert refusal(bench).value == 2.0
+
+
 def test_a_position_whose_exit_was_sent_takes_a_place_unless_the_profile_says_otherwise() -> None:
     for counts_closing in (True, False):
         rules = evolve(RULES, max_positions=1, counts_closing=counts_closing)

@@ -179,6 +179,32 @@ def test_ten_different_faults_are_ten_problems_with_their_lines() -> None:
         ),
         (
             "max_positions = 4",
+            "max_positions = 4\nmax_long_positions = 5",
+            "p.toml:54 [limits] max_long_positions: expected at most max_positions (4), was 5",
+        ),
+        (
+            "max_positions = 4",
+            "max_positions = 4\nmax_exposure_pct = 50\nmax_short_exposure_pct = 60",
+            "p.toml:55 [limits] max_short_exposure_pct: expected at most max_exposure_pct (50), was 60",
+        ),
+        (
+            "max_positions = 4",
+            "max_positions = 4\nmax_exposure_pct = 50\nmax_exposure_pct_per_group = 60",
+            "p.toml:55 [limits] max_exposure_pct_per_group: expected at most max_exposure_pct (50), was 60",
+        ),
+        (
+            "max_positions = 4",
+            "max_positions = 4\nmax_long_positions = 2\nmax_short_positions = 1",
+            "p.toml:53 [limits] max_positions: expected at most max_long_positions and max_short_positions together "
+            "(3), was 4",
+        ),
+        (
+            "max_positions = 4",
+            "max_positions = 4\nmax_long_positions = 0\nmax_short_positions = 0",
+            "p.toml:55 [limits] max_short_positions: expected a side that may be entered, were both 0",
+        ),
+        (
+            "max_positions = 4",
             "max_positions = 4\nmax_exposure_pct = 150",
             "p.toml:54 [limits] max_exposure_pct: expected at most 100 x max_leverage (100), was 150",
         ),

@@ -88,10 +88,18 @@ def _deciders(live: OpenSystem) -> Iterator[str]:
             yield f"exit {label} moves its levels"
 
 
+_LIMITS_OF_RECORDS = (
+    "max_daily_loss_pct", "max_drawdown_pct", "max_positions_per_group", "max_exposure_pct_per_group",
+    "max_long_positions", "max_short_positions", "max_long_exposure_pct", "max_short_exposure_pct",
+    "stale_data_seconds",
+)  # fmt: skip
+"""The limits that only the engine knows how to check."""
+
+
 def _limits(live: OpenSystem) -> Iterator[str]:
     profile = live.system.profile
     limits, schedule = profile.limits, profile.schedule
-    for name in ("max_daily_loss_pct", "max_drawdown_pct", "max_positions_per_group", "stale_data_seconds"):
+    for name in _LIMITS_OF_RECORDS:
         if getattr(limits, name) is not None:
             yield f"limit {name} is set"
     if schedule.maintenance or schedule.close_at:
