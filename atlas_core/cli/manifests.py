@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from attrs import evolve
+
 from atlas_core.errors import AtlasError, NotFound
 from atlas_core.runs import RunInfo
 from atlas_core.runstore import MANIFEST_NAME
 
 Manifest = dict[str, Any]
+COMPOSITION_NAME = "composition.json"
+LOOKED_BACK = 20
 
 
 def read_manifest(run: RunInfo) -> Manifest | None:
@@ -21,6 +25,40 @@ def read_manifest(run: RunInfo) -> Manifest | None:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return {}
+
+
+def read_made_of(run: RunInfo) -> Manifest:
+    """Return the manifest of a run, or what a session that continues wrote when it last began; empty for neither."""
+    try:
+        kept = json.loads((run.directory / COMPOSITION_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        kept = {}
+    return read_manifest(run) or dict(kept)
+
+
+def same_composition(run: RunInfo, manifest: Manifest) -> tuple[RunInfo, bool] | None:
+    """Return the latest earlier run that was made of the same, and whether it came out the same; None without one.
+
+    Only runs of the same profile and mode are looked at, the last twenty of them.
+    """
+    if not manifest.get("data"):
+        return None
+    number = _number(run.run_id)
+    earlier = sorted((path for path in run.directory.parent.iterdir() if path != run.directory), key=lambda p: p.name)
+    for path in reversed(earlier[-LOOKED_BACK:]):
+        other = evolve(run, run_id=path.name, directory=path)
+        kept = read_manifest(other)
+        if kept and _number(path.name) < number and all(kept.get(name) == manifest.get(name) for name in _MADE_OF):
+            return other, kept.get("journal_digest") == manifest["journal_digest"]
+    return None
+
+
+_MADE_OF = ("profile_digest", "atlas", "mode", "seed", "data", "components")
+
+
+def _number(run_id: str) -> int:
+    last = run_id.rpartition("-")[2]
+    return int(last) if last.isdigit() else 0
 
 
 def expect_manifest(run: RunInfo) -> Manifest:

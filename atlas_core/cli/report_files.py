@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from atlas_core import __version__
 from atlas_core.cli.kept import KeptRun
-from atlas_core.cli.manifests import read_manifest
+from atlas_core.cli.manifests import read_made_of
 from atlas_core.cli.report_market import read_market
 from atlas_core.errors import AtlasError
 from atlas_core.report import export
@@ -46,7 +46,7 @@ def page_of(kept: KeptRun, report: Report) -> str:
     from atlas_core.report.html.material import Material
     from atlas_core.report.html.page import html_report
 
-    manifest = read_manifest(kept.run) or {}
+    manifest = read_made_of(kept.run)
     bars, note = read_market(kept.run, manifest)
     return html_report(
         Material(

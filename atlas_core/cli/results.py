@@ -389,6 +389,18 @@ def print_notes(report: Report) -> None:
         say_wrapped(f"{'Note   ' if index == 0 else '       '}{note}", indent=7)
 
 
+def print_earlier(earlier: RunInfo, is_equal: bool) -> None:
+    """Print how a run compares with an earlier one that was made of the same."""
+    if is_equal:
+        text = f"Same   record for record as run {earlier.run_id}, which was made of the same; it was run again"
+    else:
+        text = (
+            f"Differs from run {earlier.run_id}, although profile, data, seed and version are the same: a plugin or "
+            f"a package changed, or a part does not decide the same every time; see atlas reproduce {earlier.run_id}"
+        )
+    say_wrapped(text, indent=7)
+
+
 def print_next(report: Report, run: RunInfo) -> None:
     """Print where the run is kept and what to do next; on a terminal only."""
     if terminal_width() is None:
@@ -400,7 +412,7 @@ def print_next(report: Report, run: RunInfo) -> None:
         hints.append((f"atlas explain trade {trade}", "why it was opened, sized and closed"))
     if stopped is not None:
         hints.append((f"atlas explain signal {stopped.key[:12]}", "why it was refused"))
-    hints.append(("atlas report --format csv --what trades", "the trades for a spreadsheet"))
+    hints.append(("atlas report --open", "the whole report as a page"))
     say()
     say(f"Saved  run {run.run_id} · {run.directory}")
     width = max(len(command) for command, _ in hints)

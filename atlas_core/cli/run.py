@@ -244,6 +244,12 @@ class Launch:
         keeps, with_bar = not system.is_real_time, not self.showing.quiet
         return LiveScreen(run.run_id, with_events=with_events, with_bar=with_bar, keeps=keeps)
 
+    def made_of(self) -> dict[str, Any]:
+        """Return what the run is made of beside its data."""
+        from atlas_core.report.provenance import composition_of
+
+        return composition_of(self.profile, self.registry, self.overrides)
+
     def keep(
         self, run: RunInfo, screen: LiveScreen, execute: Callable[[Journal], RunSummary], *, is_shown: bool = True
     ) -> Report:
@@ -251,11 +257,11 @@ class Launch:
 
         Returns its report.
         """
+        from atlas_core.cli.manifests import same_composition
         from atlas_core.journal import Journal
-        from atlas_core.report.provenance import composition_of
         from atlas_core.runstore import JOURNAL_NAME
 
-        made_of = composition_of(self.profile, self.registry, self.overrides)
+        made_of = self.made_of()
         try:
             with Journal.create(run.directory / JOURNAL_NAME) as journal:
                 self.registry.run_started(run)
@@ -269,17 +275,21 @@ class Launch:
             else:
                 click.echo(_kept_so_far(run), err=True)
             raise
-        report = self._write_beside(records, run, summary, screen, made_of)
-        if is_shown and self.showing.as_json:
-            _print_json(report, run, summary, self.showing.view)
-        elif is_shown:
-            _print_screens(report, run, self.showing.view)
+        report, manifest = self._write_beside(records, run, summary, screen, made_of)
+        if is_shown:
+            self._show(report, run, summary, same_composition(run, manifest))
         return report
+
+    def _show(self, report: Report, run: RunInfo, summary: RunSummary, earlier: tuple[RunInfo, bool] | None) -> None:
+        if self.showing.as_json:
+            _print_json(report, run, summary, self.showing.view, earlier)
+        else:
+            _print_screens(report, run, self.showing.view, earlier)
 
     def _write_beside(
         self, records: Sequence[Record], run: RunInfo, summary: RunSummary, screen: LiveScreen, made_of: dict[str, Any]
-    ) -> Report:
-        """Write what a run leaves beside its journal; return its report."""
+    ) -> tuple[Report, dict[str, Any]]:
+        """Write what a run leaves beside its journal; return its report and its manifest."""
         from atlas_core.report.benchmark import BENCHMARK_NAME, buy_and_hold
         from atlas_core.report.export import equity_csv, export_files, manifest_of
         from atlas_core.report.orders import order_rows
@@ -297,7 +307,7 @@ class Launch:
             files[BENCHMARK_NAME] = equity_csv(benchmark)
         for name, text in files.items():
             (run.directory / name).write_text(text, encoding="utf-8", newline="")
-        return report
+        return report, manifest
 
 
 def run_one_backtest(launch: Launch, driver: str | None, *, is_shown: bool = True) -> tuple[RunInfo, Report]:
@@ -323,7 +333,9 @@ def _kept_so_far(run: RunInfo) -> str:
     return f"run {run.run_id} is kept as far as it went: atlas report {run.run_id}"
 
 
-def _print_json(report: Report, run: RunInfo, summary: RunSummary, view: View) -> None:
+def _print_json(
+    report: Report, run: RunInfo, summary: RunSummary, view: View, earlier: tuple[RunInfo, bool] | None
+) -> None:
     from atlas_core.cli.tables import print_json
     from atlas_core.report.export import TRADE_COLUMNS, compat_of, json_rows, summary_of
 
@@ -332,6 +344,7 @@ def _print_json(report: Report, run: RunInfo, summary: RunSummary, view: View) -
             "run_id": run.run_id,
             "directory": run.directory,
             "journal_digest": summary.digest,
+            "earlier": None if earlier is None else {"run_id": earlier[0].run_id, "is_equal": earlier[1]},
             **({"driver": summary.driver} if summary.driver else {}),
             **summary_of(report),
             **compat_of(report, view.metrics_compat),
@@ -340,10 +353,12 @@ def _print_json(report: Report, run: RunInfo, summary: RunSummary, view: View) -
     )
 
 
-def _print_screens(report: Report, run: RunInfo, view: View) -> None:
-    from atlas_core.cli.results import print_next, print_report
+def _print_screens(report: Report, run: RunInfo, view: View, earlier: tuple[RunInfo, bool] | None) -> None:
+    from atlas_core.cli.results import print_earlier, print_next, print_report
 
     print_report(report, run, view, with_header=False)
+    if earlier is not None:
+        print_earlier(*earlier)
     print_next(report, run)
 
 

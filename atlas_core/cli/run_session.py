@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from attrs import fields_dict, frozen
+from loguru import logger
 
+from atlas_core.cli.manifests import COMPOSITION_NAME
 from atlas_core.cli.tables import say
 from atlas_core.clock import Clock, LiveClock
 from atlas_core.compose import System, compose
 from atlas_core.contracts import Capability
-from atlas_core.errors import UsageError
+from atlas_core.errors import AtlasError, UsageError
 from atlas_core.journal import Journal
 from atlas_core.profile import Profile
 from atlas_core.runs import Mode, RunSummary
@@ -20,7 +23,7 @@ from atlas_core.runtime.pacing import Speed, read_speed
 from atlas_core.runtime.process import ProcessOptions, SessionProcess, clock_of
 from atlas_core.runtime.recording import TapeRecorder
 from atlas_core.runtime.session import SessionPlan
-from atlas_core.statedir import StateDirectory
+from atlas_core.statedir import StateDirectory, write_json
 
 if TYPE_CHECKING:
     from atlas_core.cli.live_screen import LiveScreen
@@ -101,10 +104,19 @@ def _run(process: SessionProcess, journal: Journal, run_id: str, launch: Launch,
     return process.run(journal, run_id, SessionPlan(watch=screen, recorder=recorder))
 
 
+def _note_composition(launch: Launch, directory: Path) -> None:
+    """Keep what the session is made of, for its report; a fault there is no reason to leave positions alone."""
+    try:
+        write_json(directory / COMPOSITION_NAME, {"made_of": launch.made_of()})
+    except (AtlasError, OSError) as fault:
+        logger.warning("what the session is made of was not kept: {}", fault)
+
+
 def _continue(launch: Launch, system: System, process: SessionProcess) -> None:
     """Go on with the journal of a continuing session, or begin it."""
     state = process.state
     run = launch.store.continue_in(state, system.synthetic)
+    _note_composition(launch, run.directory)
     screen = launch.begin(system, run)
     with Journal.resume(state.journal, now=LiveClock().now()) as journal:
         launch.registry.run_started(run)

@@ -53,27 +53,13 @@ def _round_width(rough: float) -> float:
     return float(next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * (1 - 1e-9)))
 
 
-@frozen
-class Streaks:
-    """The longest runs of trades that won and that lost, and the one at the end (below zero: losses)."""
-
-    won: int
-    lost: int
-    last: int
-
-
-def streaks(results: Sequence[float]) -> Streaks:
-    """Return the streaks of results in their order; a flat result ends one."""
-    won = lost = current = 0
+def last_streak(results: Sequence[float]) -> int:
+    """Return how many trades at the end won, or lost (below zero); a flat result ends a streak."""
+    current = 0
     for result in results:
-        if result > 0:
-            current = max(current, 0) + 1
-        elif result < 0:
-            current = min(current, 0) - 1
-        else:
-            current = 0
-        won, lost = max(won, current), max(lost, -current)
-    return Streaks(won, lost, current)
+        sign = (result > 0) - (result < 0)
+        current = current + sign if current * sign > 0 else sign
+    return current
 
 
 @frozen

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 
 from attrs import evolve, frozen
 
 from atlas_core.clock import to_datetime
-from atlas_core.model.records import EquityMarked, Record
 from atlas_core.report import metrics
 from atlas_core.report.equity import Drawdown, EquityPoint, daily_returns
 
@@ -25,19 +25,20 @@ class PeriodReturn:
 
 def monthly_returns(curve: Sequence[EquityPoint]) -> tuple[PeriodReturn, ...]:
     """Return the return of each calendar month (UTC) that the curve touches, the first and last as far as they go."""
-    return _returns(curve, lambda year, month: (year, month))
+    return _returns(curve, [(day.year, day.month) for day in _days(curve)])
 
 
 def yearly_returns(curve: Sequence[EquityPoint]) -> tuple[PeriodReturn, ...]:
     """Return the return of each calendar year (UTC) that the curve touches, the first and last as far as they go."""
-    return _returns(curve, lambda year, _: (year, 0))
+    return _returns(curve, [(day.year, 0) for day in _days(curve)])
 
 
-def _returns(curve: Sequence[EquityPoint], period: object) -> tuple[PeriodReturn, ...]:
-    ends: dict[tuple[int, int], float] = {}
-    for point in curve[1:]:
-        day = to_datetime(point.ts - 1)  # midnight ends the day before it
-        ends[period(day.year, day.month)] = float(point.equity)  # type: ignore[operator]
+def _days(curve: Sequence[EquityPoint]) -> list[datetime]:
+    return [to_datetime(point.ts - 1) for point in curve[1:]]  # midnight ends the day before it
+
+
+def _returns(curve: Sequence[EquityPoint], periods: Sequence[tuple[int, int]]) -> tuple[PeriodReturn, ...]:
+    ends = {period: float(point.equity) for period, point in zip(periods, curve[1:], strict=True)}
     before, made = float(curve[0].equity) if curve else 0.0, []
     for (year, month), equity in ends.items():
         made.append(PeriodReturn(year, month, equity / before - 1 if before > 0 else 0.0))
@@ -63,15 +64,6 @@ def drawdowns(curve: Sequence[EquityPoint], most: int = 5) -> tuple[Drawdown, ..
     return tuple(sorted((*found, *open_one), key=lambda fall: -fall.depth)[:most])
 
 
-def underwater(curve: Sequence[EquityPoint]) -> tuple[float, ...]:
-    """Return at each point how far the account is below its peak: 0 or below, as a fraction."""
-    peak, depths = 0.0, []
-    for point in curve:
-        peak = max(peak, float(point.equity))
-        depths.append(float(point.equity) / peak - 1 if peak > 0 else 0.0)
-    return tuple(depths)
-
-
 def rolling_sharpe(
     curve: Sequence[EquityPoint], periods: int, window: int = ROLLING_DAYS
 ) -> tuple[tuple[int, float], ...]:
@@ -81,12 +73,3 @@ def rolling_sharpe(
         (curve[end].ts, metrics.sharpe(returns[end - window : end], periods)) for end in range(window, len(returns) + 1)
     )
     return tuple((ts, value) for ts, value in found if value is not None)
-
-
-def exposures(records: Iterable[Record]) -> tuple[tuple[int, float], ...]:
-    """Return what was held as a multiple of the account, at each mark."""
-    return tuple(
-        (record.ts, float(record.exposure / record.equity))
-        for record in records
-        if isinstance(record, EquityMarked) and record.equity > 0
-    )

@@ -12,6 +12,7 @@ from attrs import define, evolve
 from atlas_core import components as offer
 from atlas_core.cli.run import Launch, Showing
 from atlas_core.cli.run_session import SessionFlags, run_in_process
+from atlas_core.cli.viewing import View
 from atlas_core.clock import LiveClock
 from atlas_core.compose import System, compose
 from atlas_core.contracts import HistoryRequest
@@ -119,7 +120,7 @@ def test_the_command_line_begins_a_live_session_and_goes_on_with_it(
         broker = made(offer.broker, "real", Named(), *REAL)
         parts = registry(memory(Silent([])), broker, script())
         profile = profile_of(parts, broker='use = "real"', mode="live", more=LIVE)
-        launch = Launch(profile, parts, Mode.LIVE, store, (), Showing(quiet=True, all_rows=False, as_json=True))
+        launch = Launch(profile, parts, Mode.LIVE, store, (), Showing(quiet=True, as_json=True, view=View()))
         run_in_process(launch, SessionFlags(arm=True, lasting="1s"))
         said = json.loads(capsys.readouterr().out)
         assert (said["run_id"], said["reason"]) == ("memory-live", "the time of the session is over")

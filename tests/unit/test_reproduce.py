@@ -179,6 +179,17 @@ def test_equal_runs_differ_in_nothing(kept: RunInfo, profile: Path, capsys: Outp
     assert "profiles, data, plugins and versions are the same" in call(compare, "1", "2")
 
 
+def test_a_back_test_that_was_made_before_says_so(kept: RunInfo, profile: Path, capsys: Output) -> None:
+    keep_run(profile)
+    assert f"Same   record for record as run {kept.run_id}" in capsys.readouterr().out
+    change_manifest(kept, lambda manifest: manifest.update(journal_digest="00" * 32))
+    (RunStore(kept.directory.parents[3]).find("2").directory / "manifest.json").unlink()
+    keep_run(profile, "--json")
+    assert json.loads(capsys.readouterr().out)["earlier"] == {"run_id": kept.run_id, "is_equal": False}
+    keep_run(profile, "--set", "sizer.fraction_pct=11", "--json")
+    assert json.loads(capsys.readouterr().out)["earlier"] is None
+
+
 def test_data_that_differ_are_told_beside_the_values(kept: RunInfo, profile: Path, capsys: Output) -> None:
     write_waves(profile.parent, changed_from=2_390)
     keep_run(profile)

@@ -12,7 +12,7 @@ from atlas_core.report.html.markup import Markup, element, joined, percentage
 from atlas_core.report.html.material import Material
 from atlas_core.report.html.scales import Scale, axis_text
 from atlas_core.report.html.tables import heading, numbers, section, table
-from atlas_core.report.periods import drawdowns, underwater
+from atlas_core.report.periods import drawdowns
 from atlas_core.report.writing import percent, when
 
 
@@ -68,8 +68,8 @@ def _shade(canvas: Canvas, fall: Drawdown, end: float) -> Markup:
 
 
 def _underwater(material: Material) -> Markup:
-    curve = material.report.curve
-    xs, ys = [float(point.ts) for point in curve], list(underwater(curve))
+    results = material.report.results
+    xs, ys = [float(ts) for ts in results.marked_at], results.underwater.tolist()
     canvas = Canvas(x=Scale(xs[0], xs[-1]), y=Scale.over(ys, zero=True), height=150, y_text=_in_percent)
     shape = charts.stretched(canvas, charts.area(canvas, xs, ys, "under"), charts.line(canvas, xs, ys, "under"))
     return joined(

@@ -14,7 +14,6 @@ from atlas_core.report.html.tables import boxed, section
 from atlas_core.report.periods import (
     ROLLING_DAYS,
     PeriodReturn,
-    exposures,
     monthly_returns,
     rolling_sharpe,
     yearly_returns,
@@ -96,7 +95,9 @@ def _rolling(material: Material) -> Markup:
 
 
 def _exposure(material: Material) -> Markup | None:
-    points = exposures(material.records)
+    results = material.report.results
+    rows = zip(results.marked_at[1:].tolist(), results.exposure[1:], results.equity[1:], strict=True)
+    points = [(ts, float(exposure / equity)) for ts, exposure, equity in rows if equity > 0]
     if len(points) < 2 or not any(value for _, value in points):
         return None
     title = element("h3", "Exposure at the marks, as a multiple of the account")

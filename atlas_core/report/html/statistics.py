@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from atlas_core.model.timeframe import HOUR
-from atlas_core.report.distributions import Bin, histogram, streaks
+from atlas_core.report.catalogue import metric_values
+from atlas_core.report.distributions import Bin, histogram, last_streak
 from atlas_core.report.groups import Group
 from atlas_core.report.html import charts
 from atlas_core.report.html.charts import Bar, Canvas
@@ -25,7 +26,7 @@ def statistics(material: Material) -> Markup:
     trades = material.report.trades
     if not trades:
         return section("statistics", "Trade statistics", element("p", "No trade was closed.", class_="empty"))
-    return section("statistics", "Trade statistics", _spreads(trades), _runs(trades), _groups(material))
+    return section("statistics", "Trade statistics", _spreads(trades), _runs(material), _groups(material))
 
 
 def _spreads(trades: Sequence[TradeRow]) -> Markup:
@@ -83,15 +84,16 @@ def _excursions(trades: Sequence[TradeRow]) -> Markup | None:
     return charts.figure(canvas, "Furthest against and for", joined(shapes), charts.x_values(canvas, _in_r))
 
 
-def _runs(trades: Sequence[TradeRow]) -> Markup:
-    found = streaks([float(trade.net) for trade in trades])
+def _runs(material: Material) -> Markup:
+    trades = material.report.trades
+    values = metric_values(material.report.results, ("winning_streak", "losing_streak"))
+    last = last_streak([float(trade.net) for trade in trades])
     times = sorted(trade.held for trade in trades)
-    last = f"{abs(found.last)} {'won' if found.last > 0 else 'lost'}" if found.last else "none"
     return facts(
         [
-            ("Longest streak won", f"{found.won:,}"),
-            ("Longest streak lost", f"{found.lost:,}"),
-            ("Streak at the end", last),
+            ("Longest streak won", f"{values['winning_streak'] or 0:,.0f}"),
+            ("Longest streak lost", f"{values['losing_streak'] or 0:,.0f}"),
+            ("Streak at the end", f"{abs(last)} {'won' if last > 0 else 'lost'}" if last else "none"),
             ("Held, median", held(times[len(times) // 2])),
             ("Held, longest", held(times[-1])),
             ("Decided inside one bar", f"{sum(trade.ambiguous for trade in trades):,}"),
