@@ -16,6 +16,7 @@ from atlas_core.errors import DataError, MissingExtra
 
 PARQUET, FEATHER = b"PAR1", (b"ARROW1", b"FEA1")
 _BATCH_ROWS = 1 << 17
+_LABEL_BYTES = 40
 
 
 def import_arrow(what: str) -> Any:
@@ -81,7 +82,12 @@ def _table(pa: Any, file: str, batch: Any, columns: Columns, before: int) -> Tab
     numbers = {name: _numbers(pa, file, batch, place) for name, place in wanted}
     lines = np.arange(before + 1, before + batch.num_rows + 1)
     ends = None if columns.ends is None else _time(pa, batch.column(columns.ends))[0]
-    return Table(file, time, numbers, lines, zoned=zoned, whole_days=whole_days, notes=notes, ends=ends)
+    labels = {name: _label(batch.column(place)) for name, place in columns.labels.items()}
+    return Table(file, time, numbers, lines, zoned=zoned, whole_days=whole_days, notes=notes, ends=ends, labels=labels)
+
+
+def _label(column: Any) -> NDArray[np.bytes_]:
+    return np.array([str(value).encode()[:_LABEL_BYTES] for value in column.to_pylist()], dtype=f"S{_LABEL_BYTES}")
 
 
 def _time(pa: Any, column: Any) -> tuple[NDArray[np.generic], bool, bool, dict[int, str]]:

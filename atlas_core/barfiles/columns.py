@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from attrs import frozen
+from attrs import field, frozen
 
 from atlas_core.errors import DataError
 
@@ -22,6 +22,8 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "ends": ("available_at",),
 }
 _OPTIONAL = ("volume", "ends")
+# Columns that say whose bar a row is: a file with several of them holds several series.
+_LABELS = ("symbol", "ticker", "pair", "name", "instrument", "isin", "code", "timeframe", "interval")
 _NUMBER = re.compile(r"[-+]?\d[\d.,eE+-]*")
 _PLACE = re.compile(r"#([1-9]\d*)")
 EXAMPLE = 'columns = { time = "#1", open = "#2", high = "#3", low = "#4", close = "#5", volume = "#6" }'
@@ -31,7 +33,8 @@ EXAMPLE = 'columns = { time = "#1", open = "#2", high = "#3", low = "#4", close 
 class Columns:
     """The places of the columns (0 is the first), and whether there is a header.
 
-    `volume` may be missing; `ends` is where a file tells until when each bar lasts.
+    `volume` may be missing; `ends` is where a file tells until when each bar lasts, `labels` where it tells whose bar
+    a row is, by header.
     """
 
     time: int
@@ -42,6 +45,7 @@ class Columns:
     volume: int | None
     has_header: bool
     ends: int | None = None
+    labels: Mapping[str, int] = field(factory=dict)
 
     def prices(self) -> tuple[int, int, int, int]:
         """Return the places of the four prices."""
@@ -70,7 +74,13 @@ def find_columns(file: str, first_row: Sequence[str], mapping: Mapping[str, str]
     taken = [place for place in places.values() if place is not None]
     if len(set(taken)) < len(taken):
         raise DataError(f"{file}: expected different columns, was one for two of them; correct what names them")
-    return Columns(**places, has_header=not headerless)  # type: ignore[arg-type]
+    labels = {} if headerless else _labels(first_row, taken)
+    return Columns(**places, has_header=not headerless, labels=labels)  # type: ignore[arg-type]
+
+
+def _labels(first_row: Sequence[str], taken: Sequence[int]) -> dict[str, int]:
+    found = enumerate(header.strip() for header in first_row)
+    return {header: place for place, header in found if place not in taken and _plain(header) in _LABELS}
 
 
 def _place(file: str, role: str, first_row: Sequence[str], mapping: Mapping[str, str], headerless: bool) -> int | None:

@@ -39,7 +39,8 @@ _MEANS = {
 class BarFileForm:
     """How a file of bars is to be read.
 
-    `columns` names the header or place (`#1`) of a column, `time_unit` is auto, s, ms, us, ns or iso, `time_marks` says
+    `columns` names the header or place (`#1`) of a column, `only` the series that is meant in a file of several, by
+    header and value, `time_unit` is auto, s, ms, us, ns or iso, `time_marks` says
     which end of its bar a time names (open or close), `zone` is that of times without one. Without `timeframe` the most
     common spacing counts, without `tick_size` the decimals. With `are_prices` false the first price is a rate of any
     sign, and nothing else is read. `refuse_jumps` refuses a price of fifty times the one before, or a fiftieth, as a
@@ -47,6 +48,7 @@ class BarFileForm:
     """
 
     columns: Mapping[str, str] = field(factory=dict)
+    only: Mapping[str, str] = field(factory=dict)
     time_unit: str = "auto"
     time_marks: str = "open"
     zone: str = "UTC"

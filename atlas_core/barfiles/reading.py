@@ -14,6 +14,7 @@ from attrs import evolve, frozen
 from atlas_core.barfiles.building import UsualTick, edges, usual_timeframe
 from atlas_core.barfiles.dirt import DirtCount, DirtReport, Inspection
 from atlas_core.barfiles.form import BarFileForm, Repair
+from atlas_core.barfiles.labels import Chooser
 from atlas_core.barfiles.settling import Rows, in_order, on_grid, refuse_jumps
 from atlas_core.barfiles.sources import Part, parts_of
 from atlas_core.barfiles.stage import Stage
@@ -99,6 +100,9 @@ def read_part(part: Part, form: BarFileForm, stage: Stage) -> BarFile:
     """Read one file of rows into a stage and settle it; raises DataError as `read_bar_file` does."""
     dirt = DirtCount()
     seen, whole_days = _stage(part, form, stage, dirt)
+    if not seen:
+        only = ", ".join(f"{name}={value}" for name, value in form.only.items())
+        raise DataError(f"{part.name}: expected rows with {only}, was none")
     if not len(stage):
         _judge(dirt.report(part.name, seen), form)
     rows = in_order(Rows(stage.columns()), form, dirt)
@@ -117,9 +121,12 @@ def read_part(part: Part, form: BarFileForm, stage: Stage) -> BarFile:
 def _stage(part: Part, form: BarFileForm, stage: Stage, dirt: DirtCount) -> tuple[int, bool]:
     """Stage the rows that are bars in themselves; return how many there were, and whether times name whole days."""
     times_of, ends_of = TimeReader(form.time_unit, form.zone), TimeReader(form.time_unit, form.zone)
-    seen = 0
+    chooser, seen = Chooser(form.only), 0
     for table in part.tables:
-        read = table if form.are_prices else _as_rates(table)
+        chosen = chooser.chosen(table)
+        if not len(chosen):
+            continue
+        read = chosen if form.are_prices else _as_rates(chosen)
         seen += len(read)
         times, told = times_of.read(read), read.of_ends()
         ends = None if told is None else ends_of.read(told)

@@ -112,12 +112,19 @@ def refuse_jumps(file: str, rows: Rows) -> None:
         wild = np.flatnonzero((ratio >= _JUMP) | (ratio <= 1 / _JUMP))
         if len(wild):
             row = int(wild[0])
-            opened, line = rows.column("open", part)[row], rows.column("line", part)[row]
-            raise DataError(
-                f"{file}: expected prices of one unit, was {before[row]:.12g} and then {opened:.12g} in line {line}; "
-                "bring them to one unit, or import with --allow-jumps when the market did that"
-            )
+            line = f"line {rows.column('line', part)[row]}"
+            refuse_jump(file, float(before[row]), float(rows.column("open", part)[row]), line)
         last = float(close[-1])
+
+
+def refuse_jump(file: str, before: float, opened: float, where: str) -> None:
+    """Raise DataError when a price is fifty times the one before it or a fiftieth."""
+    if 1 / _JUMP < opened / before < _JUMP:
+        return
+    raise DataError(
+        f"{file}: expected prices of one unit, was {before:.12g} and then {opened:.12g} in {where}; "
+        "bring them to one unit, or import with --allow-jumps when the market did that"
+    )
 
 
 def _increases(rows: Rows) -> bool:

@@ -93,7 +93,9 @@ class _Form:
             return None
         wanted = {name: place for name, place in self._places().items() if place is not None}
         sample = _fields(rows[0], self.separator)
-        kinds = np.dtype([(name, _kind(name, sample[place])) for name, place in wanted.items()])
+        labels = self.columns.labels
+        fields = [(name, _kind(name, sample[place])) for name, place in wanted.items()]
+        kinds = np.dtype([*fields, *((f"label {name}", f"S{_TIME_BYTES}") for name in labels)])
         try:
             with warnings.catch_warnings():
                 # Old numpy reads 1.5 as a whole number with a warning; here that is not a whole number.
@@ -102,7 +104,7 @@ class _Form:
                     rows,
                     dtype=kinds,
                     delimiter=self.separator,
-                    usecols=list(wanted.values()),
+                    usecols=[*wanted.values(), *labels.values()],
                     comments=None,
                     quotechar='"',
                     ndmin=1,
@@ -113,7 +115,8 @@ class _Form:
             return None
         numbers = {name: np.ascontiguousarray(read[name]) for name in NUMBERS if name in wanted}
         numbers = {"volume": np.zeros(len(read)), **numbers}
-        return Table(file, read["time"], numbers, lines, ends=read["ends"] if "ends" in wanted else None)
+        told = {name: np.ascontiguousarray(read[f"label {name}"]) for name in labels}
+        return Table(file, read["time"], numbers, lines, ends=read["ends"] if "ends" in wanted else None, labels=told)
 
     def _places(self) -> dict[str, int | None]:
         columns = self.columns
@@ -123,20 +126,25 @@ class _Form:
     def _read_carefully(self, file: str, rows: Sequence[str], lines: NDArray[np.int64]) -> Table:
         notes: dict[int, str] = {}
         texts: dict[str, list[bytes]] = {"time": [], "ends": []}
+        labels: dict[str, list[bytes]] = {name: [] for name in self.columns.labels}
         numbers = {name: np.full(len(rows), np.nan) for name in NUMBERS}
         for row, line in enumerate(rows):
             fields = _fields(line, self.separator)
             is_whole = len(fields) == self.width
             if not is_whole:
                 notes[row] = f"expected {self.width} fields, was {len(fields)}"
-            for name, place in self._places().items():
-                field = fields[place] if is_whole and place is not None else ""
-                if name in texts:
-                    texts[name].append(field.strip().encode()[: _TIME_BYTES * 2])
+            for name, place in self.columns.labels.items():
+                labels[name].append(fields[place].strip().encode()[:_TIME_BYTES] if is_whole else b"")
+            for role, where in self._places().items():
+                field = fields[where] if is_whole and where is not None else ""
+                if role in texts:
+                    texts[role].append(field.strip().encode()[: _TIME_BYTES * 2])
                 elif is_whole:
-                    _take_number(name, row, field if place is not None else "0", numbers[name], notes)
+                    _take_number(role, row, field if where is not None else "0", numbers[role], notes)
         ends = np.array(texts["ends"], dtype=bytes) if self.columns.ends is not None else None
-        return Table(file, np.array(texts["time"], dtype=bytes), numbers, lines, notes=notes, ends=ends)
+        told = {name: np.array(texts_of, dtype=f"S{_TIME_BYTES}") for name, texts_of in labels.items()}
+        time = np.array(texts["time"], dtype=bytes)
+        return Table(file, time, numbers, lines, notes=notes, ends=ends, labels=told)
 
 
 def _kind(name: str, sample: str) -> str:

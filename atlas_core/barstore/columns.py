@@ -79,6 +79,8 @@ class ColumnWriter:
         self._in_block = rows % BLOCK_ROWS
         self._handle = os.open(self._path, os.O_CREAT | os.O_RDWR, _PRIVATE)
         try:
+            if os.fstat(self._handle).st_size < rows * ITEM_BYTES:  # cutting it off there would fill it up with zeros
+                raise DataError(f"{self._path}: expected {rows:,} rows, was cut off; see atlas data verify")
             os.ftruncate(self._handle, rows * ITEM_BYTES)
             if self._in_block:
                 self._take_up(rows, blocks[-1])

@@ -13,13 +13,14 @@ from atlas_core.barfiles.dirt import DirtReport
 from atlas_core.barfiles.form import BarFileForm
 from atlas_core.barfiles.naming import LAYOUT_ENDINGS, Told, told_by_name, told_by_note
 from atlas_core.barfiles.reading import BarFile, read_part
+from atlas_core.barfiles.settling import refuse_jump
 from atlas_core.barfiles.sources import Part, form_of, parts_of
 from atlas_core.barfiles.stage import Stage
 from atlas_core.barstore.keys import PriceKind, SeriesKey
 from atlas_core.barstore.manifest import Origin
 from atlas_core.barstore.merging import Added, NewBars, add
 from atlas_core.barstore.store import BarStore
-from atlas_core.errors import DataError
+from atlas_core.errors import DataError, NotFound
 from atlas_core.model.session import TradingSession
 
 FREQTRADE, AUTO = "freqtrade", "auto"
@@ -90,7 +91,10 @@ def _import_part(store: BarStore, part: Part, wish: Wish, told: Told, now: int) 
     try:
         file = read_part(part, _form(wish, told), stage)
         key = _key(file, wish, told)
-        outcome = add(store, _new_bars(file, key, wish, told, now), replace=wish.replace)
+        new = _new_bars(file, key, wish, told, now)
+        if wish.form.refuse_jumps and not wish.replace:
+            _refuse_other_units(store, file, new)
+        outcome = add(store, new, replace=wish.replace)
     finally:
         stage.close()
     return Imported(file=part.name, key=key, outcome=outcome, report=file.report, repairs=dict(file.repairs))
@@ -107,6 +111,17 @@ def _new_bars(file: BarFile, key: SeriesKey, wish: Wish, told: Told, now: int) -
         session=wish.session or (TradingSession(told.facts["session"]) if "session" in told.facts else None),
         instrument=told.facts.get("instrument", {}),
     )
+
+
+def _refuse_other_units(store: BarStore, file: BarFile, new: NewBars) -> None:
+    """Raise DataError when a file begins at fifty times the price at which the kept bars end, or at a fiftieth."""
+    try:
+        kept = store.bars(new.key)
+    except NotFound:
+        return
+    if len(kept) and new.first_opened_at >= kept.available_at[-1] and new.key.price is not PriceKind.FUNDING:
+        opened = float(next(iter(file.pieces(new.key.symbol))).open[0])
+        refuse_jump(file.name, float(kept.close[-1]), opened, "its first row")
 
 
 def _told(path: Path, wish: Wish) -> Told:

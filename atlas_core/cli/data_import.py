@@ -11,6 +11,7 @@ import click
 from atlas_core.cli.data_options import (
     SOURCE_HELP,
     read_columns,
+    read_only,
     read_price,
     read_repairs,
     read_timeframe,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 @click.option("--source", metavar="NAME", help=f"{SOURCE_HELP} [default: files]")
 @click.option("--price", metavar="KIND", help="Prices of trade (default), mark, index or funding.")
 @click.option("--columns", multiple=True, metavar="ROLE=NAME,...", help="Headers or places: time=unix,volume=#6.")
+@click.option("--only", multiple=True, metavar="COLUMN=VALUE", help="One series of a file with several.")
 @click.option("--zone", default="UTC", show_default=True, help="Zone of times that do not name theirs.")
 @click.option(
     "--time-unit", default="auto", show_default=True,
@@ -140,6 +142,7 @@ def _wish(
     source: str | None,
     price: str | None,
     columns: tuple[str, ...],
+    only: tuple[str, ...],
     zone: str,
     time_unit: str,
     time_marks: str,
@@ -155,6 +158,7 @@ def _wish(
 
     form = BarFileForm(
         columns=read_columns(columns),
+        only=read_only(only),
         time_unit=time_unit,
         time_marks=time_marks,
         zone=_zone(zone),

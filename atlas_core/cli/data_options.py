@@ -63,6 +63,14 @@ def read_columns(texts: Sequence[str]) -> dict[str, str]:
     return columns
 
 
+def read_only(texts: Sequence[str]) -> dict[str, str]:
+    """Return the columns and values of `Name=AAPL`; raises UsageError."""
+    pairs = dict(text.partition("=")[::2] for text in texts)
+    if not all(pairs.keys()) or not all("=" in text for text in texts):
+        raise UsageError(f"expected --only COLUMN=VALUE such as Name=AAPL, was {' '.join(texts)!r}")
+    return pairs
+
+
 def read_span(timerange: str | None, start: str | None, end: str | None) -> tuple[int | None, int | None]:
     """Return the first and the last time in nanoseconds UTC, None for an open end; raises UsageError."""
     from atlas_core.cli.run import read_timerange

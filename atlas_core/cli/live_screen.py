@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import define, field
 
 from atlas_core.cli.formats import number, price, signed, when
+from atlas_core.cli.progress import drawn_bar
 from atlas_core.cli.tables import say
 from atlas_core.model.records import FundingBooked, PositionClosed, PositionOpened, Record, SignalDetected
 from atlas_core.report.trades import price_decimals
@@ -76,7 +77,9 @@ class LiveScreen(AbstractContextManager["LiveScreen"]):
         self._keeps = keeps
         self._run_id = run_id
         self._with_events = with_events
-        self._progress: Progress | None = _progress_bar() if with_bar and sys.stderr.isatty() else None
+        self._progress: Progress | None = (
+            drawn_bar(after="{task.fields[market]}") if with_bar and sys.stderr.isatty() else None
+        )
         self._task: TaskID | None = None
         self._teller = EventTeller()
         self._lines = 0
@@ -147,21 +150,3 @@ class LiveScreen(AbstractContextManager["LiveScreen"]):
         else:
             say(line)
             sys.stdout.flush()
-
-
-def _progress_bar() -> Progress:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns: list[Any] = [
-        BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[market]}"), TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    ]  # fmt: skip
-    return Progress(*columns, console=Console(stderr=True), transient=True)

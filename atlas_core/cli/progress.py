@@ -26,7 +26,7 @@ class WorkBar(AbstractContextManager["WorkBar"]):
 
     def __enter__(self) -> Self:
         if self._is_drawn:
-            self._progress = _bar()
+            self._progress = drawn_bar(before="{task.description}")
             self._progress.start()
         return self
 
@@ -50,7 +50,8 @@ class WorkBar(AbstractContextManager["WorkBar"]):
             self._progress.update(self._task, completed=done)
 
 
-def _bar() -> Progress:
+def drawn_bar(*, before: str = "", after: str = "") -> Progress:
+    """Return a bar on stderr that goes away at its end, with texts of a task before and after it."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -61,8 +62,8 @@ def _bar() -> Progress:
         TimeRemainingColumn,
     )
 
+    texts = [[TextColumn(text, markup=False)] if text else [] for text in (before, after)]
     columns: list[Any] = [
-        TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        *texts[0], BarColumn(), TaskProgressColumn(), *texts[1], TimeElapsedColumn(), TimeRemainingColumn(),
     ]  # fmt: skip
     return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -32,7 +32,7 @@ def test_other_columns_are_left_alone() -> None:
     found = find_columns(
         "f", ["symbol", "date", "open", "high", "low", "close", "adj_close", "volume", "close_time"], {}
     )
-    assert found == Columns(1, 2, 3, 4, 5, 7, has_header=True)
+    assert found == Columns(1, 2, 3, 4, 5, 7, has_header=True, labels={"symbol": 0})
 
 
 def test_a_file_may_have_no_volume() -> None:

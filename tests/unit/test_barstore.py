@@ -221,6 +221,16 @@ def test_an_append_does_not_hide_damage_under_a_new_hash(store: BarStore) -> Non
         put(store, bars(2, 10), append=True)
 
 
+def test_an_append_does_not_fill_up_a_column_that_was_cut_off(store: BarStore) -> None:
+    manifest = put(store, bars(BLOCK_ROWS))
+    path = column_path(store.root / KEY.path / manifest.folder, "close")
+    path.write_bytes(path.read_bytes()[:-8])
+    size = path.stat().st_size
+    with pytest.raises(DataError, match="was cut off; see atlas data verify"):
+        put(store, bars(2, BLOCK_ROWS), append=True)
+    assert path.stat().st_size == size
+
+
 def test_a_column_that_was_cut_off_or_is_missing_is_found_when_the_series_is_opened(store: BarStore) -> None:
     manifest = put(store, bars(10))
     path = column_path(store.root / KEY.path / manifest.folder, "low")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +28,14 @@ class Killed(BaseException):
 class Machine:
     """Counts the steps of a writer, writes them down, and kills it at one of them."""
 
-    def __init__(self, at: int | None = None) -> None:
-        self.at = at
+    def __init__(self, at: int | None = None, fault: BaseException | None = None, *, goes_on: bool = False) -> None:
+        self.at, self.fault, self.goes_on = at, fault or Killed(), goes_on
         self.steps: list[str] = []
 
     def step(self, name: str, real: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         self.steps.append(name)
-        if self.at is not None and len(self.steps) >= self.at:
-            raise Killed
+        if self.at is not None and len(self.steps) >= self.at and not (self.goes_on and len(self.steps) > self.at):
+            raise self.fault
         return real(*arguments, **named)
 
 
@@ -102,6 +102,26 @@ def test_a_kill_at_any_step_leaves_the_old_or_the_new_series(
         assert rows_of(store) == after
     assert seen == {10, after}
     assert len(whole.steps) > 5
+
+
+@pytest.mark.parametrize(("work", "after"), [(replace, 8), (append, 15), (weave, 15)])
+def test_a_disk_that_refuses_one_step_leaves_the_old_series_or_the_new_one_and_nothing_beside_it(
+    tmp_path: Path, work: Callable[[BarStore], None], after: int
+) -> None:
+    at, seen = 0, set()
+    while after not in seen or at < 20:
+        at += 1
+        store = BarStore.at(tmp_path / str(at))
+        put(store, bars(10))
+        machine = Machine(at, fault=OSError(28, "No space left on device"), goes_on=True)
+        with running(machine), suppress(OSError):
+            work(store)
+        seen.add(rows_of(store))
+        if rows_of(store) == 10:
+            work(store)
+        assert rows_of(store) == after
+        assert len(list((store.root / KEY.path).glob("columns-*"))) == 1
+    assert seen == {10, after}
 
 
 def test_a_first_write_that_is_killed_leaves_no_series(tmp_path: Path) -> None:

@@ -225,6 +225,14 @@ def test_prices_of_two_units_are_refused_unless_the_market_did_that(tmp_path: Pa
     imported(path, "--allow-jumps")
 
 
+def test_a_file_in_another_unit_than_the_kept_bars_is_refused(tmp_path: Path) -> None:
+    imported(write(tmp_path, CLEAN[:10]))
+    rows = [",".join([row.split(",")[0], "11050", "11200", "11000", "11100", "1"]) for row in CLEAN[10:]]
+    text = told("import", write(tmp_path, rows), "--symbol", "X")
+    assert "expected prices of one unit, was 110 and then 11050 in its first row" in text
+    assert len(BarStore.at().bars(KEY)) == 10
+
+
 def test_bars_that_are_kept_must_agree_and_those_that_are_missing_are_added(tmp_path: Path) -> None:
     imported(write(tmp_path, CLEAN[10:20]))
     again = imported(write(tmp_path, CLEAN))
@@ -278,6 +286,54 @@ def test_a_file_that_does_not_say_whose_bars_it_has_must_be_told(tmp_path: Path)
 )
 def test_options_that_cannot_be_meant_are_refused(tmp_path: Path, options: list[str], message: str) -> None:
     assert message in told("import", write(tmp_path, CLEAN), "--symbol", "X", *options)
+
+
+SEVERAL = [f"{row},{name}" for name in ("AAA", "BBB") for row in CLEAN]
+
+
+def test_a_file_of_several_series_is_refused_and_one_of_them_can_be_chosen(tmp_path: Path) -> None:
+    path = write(tmp_path, SEVERAL, header=f"{HEADER},Name")
+    text = told("import", path, "--symbol", "X", "--repair", "sort,keep-first,drop-invalid")
+    assert "expected the bars of one series, was Name AAA in line 2 and BBB in line 32" in text
+    assert "--only Name=AAA" in text
+    assert kept() == 0
+    assert "expected rows with Name=CCC, was none" in told("import", path, "--symbol", "X", "--only", "Name=CCC")
+    assert "expected a column Pair that says whose" in told("import", path, "--symbol", "X", "--only", "Pair=C")
+    assert "expected --only COLUMN=VALUE" in told("import", path, "--symbol", "X", "--only", "CCC")
+    imported(path, "--only", "Name=BBB")
+    assert len(BarStore.at().bars(KEY)) == 30
+
+
+def test_the_lines_of_a_chosen_series_are_those_of_the_file(tmp_path: Path) -> None:
+    rows = list(SEVERAL)
+    rows[40] = rows[40].replace(",110.5,", ",nan,")
+    rows[45] = "soon,1,2,1,1,1,BBB"
+    path = write(tmp_path, rows, header=f"{HEADER},Name")
+    text = told("import", path, "--symbol", "X", "--only", "Name=BBB")
+    assert "2 of 30 rows are not bars\n  line 42: open: expected a finite number, was nan\n  line 47: time" in text
+    imported(path, "--only", "Name=AAA")
+
+
+def test_the_timeframes_of_one_file_are_imported_one_by_one(tmp_path: Path) -> None:
+    del tmp_path
+    path = shared_file("data/crypto/BTC-USDT_binance_multi-tf_2017-2018.csv.gz")
+    assert "--only timeframe=15m" in told("import", path, "--symbol", "X")
+    imported(path, "--only", "timeframe=4h")
+    assert len(BarStore.at().bars(SeriesKey("files", "X", parse_timeframe("4h")))) == 500
+
+
+def test_a_parquet_file_of_several_series_is_refused_too(tmp_path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    fields = [row.split(",") for row in SEVERAL]
+    columns = {name: [float(row[place]) for row in fields] for place, name in enumerate(HEADER.split(",")) if place}
+    times = pa.array([int(row[0]) for row in fields], type=pa.int64())
+    path = tmp_path / "bars.parquet"
+    parquet.write_table(pa.table({"ts": times, **columns, "ticker": [row[6] for row in fields]}), path)
+    assert "was ticker AAA in line 1 and BBB in line 31" in told("import", path, "--symbol", "X")
+    imported(path, "--only", "ticker=BBB")
+    assert len(BarStore.at().bars(KEY)) == 30
 
 
 def test_columns_zone_and_marks_are_read_as_told(tmp_path: Path) -> None:

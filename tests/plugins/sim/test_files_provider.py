@@ -386,7 +386,9 @@ def test_the_two_broken_rows_of_a_real_file_are_found() -> None:
 
 
 def test_a_real_file_of_several_timeframes_is_refused_and_not_mixed_up() -> None:
-    with pytest.raises(DataError, match="time is before that of an earlier row"):
+    with pytest.raises(
+        DataError, match="expected the bars of one series, was timeframe 15m in line 2 and 1d in line 502"
+    ):
         bars_of(shared_file("data/crypto/BTC-USDT_binance_multi-tf_2017-2018.csv.gz"))
 
 
