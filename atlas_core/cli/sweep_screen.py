@@ -153,6 +153,11 @@ def _print_not_counting(found: Found) -> None:
 def _print_worth(found: Found) -> None:
     if not found.ranked:
         say("no trial counts: nothing can be said about these settings")
+        if any(trial.status is TrialStatus.FINISHED for trial in found.trials):
+            say_wrapped(
+                f"rank by another metric: atlas sweeps {found.sweep.sweep_id} --objective total_return --min-trades 0",
+                2,
+            )
         return
     metric, best = found.search.objective.metric, found.ranked[0]
     say()

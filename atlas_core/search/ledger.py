@@ -16,6 +16,7 @@ from atlas_core.errors import AtlasError
 from atlas_core.search.space import Setting
 
 LEDGER_NAME = "trials.db"
+VERSION = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS data (
     identity TEXT NOT NULL, origin TEXT NOT NULL, symbol TEXT NOT NULL,
@@ -122,8 +123,12 @@ class Ledger:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.executescript(_SCHEMA)
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            connection.execute(f"PRAGMA user_version = {max(version, VERSION)}")
         except (OSError, sqlite3.Error) as fault:
             raise AtlasError(f"expected to keep trials in {path}, was refused: {fault}") from fault
+        if version > VERSION:
+            raise AtlasError(f"expected a ledger of version {VERSION} in {path}, was {version}: a newer Atlas wrote it")
         return cls(connection, path)
 
     def __enter__(self) -> Self:

@@ -18,7 +18,7 @@ from loguru import logger
 
 from atlas_core.clock import Stopwatch
 from atlas_core.compose import compose
-from atlas_core.errors import AtlasError, ContractError, ProfileError
+from atlas_core.errors import AtlasError, ContractError, DataError, ProfileError
 from atlas_core.plugins import Registry, discover
 from atlas_core.profile import Profile
 from atlas_core.profile.document import Document, read_document
@@ -35,6 +35,7 @@ SLOW_METRICS = frozenset({"expectancy_low", "expectancy_high"})
 
 SPAN_KEYS = frozenset({"universe.start", "universe.end"})
 _REASON_LENGTH = 500
+_CHOOSES_DATA = ("universe.", "provider.")
 
 
 @frozen(kw_only=True)
@@ -105,7 +106,8 @@ class Workbench:
     def trial(self, task: Task) -> Trial:
         """Make one trial. A profile that cannot be and a component that fails are results.
 
-        Raises DataError, PluginError, VenueError and what else is no fault of the trial's settings.
+        So are data that are not there, where the settings choose them. Raises DataError otherwise, PluginError,
+        VenueError and what else is no fault of the trial's settings.
         """
         watch = Stopwatch()
         trial = Trial(
@@ -119,6 +121,12 @@ class Workbench:
             run = run_trial(compose(self.profile(task), Mode.BACKTEST), self.histories)
         except ProfileError as fault:
             return evolve(trial, status=TrialStatus.INVALID, reason=_first(fault), seconds=watch.seconds())
+        except DataError as fault:
+            if not any(key.startswith(_CHOOSES_DATA) for key, _ in task.settings):
+                raise
+            return evolve(
+                trial, status=TrialStatus.INVALID, reason=str(fault)[:_REASON_LENGTH], seconds=watch.seconds()
+            )
         except ContractError as fault:
             return evolve(trial, reason=str(fault)[:_REASON_LENGTH], seconds=watch.seconds())
         return evolve(

@@ -14,7 +14,7 @@ from atlas_core.search.ledger import Ledger, Trial
 from atlas_core.search.plan import SweepStore
 from tests.search_profile import crossing, plan_of, sweeping
 
-CHANGES = ("scanner.0.fast=2:7:1", "exit.time.max_hours=6,24")
+CHANGES = ("scanner.0.fast=2:5:1", "exit.time.max_hours=6,24")
 MANY = ("scanner.0.fast=2:16:1", "exit.time.max_hours=6,12,24,36")
 NEVER = 10**6
 
@@ -66,7 +66,7 @@ def expect_whole(home: Path, changes: tuple[str, ...], reported: list[int]) -> N
 def test_a_sweep_whose_process_and_pool_are_killed_completes(tmp_path: Path) -> None:
     crossing(tmp_path)
     reported: list[int] = []
-    for die_after, workers in ((4, 2), (NEVER, 1)):
+    for die_after, workers in ((3, 2), (NEVER, 1)):
         running = process(tmp_path, die_after, workers, CHANGES)
         text, _ = running.communicate(timeout=100)
         assert running.returncode == (0 if die_after == NEVER else -signal.SIGKILL)

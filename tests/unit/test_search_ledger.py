@@ -67,6 +67,15 @@ def test_each_system_counts_once_on_data_that_overlap(tmp_path: Path) -> None:
         assert ledger.sharpes_on("february") == (3.0,)
 
 
+def test_a_ledger_of_a_newer_atlas_is_left_alone(tmp_path: Path) -> None:
+    Ledger.at(tmp_path).close()
+    connection = sqlite3.connect(tmp_path / "sweeps" / LEDGER_NAME)
+    connection.execute("PRAGMA user_version = 2")
+    connection.close()
+    with pytest.raises(AtlasError, match="a newer Atlas wrote it"):
+        Ledger.at(tmp_path)
+
+
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "sweeps").write_text("a file")
     with pytest.raises(AtlasError, match=r"expected to keep trials in .*trials\.db"):

@@ -25,6 +25,7 @@ SETTINGS = (
     (("scanner.0.fast", "8"), ("scanner.0.slow", "60")),
     (("scanner.0.fast", "3"), ("exit.time.max_hours", "5")),
 )
+NOWHERE = (("universe.start", '"2027-01-01"'), ("universe.end", '"2027-02-01"'))
 WINDOW = (("universe.start", '"2026-01-20"'), ("universe.end", '"2026-01-25"'))
 
 
@@ -94,7 +95,13 @@ def test_a_profile_that_cannot_be_is_a_result_with_its_reason(tmp_path: Path) ->
 def test_data_that_are_not_there_are_no_result(tmp_path: Path) -> None:
     work = bench(crossing(tmp_path))
     with pytest.raises(DataError):
-        work.trial(Task(number=0, settings=(("universe.start", '"2027-01-01"'), ("universe.end", '"2027-02-01"'))))
+        work.trial(Task(number=0, settings=(), span=NOWHERE))
+
+
+def test_data_that_the_settings_choose_and_that_are_not_there_are_a_result(tmp_path: Path) -> None:
+    trial = bench(crossing(tmp_path)).trial(Task(number=0, settings=NOWHERE))
+    assert trial.status is TrialStatus.INVALID
+    assert "the synthetic market does not cover" in trial.reason
 
 
 def test_the_span_of_the_data_is_no_part_of_a_system() -> None:

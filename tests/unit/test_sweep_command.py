@@ -109,6 +109,7 @@ def test_trials_that_do_not_count_are_told_and_end_with_their_own_code(
     text = printed(capsys, "sweep", profile, *GRID, "--min-trades", "500", code=4)
     assert "not counted: 4 with fewer than 500 closed trades" in text
     assert "no trial counts" in text
+    assert "rank by another metric: atlas sweeps crossing-sweep-0001 --objective total_return" in text
     ranked = printed(capsys, "sweeps", "latest", "--min-trades", "1", "--objective", "max_drawdown")
     assert "The best 4 of 6 trials" in ranked
 
