@@ -58,8 +58,13 @@ def peer_rows(
         [
             metric.title,
             metric.written(made.values[metric.name]),
-            own[metric.name].written(values[metric.name]) if metric.name in own else "",
+            own[metric.name].written(values[metric.name]) if _is_alike(metric, own) else "",
             metric.formula,
         ]
         for metric in made.metrics
     ]
+
+
+def _is_alike(theirs: Metric, own: Mapping[str, Metric]) -> bool:
+    """Tell whether Atlas has a figure of this name that counts in the same unit."""
+    return theirs.name in own and own[theirs.name].unit is theirs.unit

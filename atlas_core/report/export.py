@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 import attrs
+import numpy as np
 
 from atlas_core.clock import NANOSECONDS_PER_SECOND, to_datetime
 from atlas_core.report.account_metrics import ACCOUNT_NAMES
@@ -84,11 +85,35 @@ def _cell(name: str, value: Any) -> str:
 
 def csv_text(columns: Sequence[str], rows: Iterable[object]) -> str:
     """Return objects as CSV, one attribute a column."""
-    target = io.StringIO()
+    target, found = io.StringIO(), list(rows)
     writer = csv.writer(target, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([_cell(name, getattr(row, name)) for name in columns] for row in rows)
+    made = [_cells(name, [getattr(row, name) for row in found]) for name in columns]
+    writer.writerows(zip(*made, strict=True))
     return target.getvalue()
+
+
+def _cells(name: str, values: list[Any]) -> Sequence[str]:
+    """Return the cells of a column; where all are of one type they are written without asking each what it is."""
+    kinds = set(map(type, values))
+    if name in _TIMES and kinds == {int}:
+        return _times(values)
+    if kinds == {str}:
+        return values
+    if kinds == {Decimal}:
+        return list(map(decimal_text, values))
+    if kinds and all(issubclass(kind, Enum) for kind in kinds):
+        written = {value: str(value.value) for value in set(values)}
+        return [written[value] for value in values]
+    return [_cell(name, value) for value in values]
+
+
+def _times(values: Sequence[int]) -> list[str]:
+    stamps = np.array(values, dtype=np.int64)
+    if (stamps % NANOSECONDS_PER_SECOND).any():
+        return list(map(iso, values))
+    seconds = np.datetime_as_string((stamps // NANOSECONDS_PER_SECOND).astype("datetime64[s]"))
+    return [f"{text}Z" for text in seconds.tolist()]
 
 
 def trades_csv(rows: Iterable[TradeRow]) -> str:

@@ -100,7 +100,7 @@ def terms_of(report: Report) -> tuple[str, ...]:
     """Return what the figures of a run were computed on, a part each."""
     figures, started = report.figures, report.started
     return (
-        f"N {figures.returns} daily returns",
+        f"N {figures.returns:,} daily returns",
         f"T {figures.periods} days a year",
         f"risk-free rate {percent(figures.risk_free, 1)}",
         f"costs: {started.cost_model or 'those of the venue'}",

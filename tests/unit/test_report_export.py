@@ -4,11 +4,14 @@ import csv
 import io
 import json
 from decimal import Decimal
+from types import SimpleNamespace
 
 import attrs
 import pytest
 
 from atlas_core.journal import Journal
+from atlas_core.model.signals import Side
+from atlas_core.model.timeframe import DAY
 from atlas_core.report import export
 from atlas_core.report.legs import ExitLeg
 from atlas_core.report.orders import OrderRow, order_rows
@@ -99,3 +102,21 @@ def test_the_manifest_holds_nothing_that_differs_between_equal_runs_but_the_run_
     assert manifest["run_id"] == "demo-paper-0001"
     assert manifest["components"] == ["scanner strat", "broker paper"]
     assert (manifest["signals"], manifest["trades"], manifest["open_positions"]) == (6, 2, 1)
+
+
+def test_a_column_of_one_type_is_written_like_its_cells_one_by_one() -> None:
+    whole, part = 1_775_347_200_000_000_000, 1_775_347_200_500_000_000
+    rows = [
+        SimpleNamespace(ts=ts, closed_at=closed, side=Side.LONG, net=Decimal(net), text=text, flag=True, value=value)
+        for ts, closed, net, text, value in (
+            (whole, part, "-0.00", 'a "b"', 1.5), (whole + DAY, None, "1E+2", "", float("nan")),
+        )
+    ]  # fmt: skip
+    assert export.csv_text(("ts", "closed_at", "side", "net", "text", "flag", "value"), rows).splitlines() == [
+        "ts,closed_at,side,net,text,flag,value",
+        '2026-04-05T00:00:00Z,2026-04-05T00:00:00.5Z,long,0.00,"a ""b""",true,1.5',
+        "2026-04-06T00:00:00Z,,long,100,,true,",
+    ]
+    assert export.csv_text(("ts",), rows[:1]) == f"ts\n{export.iso(whole)}\n"
+    assert export.csv_text(("closed_at",), rows[:1]) == f"closed_at\n{export.iso(part)}\n"
+    assert export.csv_text(("ts", "net"), []) == "ts,net\n"

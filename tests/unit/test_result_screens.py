@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 
 from atlas_core.cli import results, tables
 from atlas_core.cli.key_figures import peer_rows
-from atlas_core.cli.results import COMPACT, COMPACT_WIDE, GROUPS, compact_table, group_cells
+from atlas_core.cli.results import (
+    COMPACT,
+    COMPACT_WIDE,
+    GROUPS,
+    TRADES,
+    compact_table,
+    group_cells,
+    trade_cells,
+    trade_footer,
+)
 from atlas_core.cli.viewing import BREAKDOWNS, View
 from atlas_core.model.records import Record
 from atlas_core.model.timeframe import DAY, HOUR
@@ -65,6 +74,20 @@ def test_the_printed_rows_of_every_grouping_add_up_to_the_printed_total(trades: 
                 assert sum((_number(row[place]) for row in cells), D(0)) == _number(total[place])
 
 
+@settings(max_examples=30)
+@given(st.lists(st.tuples(MONEY, MONEY, MONEY), max_size=15))
+def test_the_printed_trades_add_up_to_their_printed_totals(money: list[tuple[Decimal, Decimal, Decimal]]) -> None:
+    records: list[Record] = [started()]
+    for index, (gross, fees, funding) in enumerate(money, start=1):
+        records.append(detected(f"sig-{index}", START + index))
+        records.append(closed(index, f"sig-{index}", START + index + HOUR, str(gross), fees=fees, funding=funding))
+    made = report_of(records)
+    rows, total = [trade_cells(trade, {}) for trade in made.trades], trade_footer(made)
+    for place, column in enumerate(TRADES):
+        if column.name in ("Gross", "Fees", "Funding", "Net P&L"):
+            assert sum((_number(row[place]) for row in rows), D(0)) == _number(total[place]), column.name
+
+
 def table_columns(count: int) -> Sequence[tables.Column]:
     names = {len(COMPACT) + 1: COMPACT, len(COMPACT_WIDE) + 1: COMPACT_WIDE}.get(count)
     return (tables.Column(""), *(column for column in GROUPS if names is None or column.name in names))
@@ -81,7 +104,7 @@ def _printed(made: Report, width: int | None, view: View, monkeypatch: pytest.Mo
     return said
 
 
-TRADES: list[Trade] = [
+MANY: list[Trade] = [
     (D(10 + (index % 5) * 7 - (index % 3) * 20), "AB"[index % 2], "xyz"[index % 3], index * 9) for index in range(60)
 ]
 EVERYTHING = View(breakdown=BREAKDOWNS, metrics_compat=tuple(PEERS), all_rows=True)
@@ -91,7 +114,7 @@ EVERYTHING = View(breakdown=BREAKDOWNS, metrics_compat=tuple(PEERS), all_rows=Tr
 def test_every_table_of_a_result_fits_the_terminal_and_is_there(
     width: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines = _printed(_report(TRADES).beside(CURVE), width, EVERYTHING, monkeypatch)
+    lines = _printed(_report(MANY).beside(CURVE), width, EVERYTHING, monkeypatch)
     if width is not None:
         assert [line for line in lines if len(line) > width] == []
     text = "\n".join(lines)
@@ -104,12 +127,12 @@ def test_every_table_of_a_result_fits_the_terminal_and_is_there(
 
 def test_the_trades_of_a_back_test_are_listed_when_all_rows_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     for view, is_listed in ((View(), False), (View(all_rows=True), True)):
-        lines = _printed(_report(TRADES), 100, view, monkeypatch)
+        lines = _printed(_report(MANY), 100, view, monkeypatch)
         assert ("Closed trades" in lines) is is_listed
 
 
 def test_the_terms_stand_under_the_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = "\n".join(_printed(_report(TRADES), 300, View(), monkeypatch))
+    text = "\n".join(_printed(_report(MANY), 300, View(), monkeypatch))
     assert re.search(r"N 40 daily returns · T 365 days a year · risk-free rate 0\.0 % · costs: .* · fills: ", text)
 
 
@@ -136,6 +159,8 @@ def test_the_figures_of_a_peer_stand_beside_those_of_the_same_name() -> None:
     rows = {row[0]: row for row in peer_rows(made.results, "jesse", own, metric_values(made.results))}
     assert rows["Win rate"][1:3] == ["50.00 %", "50.00 %"]
     assert rows["Gross loss"][1:3] == ["-67.28", ""]
+    rows = {row[0]: row for row in peer_rows(made.results, "lean", own, metric_values(made.results))}
+    assert rows["Expectancy"][2] == ""  # theirs is a ratio, ours is money
 
 
 def test_symbols_that_earn_on_the_same_days_correlate() -> None:
@@ -152,7 +177,7 @@ def test_symbols_that_earn_on_the_same_days_correlate() -> None:
 
 
 def test_few_days_or_one_symbol_have_no_correlation() -> None:
-    trades = _report(TRADES).trades
+    trades = _report(MANY).trades
     assert correlations(trades, CURVE[:20]) is None
     assert correlations([trade for trade in trades if trade.symbol == "A"], CURVE) is None
 
