@@ -17,7 +17,8 @@ from atlas_core.model.records import PositionClosed, Record, SignalDetected
 from atlas_core.model.refusals import RefusedSignals, events_of, unfolded
 from atlas_core.runs import RunSummary
 
-FLUSH_AT = 5_000
+FLUSH_AT = 30_000
+"""Events of one transaction: small ones touch the same pages of the tables again and again."""
 
 
 @frozen(kw_only=True)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from attrs import define, frozen
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from atlas_core import components as offer
@@ -47,7 +46,7 @@ FEWER_ABILITIES = {"bare": BARE, "stops": STOPS_ONLY}
 
 @frozen(kw_only=True)
 class Scene:
-    """One market and one profile; numbers drawn by hypothesis, prices and signals by a generator of `seed`."""
+    """One market and one profile; all of it follows from `seed`."""
 
     seed: int
     symbols: tuple[str, ...]
@@ -305,98 +304,87 @@ def first_difference(one: Outcome, other: Outcome) -> tuple[int, Record | None, 
     return shorter, *(next(iter(run.records[shorter:]), None) for run in (one, other))  # type: ignore[return-value]
 
 
-_COSTS = st.sampled_from(
-    [
-        "",
-        "taker_fee_bps = 5\nmaker_fee_bps = 1\nslippage_bps = 2",
-        "latency_ms = 30000",
-        "latency_ms = 90000\ntaker_fee_bps = 3",
-        "max_volume_participation_pct = 20",
-        "max_volume_participation_pct = 60\nlatency_ms = 500",
-        "funding_rate_bps = 2\nfunding_hours_utc = [0, 1, 2, 3, 4, 5, 6, 7, 8]",
-        'limit_fill = "touch"\ndepth_notional = 50000\nimpact_bps_at_depth = 10',
-    ]
+COSTS: tuple[Any, ...] = (
+    "",
+    "taker_fee_bps = 5\nmaker_fee_bps = 1\nslippage_bps = 2",
+    "latency_ms = 30000",
+    "latency_ms = 90000\ntaker_fee_bps = 3",
+    "max_volume_participation_pct = 20",
+    "max_volume_participation_pct = 60\nlatency_ms = 500",
+    "funding_rate_bps = 2\nfunding_hours_utc = [0, 1, 2, 3, 4, 5, 6, 7, 8]",
+    'limit_fill = "touch"\ndepth_notional = 50000\nimpact_bps_at_depth = 10',
 )
-_GATES = st.sampled_from(
-    [
-        (),
-        ('use = "nosy"',),
-        ('use = "quality"\nminimum_reward_to_risk = 1', 'use = "nosy"'),
-        ('use = "nosy"', 'use = "cooldown"\nminutes = 7\nafter_loss_minutes = 20'),
-    ]
+GATES: tuple[Any, ...] = (
+    (),
+    ('use = "nosy"',),
+    ('use = "quality"\nminimum_reward_to_risk = 1', 'use = "nosy"'),
+    ('use = "nosy"', 'use = "cooldown"\nminutes = 7\nafter_loss_minutes = 20'),
 )
-_SIZERS = st.sampled_from(
-    [
-        'use = "nosy"',
-        'use = "fixed-notional"\nnotional = 2500',
-        'use = "risk-per-trade"\nrisk_pct = 1\nmax_notional_pct = 300\nleverage = 15',
-        'use = "fixed-fraction"\nfraction_pct = 30',
-    ]
+SIZERS: tuple[Any, ...] = (
+    'use = "nosy"',
+    'use = "fixed-notional"\nnotional = 2500',
+    'use = "risk-per-trade"\nrisk_pct = 1\nmax_notional_pct = 300\nleverage = 15',
+    'use = "fixed-fraction"\nfraction_pct = 30',
 )
 _FALLBACK = 'use = "stop"\npct = 1'
-_EXITS = st.sampled_from(
-    [
-        (_FALLBACK,),
-        (_FALLBACK, 'use = "target"\npct = 1'),
-        (_FALLBACK, 'use = "trailing"\npct = 0.7', 'use = "target"\nreward_to_risk = 2'),
-        (_FALLBACK, 'use = "time"\nmax_bars = 33', 'use = "target"'),
-        (_FALLBACK, 'use = "time"\nmax_hours = 0.7', 'use = "max-loss"\npct = 0.5'),
-        (_FALLBACK, 'use = "patient"'),
-        (_FALLBACK, 'use = "ratchet"', 'use = "patient"'),
-        (_FALLBACK, 'use = "slow-rise"'),
-        (_FALLBACK, 'use = "strat.invalidation"', 'use = "strat.opposite-reversal"'),
-        (_FALLBACK, 'use = "strat.opposite-reversal"\ntimeframe = "5m"', 'use = "target"\npct = 2'),
-        (_FALLBACK, 'use = "strat.continuity-flip"\ntimeframes = ["5m", "1h"]'),
-        (_FALLBACK, 'use = "strat.entry-bar-stop"', 'use = "target"\nreward_to_risk = 1.5'),
-        (_FALLBACK, 'use = "sma-cross"\ntimeframe = "5m"\nfast = 2\nslow = 5'),
-        (_FALLBACK, 'use = "scale-out"\nsteps = [{ close_pct = 40, at_pct = 0.2 }, { close_pct = 30, at_pct = 0.5 }]'),
-        ('use = "trailing"\npct = 0.4\nactivate_at_r = 1', _FALLBACK),
-    ]
+EXITS: tuple[Any, ...] = (
+    (_FALLBACK,),
+    (_FALLBACK, 'use = "target"\npct = 1'),
+    (_FALLBACK, 'use = "trailing"\npct = 0.7', 'use = "target"\nreward_to_risk = 2'),
+    (_FALLBACK, 'use = "time"\nmax_bars = 33', 'use = "target"'),
+    (_FALLBACK, 'use = "time"\nmax_hours = 0.7', 'use = "max-loss"\npct = 0.5'),
+    (_FALLBACK, 'use = "patient"'),
+    (_FALLBACK, 'use = "ratchet"', 'use = "patient"'),
+    (_FALLBACK, 'use = "slow-rise"'),
+    (_FALLBACK, 'use = "strat.invalidation"', 'use = "strat.opposite-reversal"'),
+    (_FALLBACK, 'use = "strat.opposite-reversal"\ntimeframe = "5m"', 'use = "target"\npct = 2'),
+    (_FALLBACK, 'use = "strat.continuity-flip"\ntimeframes = ["5m", "1h"]'),
+    (_FALLBACK, 'use = "strat.entry-bar-stop"', 'use = "target"\nreward_to_risk = 1.5'),
+    (_FALLBACK, 'use = "sma-cross"\ntimeframe = "5m"\nfast = 2\nslow = 5'),
+    (_FALLBACK, 'use = "scale-out"\nsteps = [{ close_pct = 40, at_pct = 0.2 }, { close_pct = 30, at_pct = 0.5 }]'),
+    ('use = "trailing"\npct = 0.4\nactivate_at_r = 1', _FALLBACK),
 )
-_LIMITS = st.sampled_from(
-    [
-        "",
-        "max_positions = 1",
-        "max_positions = 2\nmax_exposure_pct = 400\nmax_orders_per_minute = 1",
-        "max_exposure_pct = 1500",
-        "max_daily_loss_pct = 0.1",
-        "max_drawdown_pct = 0.2\nmax_daily_loss_pct = 0.1",
-        "max_drawdown_pct = 0.3\nmax_exposure_pct = 300",
-        "max_drawdown_pct = 0.8\nstale_data_seconds = 90",
-    ]
+LIMITS: tuple[Any, ...] = (
+    "",
+    "max_positions = 1",
+    "max_positions = 2\nmax_exposure_pct = 400\nmax_orders_per_minute = 1",
+    "max_exposure_pct = 1500",
+    "max_daily_loss_pct = 0.1",
+    "max_drawdown_pct = 0.2\nmax_daily_loss_pct = 0.1",
+    "max_drawdown_pct = 0.3\nmax_exposure_pct = 300",
+    "max_drawdown_pct = 0.8\nstale_data_seconds = 90",
 )
-_MORE = st.sampled_from(
-    [
-        "",
-        '[schedule]\nmaintenance = [{ weekday = "sun", start = "01:00", end = "02:00" }]',
-        '[schedule]\nscan_every = "5m"\nclose_at = ["30 * * * *"]',
-    ]
+MORE: tuple[Any, ...] = (
+    "",
+    '[schedule]\nmaintenance = [{ weekday = "sun", start = "01:00", end = "02:00" }]',
+    '[schedule]\nscan_every = "5m"\nclose_at = ["30 * * * *"]',
 )
 
 
-@st.composite
-def scenes(draw: st.DrawFn) -> Scene:
-    """Draw a scene."""
-    broker = draw(st.sampled_from(["paper", "paper", "bare", "stops"]))
-    kind = draw(st.sampled_from([InstrumentKind.PERP, InstrumentKind.PERP, InstrumentKind.SPOT]))
-    limits = draw(_LIMITS)
+def scene_of(number: int) -> Scene:
+    """Return the scene of a number: every choice is drawn from it."""
+    random = np.random.default_rng(number)
+
+    def pick(*choices: Any) -> Any:
+        return choices[int(random.integers(len(choices)))]
+
     return Scene(
-        seed=draw(st.integers(0, 1 << 20)),
-        symbols=SYMBOLS[: draw(st.integers(1, 3))],
-        bars=draw(st.sampled_from([60, 150, 300])),
-        gap_share=draw(st.sampled_from([0.0, 0.02, 0.3])),
-        step_bps=draw(st.sampled_from([2, 10, 40])),
-        begins_at=draw(st.sampled_from([0, 22])),
-        kind=kind,
-        signals=draw(st.sampled_from([3, 12, 40])),
-        broker=broker,
-        costs=draw(_COSTS),
-        gates=draw(_GATES),
-        sizer=draw(_SIZERS),
-        exits=draw(_EXITS),
-        limits=f"max_leverage = 20\n{limits}",
-        more=draw(_MORE),
-        funding=draw(st.booleans()),
+        seed=number,
+        symbols=SYMBOLS[: pick(1, 2, 3)],
+        bars=pick(60, 150, 300),
+        gap_share=pick(0.0, 0.02, 0.3),
+        step_bps=pick(2, 10, 40),
+        begins_at=pick(0, 22),
+        kind=pick(InstrumentKind.PERP, InstrumentKind.PERP, InstrumentKind.SPOT),
+        signals=pick(3, 12, 40),
+        broker=pick("paper", "paper", "bare", "stops"),
+        costs=pick(*COSTS),
+        gates=pick(*GATES),
+        sizer=pick(*SIZERS),
+        exits=pick(*EXITS),
+        limits=f"max_leverage = 20\n{pick(*LIMITS)}",
+        more=pick(*MORE),
+        funding=pick(True, False),
     )
 
 

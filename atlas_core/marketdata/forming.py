@@ -81,22 +81,22 @@ class Forming:
         ))  # fmt: skip
 
 
-def formed(base: Bars, timeframe: Timeframe, grid: BucketGrid) -> Forming:
+def formed(base: Bars, timeframe: Timeframe, grid: BucketGrid, *, known_valid: bool = False) -> Forming:
     """Return the current bar of `timeframe` after the last of the base bars, as adding them one by one does.
 
-    Raises DataError when the base bars cannot make `timeframe`.
+    `known_valid` says that every row is a bar. Raises DataError when the base bars cannot make `timeframe`.
     """
     require_makeable(base.symbol, base.timeframe, timeframe, grid)
     forming = Forming(timeframe, grid)
     forming.begins = int(base.opened_at[0]) if len(base) else None
-    last = _last_valid(base, len(base))
+    last = _last_valid(base, len(base), known_valid)
     if last is None:
         return forming
-    before = _last_valid(base, _fill(forming, base, last))
+    before = _last_valid(base, _fill(forming, base, last, known_valid), known_valid)
     if before is not None:
         previous = Forming(timeframe, grid)
         previous.begins = forming.begins
-        _fill(previous, base, before)
+        _fill(previous, base, before, known_valid)
         if previous.is_known:
             forming.previous_high, forming.previous_low = previous.high, previous.low
     return forming
@@ -110,14 +110,23 @@ def grow(forming: Forming, base: Bars, first: int, last: int) -> None:
         forming.add(*row)
 
 
-def _fill(forming: Forming, base: Bars, last: int) -> int:
+def extend(forming: Forming, base: Bars, first: int, last: int) -> None:
+    """Add the base bars of rows `first` to `last` (exclusive), which are bars and lie in the bar that is forming."""
+    forming.high = max(forming.high, float(base.high[first:last].max()))
+    forming.low = min(forming.low, float(base.low[first:last].min()))
+    forming.close = base.close.item(last - 1)
+    volumes = np.concatenate(((forming.volume,), base.volume[first:last]))
+    forming.volume = float(np.add.accumulate(volumes)[-1])  # in order, as one by one
+
+
+def _fill(forming: Forming, base: Bars, last: int, known_valid: bool) -> int:
     """Fill in the bucket in which the row `last` lies; return its first row."""
     grid, timeframe, opened_at = forming.grid, forming.timeframe, int(base.opened_at[last])
     forming.opened_at, forming.ends_at = grid.start(timeframe, opened_at), grid.end(timeframe, opened_at)
     forming.is_known = forming.begins is not None and forming.begins <= forming.opened_at
     first = int(np.searchsorted(base.opened_at, forming.opened_at))
     rows = base.between(first, last + 1)
-    if not all_valid(rows):
+    if not known_valid and not all_valid(rows):
         rows = rows.take(rows.valid())
     forming.open, forming.close = float(rows.open[0]), float(rows.close[-1])
     forming.high, forming.low = float(rows.high.max()), float(rows.low.min())
@@ -125,8 +134,10 @@ def _fill(forming: Forming, base: Bars, last: int) -> int:
     return first
 
 
-def _last_valid(base: Bars, end: int) -> int | None:
+def _last_valid(base: Bars, end: int, known_valid: bool) -> int | None:
     """Return the last row before `end` that is a bar; rows that are none are rare, so look backwards."""
+    if known_valid:
+        return end - 1 if end else None
     for row in range(end - 1, -1, -1):
         if base.between(row, row + 1).valid()[0]:
             return row

@@ -10,7 +10,7 @@ from attrs import define, frozen
 from atlas_core.contracts import MarketHistory, MarketNow
 from atlas_core.errors import DataError, EngineError
 from atlas_core.marketdata.align import align
-from atlas_core.marketdata.forming import formed, forming_columns, grow
+from atlas_core.marketdata.forming import extend, formed, forming_columns, grow
 from atlas_core.marketdata.grid import UTC_GRID
 from atlas_core.marketdata.resample import all_valid, complete_bars
 from atlas_core.model.timeframe import parse_timeframe
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _NEVER = -(2**63)
-_STEPS = 64  # so many base bars are added one by one sooner than a bar is formed anew
+_STEPS = 16  # so many base bars are added one by one sooner than a bar is formed anew
 
 
 class BarSource(Protocol):
@@ -136,10 +136,14 @@ class MarketData(MarketHistory):
         base, key = self.base(symbol), (symbol, timeframe)
         count = base.count_available(at)
         seen, forming = self._formed.get(key, (-1, None))
-        if forming is None or not seen <= count <= seen + _STEPS:
-            forming = formed(base.between(0, count), parse_timeframe(timeframe), self.grid(symbol))
-        else:
+        valid = self._is_valid(symbol, base)
+        if forming is not None and seen <= count <= seen + _STEPS:
             grow(forming, base, seen, count)
+        elif forming is not None and valid and seen < count and base.opened_at.item(count - 1) < forming.ends_at:
+            extend(forming, base, seen, count)
+        else:
+            parsed, grid = parse_timeframe(timeframe), self.grid(symbol)
+            forming = formed(base.between(0, count), parsed, grid, known_valid=valid)
         self._formed[key] = count, forming
         return copy(forming)
 

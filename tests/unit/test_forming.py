@@ -226,3 +226,15 @@ def test_what_was_told_is_not_grown_further() -> None:
     first.note(int(bars.opened_at[21]), 1e9)
     again = market.formed_until("X", "1h", int(bars.available_at[20]))
     assert again.high == bars.high[:21].max()
+
+
+@pytest.mark.parametrize("step", [7, 17, 60, 500])
+@pytest.mark.parametrize("timeframe", ["15m", "1h", "1d"])
+def test_a_current_bar_that_is_read_in_leaps_is_the_one_that_is_read_bar_by_bar(step: int, timeframe: str) -> None:
+    minutes = np.flatnonzero(np.random.default_rng(step).random(3_000) < 0.6).tolist()
+    bars = walk(minutes, step, MIDNIGHT)
+    leaping, walking = MarketData({"X": bars}, ONE), MarketData({"X": bars}, ONE)
+    for row, at in enumerate(bars.available_at.tolist()):
+        walked = walking.formed_until("X", timeframe, at)
+        if row % step == 0:
+            assert leaping.formed_until("X", timeframe, at).bar("X") == walked.bar("X")
