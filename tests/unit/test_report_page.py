@@ -15,6 +15,7 @@ from atlas_core.model.records import Record
 from atlas_core.report.html.markup import element, joined, short, text_of, verbatim
 from atlas_core.report.html.material import Material
 from atlas_core.report.html.page import LARGEST, html_report
+from atlas_core.report.html.refusals import kind_of
 from atlas_core.report.html.trades import chosen_trades
 from atlas_core.report.summary import report_of
 from tests.sample_run import HOUR, START, closed, detected, marked, opened, sample_run, started
@@ -188,3 +189,12 @@ def test_a_style_sheet_that_would_end_its_element_is_refused() -> None:
 )
 def test_coordinates_are_written_short(value: float, text: str) -> None:
     assert short(value) == text
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [("17.0 of 60 minutes since", "# of # minutes since"), ("target 61,300.0 reached", "target # reached"),
+     ("a 2-1-2 in BTC1 on 1h", "a 2-1-2 in BTC1 on 1h"), ("no target", "no target")],
+)  # fmt: skip
+def test_reasons_that_differ_in_their_numbers_are_one_kind(reason: str, kind: str) -> None:
+    assert kind_of(reason) == kind

@@ -79,6 +79,19 @@ def test_the_page_asks_for_nothing_complains_of_nothing_and_fits(
     assert browser.complaints() == []
 
 
+def test_what_is_cut_off_too_wide_or_empty_would_be_noticed(browser: Page, page_file: Path) -> None:
+    browser.open(page_file, 390)
+    browser.value("document.querySelector('.chart text.tick').setAttribute('x', '-400')")
+    browser.value("document.querySelector('h1').insertAdjacentHTML('afterend', '<p class=wider>x</p>')")
+    browser.value("document.querySelector('.wider').style.width = '700px'")
+    browser.value("document.querySelector('#refusals').replaceChildren()")
+    assert len(browser.value(CUT_OFF)) == 1
+    assert browser.value(OVERFLOW) > 0
+    assert browser.value(EMPTY) == ["refusals"]
+    browser.value("fetch('https://example.org').catch(() => 0)")
+    assert "Content Security Policy" in " ".join(browser.complaints())
+
+
 def test_the_paper_is_light_also_for_readers_of_dark_pages(browser: Page, page_file: Path) -> None:
     browser.open(page_file, 800, type="print", prefers_color_scheme="dark")
     assert browser.value("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

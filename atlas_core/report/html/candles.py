@@ -152,7 +152,7 @@ def _levels(canvas: Canvas, row: TradeRow) -> Markup:
 
 
 def _entry_and_exit(canvas: Canvas, row: TradeRow, *, is_linked: bool) -> Markup:
-    """Return a triangle where a trade was entered, a ring where it was left, and the line between."""
+    """Return a triangle where a trade was entered, rings where it was left, and the line between."""
     style = "up" if row.net > 0 else "down"
     entry_x, exit_x = canvas.along(float(row.opened_at)), canvas.along(float(row.closed_at))
     entry_y, exit_y = canvas.down(float(row.entry_price)), canvas.down(float(row.exit_price))
@@ -161,11 +161,16 @@ def _entry_and_exit(canvas: Canvas, row: TradeRow, *, is_linked: bool) -> Markup
         f"trade {row.trade_id}, {row.side.value} {row.setup} {row.timeframe}: {price(row.entry_price)} at "
         f"{when(row.opened_at)} to {price(row.exit_price)}, {row.rule or row.reason}, {signed(row.net)}{multiple}"
     )
+    exits = [(leg.ts, leg.price) for leg in row.legs] if len(row.legs) > 1 and not is_linked else []
+    rings = [
+        element("circle", cx=canvas.along(float(at)), cy=canvas.down(float(paid)), r=3.5, class_=f"exit {style}")
+        for at, paid in exits or [(row.closed_at, row.exit_price)]
+    ]
     shapes = joined(
         element("title", note),
         element("line", x1=entry_x, x2=exit_x, y1=entry_y, y2=exit_y, class_=f"way {style}"),
         _triangle(entry_x, entry_y, points_up=row.side.sign > 0),
-        element("circle", cx=exit_x, cy=exit_y, r=3.5, class_=f"exit {style}"),
+        rings,
     )
     if is_linked:
         return element("a", shapes, href=f"#trade-{row.trade_id}")

@@ -35,10 +35,13 @@ def _versions(material: Material, made_of: Mapping[str, Any]) -> Markup:
         ("Python", str(made_of.get("python", "n/a"))),
         ("numpy", str(made_of.get("numpy", "n/a"))),
         ("Driver", str(material.manifest.get("driver", "session"))),
-        ("Profile digest", element("code", started.profile_digest)),
-        ("Journal digest", element("code", material.digest)),
     ]
-    return joined(facts(pairs), element("p", "Parts: " + ", ".join(started.components) + ".", class_="small"))
+    parts = element("p", "Parts: " + ", ".join(started.components) + ".", class_="small")
+    digests = [
+        element("p", f"{name} digest ", element("code", digest), class_="small")
+        for name, digest in (("Profile", started.profile_digest), ("Journal", material.digest))
+    ]
+    return joined(facts(pairs), parts, digests)
 
 
 def _values(rows: Sequence[Row]) -> Markup:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -13,6 +14,7 @@ from atlas_core.report.signals import SignalRow
 from atlas_core.report.writing import NOTHING, compact, when
 
 MOST_REASONS = 40
+_NUMBER = re.compile(r"(?<![\w.-])[-+]?\d[\d,]*(?:\.\d+)?(?![\w.-])")
 MOST_MISSES = 15
 
 
@@ -28,7 +30,7 @@ def refusals(material: Material) -> Markup:
 
 
 def _counts(rows: Sequence[SignalRow]) -> Markup:
-    counts = Counter((row.state, row.by, row.reason) for row in rows)
+    counts = Counter((row.state, row.by, kind_of(row.reason)) for row in rows)
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     cells = [
         [state.replace("_", " "), by or NOTHING, reason, f"{count:,}"]
@@ -39,6 +41,11 @@ def _counts(rows: Sequence[SignalRow]) -> Markup:
         cells.append(["others", NOTHING, f"{len(ordered) - MOST_REASONS:,} more reasons", f"{rest:,}"])
     columns = (heading("Outcome"), heading("By"), heading("Reason"), numbers("Signals"))
     return table(columns, cells, footer=["all", "", "", f"{len(rows):,}"])
+
+
+def kind_of(reason: str) -> str:
+    """Return a reason with `#` for its numbers, so that the same reason is counted once; a name keeps its digits."""
+    return _NUMBER.sub("#", reason)
 
 
 def _misses(rows: Sequence[SignalRow]) -> Markup:

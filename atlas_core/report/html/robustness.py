@@ -13,7 +13,7 @@ from atlas_core.report.html.scales import Scale, axis_text
 from atlas_core.report.html.tables import facts, heading, numbers, section, table
 from atlas_core.report.results import TradeColumns
 from atlas_core.report.robustness import SAME_TRADES, cost_sensitivity
-from atlas_core.report.writing import NOT_THERE, NOTHING, number, percent
+from atlas_core.report.writing import NOT_THERE, NOTHING, money, number, percent
 
 
 def robustness(material: Material) -> Markup:
@@ -26,7 +26,7 @@ def robustness(material: Material) -> Markup:
         text = "Two closed trades are needed before chance can be asked."
         return section("robustness", "Robustness", element("p", text, class_="empty"))
     chart = _fan(drawn, ordered, results.closed_equity.tolist(), block)
-    return section("robustness", "Robustness", chart, _costs(results.trades))
+    return section("robustness", "Robustness", chart, _costs(results.trades), _parts(material))
 
 
 def _fan(made: Fan, ordered: Fan, account: list[float], block: int) -> Markup:
@@ -81,6 +81,15 @@ def _costs(trades: TradeColumns) -> Markup:
     ]  # fmt: skip
     title = element("h3", "If costs were higher: recomputed on the list of trades")
     return joined(title, table(columns, rows), element("p", SAME_TRADES, class_="small"))
+
+
+def _parts(material: Material) -> Markup:
+    """Return the costs by their parts, which add up to all of them."""
+    costs, count = material.report.figures.costs, material.report.figures.trades.count
+    rows = [[name.capitalize(), money(part), money(part / count)] for name, part in costs.parts.items() if part]
+    columns = (heading("Part"), numbers("Paid or lost"), numbers("Per trade"))
+    total = ["all", money(costs.total), money(costs.total / count)]
+    return joined(element("h3", "Where the costs come from"), table(columns, rows, footer=total))
 
 
 def _money(value: float | None) -> str:
