@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import field, frozen
 from loguru import logger
@@ -28,7 +28,6 @@ from atlas_core.contracts import (
     Scanner,
     SimulatedBroker,
 )
-from atlas_core.engine.engine import Engine
 from atlas_core.engine.guard import Ask, directly
 from atlas_core.engine.ports import EngineParts, MovingMarket
 from atlas_core.errors import ContractError, NotReady, ProfileError
@@ -44,6 +43,9 @@ from atlas_core.profile import Profile, Selection
 from atlas_core.profile.model import DEFAULT
 from atlas_core.runs import Mode
 from atlas_core.wiring import engine_of, seeded, timetable_of
+
+if TYPE_CHECKING:
+    from atlas_core.engine.engine import Engine
 
 T = TypeVar("T")
 

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from attrs import field, frozen
 
+COLUMNS = "columns"
+"""What a run says of its driver when it was worked out in columns, and its journal is not written yet."""
+
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 

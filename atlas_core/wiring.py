@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from atlas_core.contracts import Capability
-from atlas_core.engine.engine import Engine, make_engine
 from atlas_core.engine.guard import Ask, directly
+from atlas_core.engine.native import NativeOrders
 from atlas_core.engine.ports import MovingMarket, Rules
-from atlas_core.engine.protection import NativeOrders
 from atlas_core.marketdata.timetable import Timetable
 from atlas_core.marketdata.windows import window_calendar
 from atlas_core.model.instrument import Instrument
@@ -23,6 +22,7 @@ from atlas_core.runs import Mode
 
 if TYPE_CHECKING:
     from atlas_core.compose import System
+    from atlas_core.engine.engine import Engine
 
 RECONCILE_WITHIN = 75 * SECOND
 """The age of the last complete read of the account beyond which nothing is entered."""
@@ -32,6 +32,8 @@ def engine_of(
     system: System, instruments: Mapping[str, Instrument], market: MovingMarket, ask: Ask = directly
 ) -> Engine:
     """Make the engine of a system that trades these instruments, on a view of the market; nothing needs to be open."""
+    from atlas_core.engine.engine import make_engine
+
     profile = system.profile
     capabilities = system.broker.component.capabilities
     return make_engine(

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from atlas_core.plugins import discover
+from atlas_core.search.knowing import metrics_of_trials
 from atlas_core.search.ledger import Ledger, Trial
 from atlas_core.search.plan import Plan, SweepStore, profile_base
 from atlas_core.search.sweeping import Staff, Sweeping, understand
-from atlas_core.search.worker import Assignment, Workbench, metrics_of_trials
+from atlas_core.search.worker import Assignment, Workbench
 
 PROFILE = """\
 [profile]

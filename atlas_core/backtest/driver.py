@@ -8,7 +8,9 @@ from enum import StrEnum
 from attrs import define, evolve
 from loguru import logger
 
+from atlas_core.backtest.markets import traded_market
 from atlas_core.backtest.skipping import SkippingDriver, can_skip
+from atlas_core.backtest.stepped import looked_up
 from atlas_core.backtest.tapes import other_streams
 from atlas_core.compose import OpenSystem, System, opened
 from atlas_core.contracts import PatientBroker
@@ -19,7 +21,7 @@ from atlas_core.model.events import BarClosed
 from atlas_core.runs import RunSummary
 from atlas_core.tape import ScanDue, bar_events
 from atlas_core.trading import TradingDesk
-from atlas_core.watching import RecordLog, Scribe, TradedMarket, Unwatched, Watch
+from atlas_core.watching import RecordLog, Scribe, Unwatched, Watch
 
 PROGRESS_EVERY = 2_000
 
@@ -44,21 +46,12 @@ def run_backtest(
 async def _run(system: System, journal: Journal, watch: Watch, kind: DriverKind) -> RunSummary:
     async with opened(system) as live:
         market = await load(live)
-        watch.loaded(_traded(live, market))
-        driver = driver_on(live, market, Scribe(journal, watch), kind)
+        watch.loaded(traded_market(live, market))
+        skips = looked_up(live, market) if kind is DriverKind.SKIPPING else live
+        driver = driver_on(skips, market, Scribe(journal, watch), kind)
         summary = await driver.run()
     ran = DriverKind.PLAIN if isinstance(driver, PlainDriver) else DriverKind.SKIPPING
     return evolve(summary, driver=str(ran))
-
-
-def _traded(live: OpenSystem, market: LoadedMarket) -> TradedMarket:
-    symbols = live.system.profile.universe.symbols
-    return TradedMarket(
-        bars={symbol: market.bars_of_run(symbol) for symbol in symbols},
-        instruments=live.instruments,
-        costs=live.system.costs,
-        history={symbol: market.data.base(symbol) for symbol in symbols},
-    )
 
 
 def driver_on(

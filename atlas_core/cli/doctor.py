@@ -18,6 +18,7 @@ from attrs import frozen
 from atlas_core import __version__
 from atlas_core.cli.completion import complete_profile
 from atlas_core.cli.kept import READ_ONLY_REMEDY, store_of
+from atlas_core.cli.manifests import is_without_journal
 from atlas_core.cli.tables import print_json, say, say_wrapped
 from atlas_core.errors import AtlasError, NotFound, ProfileError
 from atlas_core.journal.disks import file_system_of, is_network
@@ -198,6 +199,8 @@ def check_journal(store: RunStore) -> Iterator[Finding]:
 def _verified(run: RunInfo) -> Finding:
     from atlas_core.journal import JournalReader
 
+    if is_without_journal(run):
+        return Finding("Journal", OK, f"{run.run_id} was worked out in columns: nobody has asked for its journal yet")
     path = run.directory / JOURNAL_NAME
     try:
         with JournalReader.open(path) as journal:

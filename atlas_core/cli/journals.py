@@ -9,6 +9,7 @@ import click
 from attrs import frozen
 
 from atlas_core.cli.kept import store_of
+from atlas_core.cli.late_journal import journal_of
 from atlas_core.errors import NotFound, UsageError
 from atlas_core.runs import Mode
 from atlas_core.runstore import JOURNAL_NAME, MANIFEST_NAME
@@ -44,7 +45,7 @@ def find_journal(ctx: click.Context, name: str | None) -> NamedJournal:
         if session is not None:
             return session
     run = store_of(ctx).find(name)
-    return NamedJournal(run.directory / JOURNAL_NAME, f"run {run.run_id}")
+    return NamedJournal(journal_of(run), f"run {run.run_id}")
 
 
 def _session(ctx: click.Context, name: str) -> NamedJournal | None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import click
 from attrs import frozen
 
+from atlas_core.cli.late_journal import journal_of
 from atlas_core.cli.settings import Settings
 from atlas_core.errors import JournalError
 from atlas_core.runs import RunInfo
-from atlas_core.runstore import JOURNAL_NAME, RunStore
+from atlas_core.runstore import RunStore
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -50,7 +51,7 @@ def open_run(ctx: click.Context, run_id: str | None) -> KeptRun:
 
     run = store_of(ctx).find(run_id)
     try:
-        with JournalReader.open(run.directory / JOURNAL_NAME) as reader:
+        with JournalReader.open(journal_of(run)) as reader:
             return KeptRun(run, tuple(reader.records()), reader.digest())
     except JournalError as fault:
         if os.access(run.directory, os.W_OK):

@@ -8,8 +8,8 @@ from typing import Any
 from attrs import evolve
 
 from atlas_core.errors import AtlasError, NotFound
-from atlas_core.runs import RunInfo
-from atlas_core.runstore import MANIFEST_NAME
+from atlas_core.runs import COLUMNS, RunInfo
+from atlas_core.runstore import JOURNAL_NAME, MANIFEST_NAME
 
 Manifest = dict[str, Any]
 COMPOSITION_NAME = "composition.json"
@@ -49,8 +49,15 @@ def same_composition(run: RunInfo, manifest: Manifest) -> tuple[RunInfo, bool] |
         other = evolve(run, run_id=path.name, directory=path)
         kept = read_manifest(other)
         if kept and _number(path.name) < number and all(kept.get(name) == manifest.get(name) for name in _MADE_OF):
-            return other, kept.get("journal_digest") == manifest["journal_digest"]
+            told = next((name for name in ("journal_digest", "trades_digest") if _tell(kept, manifest, name)), None)
+            if told is not None:
+                return other, kept[told] == manifest[told]
     return None
+
+
+def _tell(one: Manifest, other: Manifest, name: str) -> bool:
+    """Tell whether both runs have a digest of this name: one in columns has none of a journal that is not written."""
+    return bool(one.get(name) and other.get(name))
 
 
 _MADE_OF = ("profile_digest", "atlas", "mode", "seed", "data", "components")
@@ -59,6 +66,12 @@ _MADE_OF = ("profile_digest", "atlas", "mode", "seed", "data", "components")
 def _number(run_id: str) -> int:
     last = run_id.rpartition("-")[2]
     return int(last) if last.isdigit() else 0
+
+
+def is_without_journal(run: RunInfo) -> bool:
+    """Tell whether a run was worked out in columns and nobody has asked for its journal."""
+    manifest = None if (run.directory / JOURNAL_NAME).exists() else read_manifest(run)
+    return bool(manifest) and manifest is not None and manifest.get("driver") == COLUMNS
 
 
 def expect_manifest(run: RunInfo) -> Manifest:

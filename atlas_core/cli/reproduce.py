@@ -11,10 +11,11 @@ from attrs import asdict, frozen
 
 from atlas_core import __version__
 from atlas_core.cli.kept import complete_run, store_of
+from atlas_core.cli.late_journal import journal_of
 from atlas_core.cli.manifests import Manifest, expect_manifest
 from atlas_core.cli.tables import print_json, say, say_wrapped, when
 from atlas_core.errors import JournalError, NotFound, Unsupported
-from atlas_core.runs import Mode, RunInfo
+from atlas_core.runs import COLUMNS, Mode, RunInfo
 from atlas_core.runstore import JOURNAL_NAME, is_continuing
 from atlas_core.watching import Unwatched
 
@@ -78,7 +79,9 @@ def reproduced(run: RunInfo) -> Reproduction:
     from atlas_core.profile import open_profile
     from atlas_core.report.provenance import changed_files, changes_between, overrides_of, recipe_of, texts_of
 
-    manifest = _whole_manifest(run)
+    _whole_manifest(run)
+    journal_of(run)
+    manifest = expect_manifest(run)
     recipe = recipe_of(manifest, run.run_id)
     loaded, registry = open_profile(
         Path(recipe["profile_path"]), overrides=overrides_of(recipe), resolve_secrets=True, texts=texts_of(recipe)
@@ -142,6 +145,9 @@ def _run(system: System, journal: Journal, watch: Watch, driver: str) -> str:
     if system.mode is Mode.BACKTEST:
         from atlas_core.backtest.driver import DriverKind, run_backtest
 
+        if driver == COLUMNS:
+            run_backtest(system, journal, watch, DriverKind.SKIPPING)
+            return driver
         kind = DriverKind(driver) if driver in list(DriverKind) else DriverKind.PLAIN
         return run_backtest(system, journal, watch, kind).driver
     import asyncio

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from attrs import frozen
+from attrs import evolve, frozen
 
 from atlas_core import __version__
 from atlas_core.cli.completion import complete_profile
@@ -17,9 +17,10 @@ from atlas_core.cli.settings import Settings
 from atlas_core.cli.viewing import View, view_options
 from atlas_core.clock import LiveClock
 from atlas_core.errors import UsageError
-from atlas_core.runs import Mode, RunInfo, RunSummary
+from atlas_core.runs import COLUMNS, Mode, RunInfo, RunSummary
 
 if TYPE_CHECKING:
+    from atlas_core.backtest.columnar.outcome import Outcome
     from atlas_core.cli.live_screen import LiveScreen
     from atlas_core.cli.run_session import SessionFlags
     from atlas_core.compose import System
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from atlas_core.model.records import Record
     from atlas_core.plugins import Registry
     from atlas_core.profile import Profile
+    from atlas_core.report.fill_counts import FillCounts
     from atlas_core.report.summary import Report
     from atlas_core.runstore import RunStore
 
@@ -116,7 +118,11 @@ def run(ctx: click.Context, /, profile: str | None, mode: str | None, **options:
 @click.command()
 @click.argument("profile", shell_complete=complete_profile)
 @click.option("--timerange", metavar="FROM-TO", help="Such as 20240101-20240301; either side may be left out.")
-@driver_option
+@click.option(
+    "--driver",
+    type=click.Choice([COLUMNS, "skipping", "plain"]),
+    help="How it is done; all come to the same. Default: columns where they are proved to, else skipping.",
+)
 @click.option(
     "--fills",
     type=click.Choice(["optimistic", "base", "pessimistic", "all"]),
@@ -126,7 +132,7 @@ def run(ctx: click.Context, /, profile: str | None, mode: str | None, **options:
 @result_options
 @click.pass_context
 def backtest(
-    ctx: click.Context, /, profile: str, timerange: str | None, driver: str, fills: str | None, **options: Any
+    ctx: click.Context, /, profile: str, timerange: str | None, driver: str | None, fills: str | None, **options: Any
 ) -> None:
     """Run a profile over its history and show what it would have done."""
     if timerange is not None:
@@ -280,6 +286,34 @@ class Launch:
             self._show(report, run, summary, same_composition(run, manifest))
         return report
 
+    def keep_columns(
+        self, run: RunInfo, screen: LiveScreen, execute: Callable[[], Outcome], *, is_shown: bool
+    ) -> Report:
+        """Make a run without a journal, which is written when it is asked for; keep its results, and show them.
+
+        Raises NotSimple where the engine has to decide.
+        """
+        from atlas_core.backtest.columnar.outcome import trades_digest
+        from atlas_core.backtest.columnar.simple import NotSimple
+        from atlas_core.cli.manifests import same_composition
+
+        made_of = self.made_of()
+        try:
+            with screen:
+                outcome = execute()
+        except NotSimple:
+            raise
+        except BaseException:
+            self.store.discard(run)
+            raise
+        self.registry.run_started(run)
+        self.registry.run_finished(run, outcome.summary)
+        more, summary = {"trades_digest": trades_digest(outcome.records)}, outcome.summary
+        report, manifest = self._write_beside(outcome.records, run, summary, screen, made_of, more, outcome.fills)
+        if is_shown:
+            self._show(report, run, summary, same_composition(run, manifest))
+        return report
+
     def _show(self, report: Report, run: RunInfo, summary: RunSummary, earlier: tuple[RunInfo, bool] | None) -> None:
         if self.showing.as_json:
             _print_json(report, run, summary, self.showing.view, earlier)
@@ -287,22 +321,36 @@ class Launch:
             _print_screens(report, run, self.showing.view, earlier)
 
     def _write_beside(
-        self, records: Sequence[Record], run: RunInfo, summary: RunSummary, screen: LiveScreen, made_of: dict[str, Any]
+        self,
+        records: Sequence[Record],
+        run: RunInfo,
+        summary: RunSummary,
+        screen: LiveScreen,
+        made_of: dict[str, Any],
+        more: Mapping[str, str] | None = None,
+        fills: FillCounts | None = None,
     ) -> tuple[Report, dict[str, Any]]:
-        """Write what a run leaves beside its journal; return its report and its manifest."""
+        """Write what a run leaves beside its journal, and `more` into its manifest; return its report and its manifest.
+
+        `fills` are those of a run whose records do not tell them.
+        """
         from atlas_core.report.benchmark import BENCHMARK_NAME, buy_and_hold
-        from atlas_core.report.export import equity_csv, export_files, manifest_of
+        from atlas_core.report.export import ORDERS_NAME, equity_csv, export_files, manifest_of
         from atlas_core.report.orders import order_rows
         from atlas_core.report.summary import report_of
 
         report = report_of(records, risk_free=self.showing.view.risk_free)
         benchmark = () if screen.market is None else buy_and_hold(screen.market, report.curve)
         report = report.beside(benchmark)
+        report = report if fills is None else evolve(report, fills=fills)
         data = [{"provider": self.profile.provider.use, **row} for row in screen.data_rows()]
         manifest = manifest_of(report, run.run_id, summary.digest, __version__) | {"made_of": made_of, "data": data}
+        manifest |= more or {}
         if summary.driver:
             manifest["driver"] = summary.driver
         files = export_files(report, order_rows(records), manifest)
+        if summary.driver == COLUMNS:
+            del files[ORDERS_NAME]  # what was ordered is told by the journal, and written with it
         if benchmark:
             files[BENCHMARK_NAME] = equity_csv(benchmark)
         for name, text in files.items():
@@ -312,7 +360,6 @@ class Launch:
 
 def run_one_backtest(launch: Launch, driver: str | None, *, is_shown: bool = True) -> tuple[RunInfo, Report]:
     """Make one back-test, keep it and note it among the trials of its data; show its results."""
-    from atlas_core.backtest.driver import DriverKind, run_backtest
     from atlas_core.compose import compose
     from atlas_core.search.data import origin_of
     from atlas_core.search.noting import note_back_test
@@ -320,13 +367,35 @@ def run_one_backtest(launch: Launch, driver: str | None, *, is_shown: bool = Tru
     system = compose(launch.profile, launch.mode)
     run = launch.store.create(launch.profile.name, system.mode, system.synthetic, began=LiveClock().now())
     screen = launch.begin(system, run)
-    kind = DriverKind(driver or DriverKind.SKIPPING)
-    execute = partial(run_backtest, system, watch=screen, driver=kind)
-    report = launch.keep(run, screen, execute, is_shown=is_shown)
+    report = _in_columns(launch, system, run, screen, is_shown) if driver in (None, COLUMNS) else None
+    report = report or _through_the_engine(launch, run, screen, driver, is_shown)
     data = screen.data_set(origin_of(system))
     if data is not None:
         note_back_test(launch.store.home, run.run_id, system, launch.overrides, report.results, data)
     return run, report
+
+
+def _in_columns(launch: Launch, system: System, run: RunInfo, screen: LiveScreen, is_shown: bool) -> Report | None:
+    """Work a back-test out in columns; return None, and say why, where the engine has to decide."""
+    from loguru import logger
+
+    from atlas_core.backtest.columnar.outcome import run_in_columns
+    from atlas_core.backtest.columnar.simple import NotSimple
+
+    try:
+        return launch.keep_columns(run, screen, partial(run_in_columns, system, screen), is_shown=is_shown)
+    except NotSimple as reason:
+        logger.debug("the engine decides: {}", reason)
+        return None
+
+
+def _through_the_engine(launch: Launch, run: RunInfo, screen: LiveScreen, driver: str | None, is_shown: bool) -> Report:
+    from atlas_core.backtest.driver import DriverKind, run_backtest
+    from atlas_core.compose import compose
+
+    system = compose(launch.profile, launch.mode)
+    kind = DriverKind(driver) if driver in list(DriverKind) else DriverKind.SKIPPING
+    return launch.keep(run, screen, partial(run_backtest, system, watch=screen, driver=kind), is_shown=is_shown)
 
 
 def _kept_so_far(run: RunInfo) -> str:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from attrs import define, evolve, frozen
 
 from atlas_core.engine.guard import raise_alert
-from atlas_core.engine.money import booked, booked_cost
+from atlas_core.engine.money import booked, booked_cost, tidy
 from atlas_core.engine.orders import OrderDesk
 from atlas_core.engine.ports import Recorder
 from atlas_core.engine.protection import ProtectionDesk
@@ -33,8 +33,6 @@ from atlas_core.model.signals import Signal
 
 NO_TRADE = 0
 """The number on a fill that came after its trade was over."""
-
-PRICE_STEP = Decimal("1e-12")  # finer than any tick: takes the rounding noise out of averages
 
 
 @frozen
@@ -342,12 +340,6 @@ class Bookkeeper:
             self.orders.cancel(track)
         if not entries:
             self.recorder.end(signal_key, Outcome.CLOSED, last.rule, last.reason)
-
-
-def tidy(price: Decimal) -> Decimal:
-    """Return an average price without the noise of its division, and never in the form 1E+2."""
-    tidy = price.quantize(PRICE_STEP).normalize()
-    return tidy if tidy.as_tuple().exponent <= 0 else tidy.quantize(Decimal(1))  # type: ignore[operator]
 
 
 def _ending(position: PositionTrack, track: OrderTrack) -> Ending:

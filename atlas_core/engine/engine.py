@@ -19,9 +19,10 @@ from atlas_core.engine.guard import Ask, Guard, directly, raise_alert
 from atlas_core.engine.inquiry import InquiryDesk
 from atlas_core.engine.limits import LimitDesk
 from atlas_core.engine.money import minor_unit
+from atlas_core.engine.native import NativeOrders
 from atlas_core.engine.orders import OrderDesk
 from atlas_core.engine.ports import EngineParts, MovingMarket, Recorder, Rules
-from atlas_core.engine.protection import NativeOrders, ProtectionDesk
+from atlas_core.engine.protection import ProtectionDesk
 from atlas_core.engine.reconciling import ReconcileDesk
 from atlas_core.engine.reports import events_of
 from atlas_core.engine.signals import SignalDesk

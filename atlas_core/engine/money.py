@@ -7,6 +7,7 @@ from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 _COINS = frozenset({"BTC", "ETH", "BNB", "SOL"})
 _CENT = Decimal("0.01")
 _SATOSHI = Decimal("0.00000001")
+_PRICE_STEP = Decimal("1e-12")  # finer than any tick: takes the rounding noise out of averages
 
 
 def minor_unit(quote: str) -> Decimal:
@@ -22,3 +23,9 @@ def booked(amount: Decimal, unit: Decimal) -> Decimal:
 def booked_cost(amount: Decimal, unit: Decimal) -> Decimal:
     """Round a cost up to the minor unit: costs are never booked too small, rebates never too large."""
     return amount.quantize(unit, ROUND_CEILING)
+
+
+def tidy(price: Decimal) -> Decimal:
+    """Return an average price without the noise of its division, and never in the form 1E+2."""
+    whole = price.quantize(_PRICE_STEP).normalize()
+    return whole if whole.as_tuple().exponent <= 0 else whole.quantize(Decimal(1))  # type: ignore[operator]

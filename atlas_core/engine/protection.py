@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from attrs import define, evolve, frozen
+from attrs import define, evolve
 
 from atlas_core.engine.guard import Guard, raise_alert
 from atlas_core.engine.levels import RuledLevels, checked_levels, fitted, nearest
+from atlas_core.engine.native import NativeOrders
 from atlas_core.engine.orders import OrderDesk
 from atlas_core.engine.ports import EngineParts, Recorder
 from atlas_core.engine.state import OrderTrack, PositionTrack, State, TargetPart
@@ -25,18 +26,6 @@ from atlas_core.model.records import LevelsSet, ProtectionChanged
 from atlas_core.model.signals import Side, Signal
 from atlas_core.model.timeframe import SECOND
 from atlas_core.model.waiting import EVERYTHING, Waiting, waiting_for_price
-
-
-@frozen(kw_only=True)
-class NativeOrders:
-    """Which protective orders the broker takes; the others are emulated.
-
-    `holds_quantity` tells that a working stop binds the quantity it would sell, so that nothing else can sell it.
-    """
-
-    stop: bool = True
-    limit: bool = True
-    holds_quantity: bool = False
 
 
 @define

@@ -49,6 +49,7 @@ ORDER_COLUMNS = (
     "slippage", "reason", "spread", "impact",
 )  # fmt: skip
 METRIC_COLUMNS = ("name", "title", "unit", "value", "buy_and_hold")
+ORDERS_NAME = "orders.csv"
 EQUITY_COLUMNS = ("ts", "equity", "exposure")
 FILL_COLUMNS = (
     "ts", "client_order_id", "trade_id", "symbol", "role", "action", "quantity", "price", "fee", "slippage",
@@ -286,7 +287,7 @@ def table_files(report: Report, orders: Sequence[OrderRow]) -> dict[str, str]:
         "trades.csv": trades_csv(report.trades),
         "exits.csv": exits_csv(report.trades),
         "signals.csv": signals_csv(report.signals),
-        "orders.csv": orders_csv(orders),
+        ORDERS_NAME: orders_csv(orders),
         "equity.csv": equity_csv(report.curve),
     }
 

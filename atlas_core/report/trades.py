@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -97,22 +98,22 @@ class TradeRow:
         """Return how many exit orders closed the trade."""
         return len(self.legs)
 
-    @property
+    @cached_property
     def mae_pct(self) -> float:
         """Return the furthest that the price went against the position, in percent of the entry (0 or below)."""
         return self._in_percent(self._furthest(against=True))
 
-    @property
+    @cached_property
     def mfe_pct(self) -> float:
         """Return the furthest that the price went for the position, in percent of the entry (0 or above)."""
         return self._in_percent(self._furthest(against=False))
 
-    @property
+    @cached_property
     def mae_r(self) -> float | None:
         """Return the furthest against the position in multiples of the risk at entry, None without a risk."""
         return self._in_risk(self._furthest(against=True))
 
-    @property
+    @cached_property
     def mfe_r(self) -> float | None:
         """Return the furthest for the position in multiples of the risk at entry, None without a risk."""
         return self._in_risk(self._furthest(against=False))

@@ -12,10 +12,11 @@ from attrs import define, field, frozen
 
 from atlas_core.clock import LiveClock, Stopwatch
 from atlas_core.errors import DataError
+from atlas_core.search.knowing import system_digest
 from atlas_core.search.ledger import Ledger, Trial, TrialStatus
 from atlas_core.search.proposals import Proposer
 from atlas_core.search.space import Setting
-from atlas_core.search.worker import Task, Workbench, system_digest
+from atlas_core.search.worker import Task, Workbench
 from atlas_core.search.workers import ThisProcess, Workers
 
 POLL_SECONDS = 0.5

@@ -11,10 +11,10 @@ from atlas_core.clock import LiveClock
 from atlas_core.compose import System
 from atlas_core.report.catalogue import metric_values
 from atlas_core.report.results import Results
+from atlas_core.search.knowing import metrics_of_trials, system_digest
 from atlas_core.search.ledger import DataSet, Ledger, Trial, TrialStatus
 from atlas_core.search.plan import profile_base
 from atlas_core.search.space import Setting
-from atlas_core.search.worker import metrics_of_trials, system_digest
 
 
 def note_back_test(

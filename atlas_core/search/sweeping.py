@@ -12,6 +12,7 @@ from atlas_core.plugins import Registry
 from atlas_core.profile.document import profile_texts
 from atlas_core.search.conditions import Condition, read_condition
 from atlas_core.search.conducting import WHOLE, Conductor, Ending, Part, SearchWatch
+from atlas_core.search.knowing import SPAN_KEYS, metrics_of_trials
 from atlas_core.search.ledger import Ledger, Trial
 from atlas_core.search.objective import Objective, read_objective
 from atlas_core.search.plan import Plan, Sweep
@@ -19,7 +20,7 @@ from atlas_core.search.proposals import Proposal, Proposer, Single, drawn, grid
 from atlas_core.search.space import Choices, Setting, Space, read_space
 from atlas_core.search.walk_forward import tested_part, train_part
 from atlas_core.search.windows import Steps, Window, read_steps
-from atlas_core.search.worker import SPAN_KEYS, Assignment, Task, Workbench, metrics_of_trials
+from atlas_core.search.worker import Assignment, Task, Workbench
 from atlas_core.search.workers import Cluster, ProcessPool, Workers, usable_processors
 
 METHODS = ("grid", "random", "tpe")

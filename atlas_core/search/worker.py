@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from multiprocessing import connection, parent_process
 from os import _exit
@@ -23,17 +21,14 @@ from atlas_core.plugins import Registry, discover
 from atlas_core.profile import Profile
 from atlas_core.profile.document import Document, read_document
 from atlas_core.profile.load import plugin_filter, resolved
-from atlas_core.report.catalogue import metric_names, metric_values
+from atlas_core.report.catalogue import metric_values
 from atlas_core.runs import Mode
 from atlas_core.search.history import Histories, SharedHistory
+from atlas_core.search.knowing import system_digest
 from atlas_core.search.ledger import Trial, TrialStatus
 from atlas_core.search.space import Setting
 from atlas_core.search.trial import read_history, run_trial, span_of_run
 
-SLOW_METRICS = frozenset({"expectancy_low", "expectancy_high"})
-"""Metrics of thousands of resamples, which are computed for a trial only when they are the objective."""
-
-SPAN_KEYS = frozenset({"universe.start", "universe.end"})
 _REASON_LENGTH = 500
 _CHOOSES_DATA = ("universe.", "provider.")
 
@@ -147,17 +142,6 @@ def texts_of(assignment: Assignment) -> dict[Path, str]:
 def _first(fault: ProfileError) -> str:
     more = len(fault.problems) - 1
     return str(fault.problems[0])[:_REASON_LENGTH] + (f" (and {more} more)" if more else "")
-
-
-def metrics_of_trials(objective: str) -> tuple[str, ...]:
-    """Return the names of the metrics that a trial is measured by."""
-    return tuple(name for name in metric_names() if name not in SLOW_METRICS or name == objective)
-
-
-def system_digest(base: str, settings: Sequence[Setting]) -> str:
-    """Return what identifies a system that is tried: its profile and its settings, whatever the span of its data."""
-    values = sorted((key, value) for key, value in settings if key not in SPAN_KEYS)
-    return hashlib.sha256(json.dumps([base, values]).encode()).hexdigest()[:32]
 
 
 @lru_cache(maxsize=1)

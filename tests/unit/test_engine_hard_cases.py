@@ -9,8 +9,8 @@ import pytest
 from attrs import evolve
 
 from atlas_core.engine.money import booked_cost
+from atlas_core.engine.native import NativeOrders
 from atlas_core.engine.ports import Rules
-from atlas_core.engine.protection import NativeOrders
 from atlas_core.journal import Journal
 from atlas_core.model.decisions import Approve, Exit, Levels, OrderPlan
 from atlas_core.model.events import (

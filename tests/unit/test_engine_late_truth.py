@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import TypeVar
 
 from atlas_core.engine.engine import Engine, make_engine
+from atlas_core.engine.native import NativeOrders
 from atlas_core.engine.ports import EngineParts, Rules
-from atlas_core.engine.protection import NativeOrders
 from atlas_core.marketdata.history import MarketData, PastMarket
 from atlas_core.model.bars import bars_of_rows
 from atlas_core.model.events import (

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atlas_core.engine.carrying import carried_account
-from atlas_core.engine.protection import NativeOrders
+from atlas_core.engine.native import NativeOrders
 from atlas_core.model.decisions import Exit, Levels, PartialTarget
 from atlas_core.model.events import OperatorCommand, OrderRejected, Submit
 from atlas_core.model.instrument import ZERO

@@ -9,8 +9,8 @@ from decimal import Decimal
 
 import pytest
 
+from atlas_core.engine.native import NativeOrders
 from atlas_core.engine.ports import Rules
-from atlas_core.engine.protection import NativeOrders
 from atlas_core.model.decisions import Exit, Levels, Severity
 from atlas_core.model.events import Command, OrderRejected, Submit
 from atlas_core.model.orders import OrderRole

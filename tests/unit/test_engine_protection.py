@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from attrs import evolve
 
-from atlas_core.engine.protection import NativeOrders
+from atlas_core.engine.native import NativeOrders
 from atlas_core.model.decisions import Levels, Severity
 from atlas_core.model.events import OperatorCommand, OrderRejected, Submit
 from atlas_core.model.orders import OrderRole

@@ -16,8 +16,9 @@ from atlas_core.report.catalogue import metric_values
 from atlas_core.report.summary import run_results
 from atlas_core.runs import Mode
 from atlas_core.search.history import Histories
+from atlas_core.search.knowing import system_digest
 from atlas_core.search.ledger import Trial, TrialStatus
-from atlas_core.search.worker import Task, system_digest
+from atlas_core.search.worker import Task
 from tests.search_profile import bench, crossing
 
 SETTINGS = (

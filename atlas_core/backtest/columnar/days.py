@@ -12,7 +12,7 @@ from atlas_core.backtest.columnar.candidates import NEVER, Candidates
 from atlas_core.backtest.columnar.deciding import Plan
 from atlas_core.backtest.columnar.tape import SymbolTape
 from atlas_core.backtest.columnar.trades import Trades
-from atlas_core.engine.bookkeeping import tidy
+from atlas_core.engine.money import tidy
 from atlas_core.model.instrument import ZERO
 from atlas_core.model.records import EquityMarked
 

@@ -9,12 +9,14 @@ from typing import TypeVar
 from attrs import frozen
 
 from atlas_core.columnar import ColumnarLevels, ColumnarSizer, SteppedExit
-from atlas_core.compose import OpenSystem
+from atlas_core.compose import OpenSystem, System
 from atlas_core.contracts import LevelRule, MaskingGate
 from atlas_core.engine.money import minor_unit
-from atlas_core.engine.protection import NativeOrders
+from atlas_core.engine.native import NativeOrders
+from atlas_core.engine.ports import EngineParts
 from atlas_core.loading import LoadedMarket
 from atlas_core.model.instrument import InstrumentKind
+from atlas_core.profile import Profile
 from atlas_core.simulation.costs import ColumnarBroker, CostOptions
 from atlas_core.simulation.scenarios import FillScenario
 from atlas_core.wiring import native_of
@@ -69,14 +71,24 @@ def asked(component: str, answer: Callable[[], T]) -> T:
         raise NotSimple(f"{component} failed: {error}") from error
 
 
+def expect_simple_parts(system: System) -> None:
+    """Raise NotSimple where that can be told before anything is opened."""
+    reason = next(_of_parts(system), None)
+    if reason is not None:
+        raise NotSimple(reason)
+
+
 def _reasons(live: OpenSystem, market: LoadedMarket) -> Iterator[str]:
-    yield from _deciders(live)
-    yield from _limits(live)
+    yield from _of_parts(live.system)
     yield from _venue(live, market)
 
 
-def _deciders(live: OpenSystem) -> Iterator[str]:
-    parts = live.system.parts
+def _of_parts(system: System) -> Iterator[str]:
+    yield from _deciders(system.parts)
+    yield from _limits(system.profile)
+
+
+def _deciders(parts: EngineParts) -> Iterator[str]:
     yield from (f"gate {label} judges at the moment of entry" for label, _ in parts.entry_gates)
     label, sizer = parts.sizer
     if not isinstance(sizer, ColumnarSizer):
@@ -96,8 +108,7 @@ _LIMITS_OF_RECORDS = (
 """The limits that only the engine knows how to check."""
 
 
-def _limits(live: OpenSystem) -> Iterator[str]:
-    profile = live.system.profile
+def _limits(profile: Profile) -> Iterator[str]:
     limits, schedule = profile.limits, profile.schedule
     for name in _LIMITS_OF_RECORDS:
         if getattr(limits, name) is not None:
@@ -118,6 +129,8 @@ def _venue(live: OpenSystem, market: LoadedMarket) -> Iterator[str]:
         yield "the broker has latency, impact or a share of the volume"
     if costs.spread_bps or costs.fills is not FillScenario.BASE:
         yield "the broker assumes a spread, or kinder or unkinder fills"
+    if costs.fills is not FillScenario.BASE or costs.spread_bps:
+        yield "the broker has a spread, or fills that are kinder or unkinder than usual"
     if costs.allow_spot_shorts:
         yield "the broker sells spot short"
     kinds = {live.instruments[symbol].kind for symbol in live.system.profile.universe.symbols}

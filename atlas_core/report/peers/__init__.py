@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from atlas_core.errors import NotFound
-from atlas_core.report.metric import Metric
-from atlas_core.report.results import Results
+
+if TYPE_CHECKING:
+    from atlas_core.report.metric import Metric
+    from atlas_core.report.results import Results
 
 PEERS: Mapping[str, str] = {
     "freqtrade": "atlas_core.report.peers.freqtrade",
