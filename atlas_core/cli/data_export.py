@@ -55,7 +55,8 @@ def export(
             export_series(series.manifest, bars, path, form, bar.at)
             written.append({"file": path, "series": str(series.key), "bars": len(bars), "bytes": path.stat().st_size})
             if not as_json:
-                say(f"{path}: {len(bars):,} bars of {series.key}")
+                with bar.aside():
+                    say(f"{path}: {len(bars):,} bars of {series.key}")
     if as_json:
         print_json(written)
 

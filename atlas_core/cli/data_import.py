@@ -84,11 +84,12 @@ def _import(ctx: click.Context, path: Path, wish: Wish, bar: WorkBar, done: list
     for each in import_file(store_of(ctx), path, wish, LiveClock().now(), bar.at):
         done.append(each)
         if is_told:
-            _tell(each)
+            with bar.aside():
+                _tell(each)
 
 
 def _tell(imported: Imported) -> None:
-    from atlas_core.cli.data_tables import gap_text
+    from atlas_core.cli.data_tables import counted, gap_text
     from atlas_core.cli.formats import when
     from atlas_core.cli.tables import say, say_parts
 
@@ -100,7 +101,7 @@ def _tell(imported: Imported) -> None:
         f" · {gap_text(manifest.gaps, manifest.missing_bars)} · {imported.file}"
     )
     for name, count in imported.repairs.items():
-        say(f"  repaired: {_REPAIRED[name].format(count=count)}")
+        say(f"  repaired: {counted(count, _REPAIRED[name][0])} {_REPAIRED[name][1]}")
     for row in imported.report.first:
         say(f"    line {row.line}: {row.reason}")
     rest = imported.report.dirty - len(imported.report.first)
@@ -109,11 +110,11 @@ def _tell(imported: Imported) -> None:
 
 
 _REPAIRED = {
-    "sort": "{count:,} rows put in the order of their times",
-    "dedupe": "{count:,} rows left out that repeat another one",
-    "keep-first": "{count:,} later rows of a time left out",
-    "keep-last": "{count:,} earlier rows of a time left out",
-    "drop-invalid": "{count:,} rows left out that are not bars",
+    "sort": ("row", "put in the order of the times"),
+    "dedupe": ("repeated row", "left out"),
+    "keep-first": ("later row", "of a time left out"),
+    "keep-last": ("earlier row", "of a time left out"),
+    "drop-invalid": ("refused row", "left out"),
 }
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -43,6 +44,17 @@ class WorkBar(AbstractContextManager["WorkBar"]):
         if self._task is not None:
             self._progress.remove_task(self._task)
         self._task = self._progress.add_task(what, total=total)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Take the bar away for a while: what is printed stands alone, and on stdout."""
+        if self._progress is not None:
+            self._progress.stop()
+        try:
+            yield
+        finally:
+            if self._progress is not None:
+                self._progress.start()
 
     def at(self, done: float) -> None:
         """Say how many steps are done."""

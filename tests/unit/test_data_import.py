@@ -164,7 +164,7 @@ def test_one_repair_does_not_do_the_work_of_another(tmp_path: Path) -> None:
     text = told("import", path, "--symbol", "X", "--repair", "dedupe")
     assert "1 of 31 rows are not bars\n  line 5: high" in text
     done = imported(path, "--repair", "dedupe,drop-invalid")
-    assert "1 rows left out that repeat another one" in done.output
+    assert "repaired: 1 repeated row left out" in done.output
     assert "    line 5: high: expected a finite number, was nan" in done.output
     assert "1 gap, 1 bar missing" in done.output
 
