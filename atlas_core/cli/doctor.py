@@ -72,6 +72,7 @@ def examine(store: RunStore, profile: str | None) -> list[Finding]:
         lambda: check_home(store.home),
         lambda: check_disk(store.home),
         lambda: check_journal(store),
+        lambda: check_bars(store.home),
     ]
     if profile is not None:
         checks.append(lambda: check_profile(profile))
@@ -83,6 +84,27 @@ def _guarded(check: Callable[[], Iterator[Finding]]) -> list[Finding]:
         return list(check())
     except Exception as fault:  # a doctor does not die of what he finds
         return [Finding("Doctor", FAIL, f"a check broke: {type(fault).__name__}: {fault}", "atlas --debug doctor")]
+
+
+def check_bars(home: Path) -> Iterator[Finding]:
+    """Open every series of bars, which reads none of them."""
+    from atlas_core.barstore.store import BarStore
+    from atlas_core.cli.data_tables import bytes_text, counted
+    from atlas_core.errors import DataError
+
+    store = BarStore.at(home)
+    rows = size = series = 0
+    for path in store.manifests():
+        try:
+            found = store.read(path)
+            rows += len(found.bars()) if found else 0
+        except DataError as fault:
+            yield Finding("Bars", FAIL, str(fault), "atlas data list; atlas data remove; import or download it again")
+            continue
+        size += found.manifest.size_bytes if found else 0
+        series += 1
+    if series:
+        yield Finding("Bars", OK, f"{series} series, {counted(rows, 'bar')}, {bytes_text(size)} in {store.root}")
 
 
 def check_python() -> Iterator[Finding]:

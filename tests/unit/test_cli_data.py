@@ -10,9 +10,11 @@ from click.testing import CliRunner, Result
 
 from atlas_core import BarStore, DataError, SeriesKey, parse_timeframe
 from atlas_core.cli.data_tables import COLUMNS, bytes_text, gap_text
+from atlas_core.cli.doctor import examine
 from atlas_core.cli.main import atlas, run_command_line
 from atlas_core.cli.tables import fit
 from atlas_core.errors import NotFound, UsageError
+from atlas_core.runstore import RunStore
 from tests.unit.test_barstore import bars
 
 pytestmark = pytest.mark.usefixtures("instant_disk")
@@ -100,6 +102,17 @@ def test_a_damaged_series_is_listed_as_damaged_and_can_be_removed(store: BarStor
     assert "ETH/USD" in listed.output
     assert call("remove", "BTC/USD", "--yes").exit_code == 0
     assert call("list").exit_code == 0
+
+
+def test_the_doctor_opens_every_series(store: BarStore) -> None:
+    sound = [finding for finding in examine(RunStore.at(), None) if finding.area == "Bars"]
+    assert [(finding.level, finding.text) for finding in sound] == [
+        ("ok", f"2 series, 19 bars, 1.1 kB in {store.root}"),
+    ]
+    (path,) = (store.root / KEY.path).glob("columns-*/low.f8")
+    path.write_bytes(b"")
+    levels = [finding.level for finding in examine(RunStore.at(), None) if finding.area == "Bars"]
+    assert levels == ["fail", "ok"]
 
 
 def test_nothing_is_removed_without_a_yes(store: BarStore) -> None:
