@@ -391,18 +391,20 @@ def _untold(selection: Selection, error: Exception) -> Problem:
 
 def _base_problems(profile: Profile, maker: _Maker) -> list[Problem]:
     """Return whether the provider can deliver the base bars, as far as it can tell before it is opened."""
-    base = profile.universe.base_timeframe
     try:
         provider = maker.make(profile.provider)
     except ProfileError as error:
         return list(error.problems)
-    if not isinstance(provider, KnowsTimeframes) or provider.offers(base):
-        return []
-    key = "base_timeframe"
+    keys = ("base_timeframe", "detail_timeframe") if isinstance(provider, KnowsTimeframes) else ()
+    asked = [(key, timeframe) for key in keys if (timeframe := getattr(profile.universe, key)) is not None]
+    return [_not_offered(profile, key, timeframe) for key, timeframe in asked if not provider.offers(timeframe)]
+
+
+def _not_offered(profile: Profile, key: str, timeframe: Timeframe) -> Problem:
     said = profile.origins.get(f"universe.{key}", DEFAULT)
-    message = f"expected bars that the provider {profile.provider.use} offers, was {base}"
+    message = f"expected bars that the provider {profile.provider.use} offers, was {timeframe}"
     file, line = (profile.provider.file, None) if said == DEFAULT else (said.source, said.line)
-    return [Problem(message=message, table="universe", key=key, file=file, line=line)]
+    return Problem(message=message, table="universe", key=key, file=file, line=line)
 
 
 def _unmakeable(profile: Profile, asked: Iterable[Asked], timetable: Timetable) -> list[Problem]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import frozen
+from attrs import evolve, field, frozen
 from loguru import logger
 
 from atlas_core.clock import LiveClock, to_datetime
@@ -25,6 +25,7 @@ from atlas_core.contracts import (
     Scanner,
 )
 from atlas_core.errors import ContractError, DataError, ProfileError, Unsupported
+from atlas_core.marketdata.detail import Detail, detail_of
 from atlas_core.marketdata.history import MarketData
 from atlas_core.marketdata.timetable import Intake
 from atlas_core.model.bars import Bars
@@ -39,12 +40,16 @@ from atlas_core.wiring import seeded
 
 @frozen(kw_only=True)
 class LoadedMarket:
-    """History for a run from `start` to `end` (nanoseconds UTC); `data` reaches further back for the warm-up."""
+    """History for a run from `start` to `end` (nanoseconds UTC); `data` reaches further back for the warm-up.
+
+    `detail` holds the finer bars of the symbols that have some.
+    """
 
     data: MarketData
     funding: tuple[FundingDue, ...]
     start: int
     end: int
+    detail: Mapping[str, Detail] = field(factory=dict)
 
     def bars_of_run(self, symbol: str) -> Bars:
         """Return the base bars of a symbol that belong to the run."""
@@ -65,12 +70,33 @@ async def load(system: OpenSystem) -> LoadedMarket:
     ordered = {symbol: _finite(bars[symbol]) for symbol in universe.symbols}
     start = universe.start if universe.start is not None else min(int(b.opened_at[0]) for b in ordered.values())
     end = max(int(b.available_at[-1]) for b in ordered.values())
-    return LoadedMarket(
+    market = LoadedMarket(
         data=MarketData(ordered, system.instruments, system.timetable.grids, until=end),
         funding=await funding_of(system, request, start),
         start=start,
         end=end,
     )
+    finer = universe.detail_timeframe
+    return market if finer is None else evolve(market, detail=await _details(system, market, finer))
+
+
+async def _details(system: OpenSystem, market: LoadedMarket, finer: Timeframe) -> dict[str, Detail]:
+    """Read the finer bars of each symbol that the provider has some of, and log what of them can be used."""
+    details: dict[str, Detail] = {}
+    for symbol in system.system.profile.universe.symbols:
+        request = HistoryRequest(
+            symbols=(symbol,), timeframe=finer, start=market.start, end=market.end, sessions=system.timetable.session_of
+        )
+        try:
+            delivered = await system.system.provider.history(request)
+        except DataError as error:
+            logger.warning("{}: no bars of {}, nothing is taken apart: {}", symbol, finer, error)
+            continue
+        bars = delivered.get(symbol)
+        if bars is not None and len(bars):
+            details[symbol] = detail_of(market.bars_of_run(symbol), _finite(bars), system.instruments[symbol])
+            logger.info("{} bars of {}: {}", finer, symbol, details[symbol].told())
+    return details
 
 
 def _fitted(intake: Intake, delivered: Mapping[str, Bars]) -> dict[str, Bars]:

@@ -17,7 +17,7 @@ from atlas_core.contracts import PatientBroker
 from atlas_core.journal import Journal
 from atlas_core.loading import LoadedMarket, load
 from atlas_core.marketdata.history import PastMarket
-from atlas_core.model.events import BarClosed
+from atlas_core.model.events import BarClosed, BarOpened, Phase
 from atlas_core.runs import RunSummary
 from atlas_core.tape import ScanDue, bar_events
 from atlas_core.trading import TradingDesk
@@ -64,6 +64,9 @@ def driver_on(
     if not isinstance(broker, PatientBroker):
         logger.info("broker {} does not tell what it waits for: every bar is taken", live.system.broker.label)
         return PlainDriver.on(live, market, scribe)
+    if market.detail:
+        logger.info("finer bars tell what happened inside the bars: every bar is taken")
+        return PlainDriver.on(live, market, scribe)
     if not can_skip(market, live.system.profile.universe.symbols):
         logger.info("bars open before those before them have closed: every bar is taken")
         return PlainDriver.on(live, market, scribe)
@@ -98,9 +101,18 @@ class PlainDriver:
             _, event = queue.pop()
             assert not isinstance(event, ScanDue)
             self.desk.feed(event)
-            if isinstance(event, BarClosed) and self._count(event.ts):
+            if isinstance(event, BarOpened):
+                self._take_apart(event)
+            if type(event) is BarClosed and self._count(event.ts):
                 await asyncio.sleep(0)  # a cancellation arrives at an await only
         return self.desk.finish(self.market.end, "end of data")
+
+    def _take_apart(self, opened: BarOpened) -> None:
+        """Queue the finer bars of a base bar that has opened, where somebody waits for something in its symbol."""
+        detail = self.market.detail.get(opened.symbol)
+        if detail is not None and self.desk.engine.is_concerned(opened.symbol):
+            for part in detail.parts(opened.ts):
+                self.desk.queue.push(part.ts, Phase.BROKER, part)  # before the base bar that ends with it
 
     def _count(self, now: int) -> bool:
         self.done += 1

@@ -17,6 +17,7 @@ from atlas_core.engine.entries import EntryDesk
 from atlas_core.engine.exits import ExitDesk
 from atlas_core.engine.guard import Ask, Guard, directly, raise_alert
 from atlas_core.engine.inquiry import InquiryDesk
+from atlas_core.engine.inside import InsideDesk
 from atlas_core.engine.limits import LimitDesk
 from atlas_core.engine.money import minor_unit
 from atlas_core.engine.native import NativeOrders
@@ -34,6 +35,7 @@ from atlas_core.model.events import (
     AccountRead,
     BarClosed,
     BarOpened,
+    BarPart,
     BrokerEvent,
     Command,
     Event,
@@ -83,6 +85,7 @@ class Engine:
     orders: OrderDesk
     inquiry: InquiryDesk
     reconciling: ReconcileDesk
+    inside: InsideDesk
     _day_end: int = field(default=0)
 
     def start(self, record: RunStarted) -> None:
@@ -200,11 +203,13 @@ class Engine:
     def _bar_closed(self, event: BarClosed) -> None:
         """Let the triggers inside the bar come before its close: what they cause must not know how the bar ended."""
         symbol = event.symbol
-        close = self._exact(symbol, event.close)
-        position = self.state.positions.get(symbol)
+        low = high = close = self._exact(symbol, event.close)
+        is_told = self.inside.ends(symbol)
+        position = self._held_into(event, is_told=is_told)
         if position is not None or self.signals.is_waiting(symbol):
-            low, high = self._exact(symbol, event.low), self._exact(symbol, event.high)
-            self.signals.bar_closed(symbol, event.opened_at, self._exact(symbol, event.open), low, high)
+            if not is_told:
+                low, high = self._exact(symbol, event.low), self._exact(symbol, event.high)
+                self.signals.bar_closed(symbol, event.opened_at, self._exact(symbol, event.open), low, high)
             self._see(symbol, close, is_close=True)
             if position is not None:
                 self._look_after(position, event.opened_at, low, high, close)
@@ -214,8 +219,24 @@ class Engine:
             self.market.settle()
             self.limits.watch(self.state.account().equity if self.state.positions else self.state.cash)
 
+    def _held_into(self, bar: BarClosed, *, is_told: bool) -> PositionTrack | None:
+        """Return the position that a bar is judged by: of one told in parts not one that was entered inside it."""
+        position = self.state.positions.get(bar.symbol)
+        is_new = position is not None and is_told and position.opened_at > bar.opened_at
+        return None if is_new else position
+
+    def _bar_part(self, part: BarPart) -> None:
+        self.limits.seen(part.symbol, self.recorder.now)
+        self.inside.take(part)
+
+    def is_concerned(self, symbol: str) -> bool:
+        """Tell whether anything is held, ordered or waited for in a symbol."""
+        return (
+            symbol in self.state.positions or self.signals.is_waiting(symbol) or bool(self.state.working_orders(symbol))
+        )
+
     def _look_after(self, position: PositionTrack, opened_at: int, low: Decimal, high: Decimal, close: Decimal) -> None:
-        _mark_position(position, opened_at, low, high, close)
+        position.saw(opened_at, low, high, close)
         self.protection.check(position)
         self.protection.watch(position, low, high)
         self.exits.ask(position)
@@ -225,7 +246,7 @@ class Engine:
         price = self._exact(event.symbol, event.last if event.last > 0 else (event.bid + event.ask) / 2)
         position = self.state.positions.get(event.symbol)
         if position is not None:
-            _mark_position(position, event.ts, price, price, price, bars=0)
+            position.saw(event.ts, price, price, price, bars=0)
         self._see_print(event.symbol, price)
 
     def _see_print(self, symbol: str, price: Decimal) -> None:
@@ -295,7 +316,8 @@ class Engine:
         if track is None or not track.is_from_touch:
             return
         position = self.state.positions.get(track.intent.symbol)
-        price = self.market.last_price(track.intent.symbol)
+        symbol = track.intent.symbol
+        price = self.inside.last_price(symbol) or self.market.last_price(symbol)
         if position is not None and price is not None:
             self.protection.watch(position, price, price)  # the bar may have closed behind an emulated stop already
 
@@ -381,20 +403,6 @@ class Engine:
                     self.orders.close_position(position, "end", reason)
 
 
-def _mark_position(
-    position: PositionTrack, opened_at: int, low: Decimal, high: Decimal, close: Decimal, bars: int = 1
-) -> None:
-    """Note the extremes that were certainly seen while the position was open.
-
-    Of the bar inside which a position was opened only the close is certain.
-    """
-    is_whole = position.opened_at <= opened_at
-    position.highest = max(position.highest, high if is_whole else close)
-    position.lowest = min(position.lowest, low if is_whole else close)
-    position.last_price = close
-    position.bars_held += bars
-
-
 _ENDINGS: dict[type[Any], tuple[OrderStatus, Outcome]] = {
     OrderCancelled: (OrderStatus.CANCELLED, Outcome.CANCELLED),
     OrderRejected: (OrderStatus.REJECTED, Outcome.REJECTED),
@@ -403,6 +411,7 @@ _ENDINGS: dict[type[Any], tuple[OrderStatus, Outcome]] = {
 _HANDLERS: dict[type[Any], Callable[[Engine, Any], None]] = {
     BarOpened: Engine._bar_opened,
     BarClosed: Engine._bar_closed,
+    BarPart: Engine._bar_part,
     Quote: Engine._quote,
     SignalsFound: Engine._signals_found,
     FundingDue: Engine._funding_due,
@@ -458,12 +467,13 @@ def make_engine(
     reconciling = ReconcileDesk(state, recorder, orders, books, inquiry, rules.reconcile_within)
     limits = LimitDesk(rules, state, recorder, orders, reconciling)
     entries = EntryDesk(parts, state, recorder, guard, market, orders, limits, protection)
+    signals = SignalDesk(profile, parts, state, recorder, guard, market, entries)
     return Engine(
         state=state,
         recorder=recorder,
         guard=guard,
         market=market,
-        signals=SignalDesk(profile, parts, state, recorder, guard, market, entries),
+        signals=signals,
         exits=ExitDesk(parts, recorder, guard, market, orders, rules.flattens_without_a_rule),
         protection=protection,
         books=books,
@@ -471,4 +481,5 @@ def make_engine(
         orders=orders,
         inquiry=inquiry,
         reconciling=reconciling,
+        inside=InsideDesk(state, signals, protection),
     )

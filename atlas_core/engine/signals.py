@@ -105,17 +105,20 @@ class SignalDesk:
             elif trigger_price(signal, price, price, tick) is not None:
                 self._trigger(signal, price, None)
 
-    def bar_closed(self, symbol: str, opened_at: int, first: Decimal, low: Decimal, high: Decimal) -> None:
+    def bar_closed(
+        self, symbol: str, opened_at: int, first: Decimal, low: Decimal, high: Decimal, *, is_part: bool = False
+    ) -> None:
         """Look at the waiting signals of a symbol after a bar that opened at `first` and went from `low` to `high`.
 
         The trigger nearest to the open comes first; it cancels the other leg of its setup.
         Where a bar took the trigger and the cancelling level, the order is unknown: the entry is assumed, so that the
-        loss is taken rather than hidden.
+        loss is taken rather than hidden. Of a part of a base bar nobody has seen the opening yet: a gap is taken there.
         """
         tick = self.state.instruments[symbol].tick_size
         taken: list[tuple[Signal, Decimal]] = []
         for signal in sorted(self._waiting(symbol), key=lambda signal: abs((signal.trigger or first) - first)):
-            price = trigger_price(signal, low, high, tick)
+            gap = trigger_price(signal, first, first, tick) if is_part else None
+            price = trigger_price(signal, low, high, tick) if gap is None else gap
             worst = low if signal.side.sign > 0 else high
             if price is not None and any(ends_other_leg(leg, at, signal) for leg, at in taken):
                 self._end(signal, Outcome.INVALIDATED, "the other leg was taken first", worst, signal.cancel_beyond)

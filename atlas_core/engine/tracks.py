@@ -146,6 +146,17 @@ class PositionTrack:
         """Return what was entered so far, also what has been closed of it."""
         return self.quantity + self.closed_quantity
 
+    def saw(self, opened_at: int, low: Decimal, high: Decimal, close: Decimal, bars: int = 1) -> None:
+        """Note the extremes that were certainly seen while the position was open.
+
+        Of the bar inside which a position was opened only the close is certain.
+        """
+        is_whole = self.opened_at <= opened_at
+        self.highest = max(self.highest, high if is_whole else close)
+        self.lowest = min(self.lowest, low if is_whole else close)
+        self.last_price = close
+        self.bars_held += bars
+
     def unrealised_at(self, price: Decimal) -> Decimal:
         """Return the open profit or loss at a price."""
         return (price * self.quantity - self.entry_cost) * self.multiplier * self.side.sign

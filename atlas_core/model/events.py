@@ -57,6 +57,11 @@ class BarClosed:
 
 
 @frozen
+class BarPart(BarClosed):
+    """A finer bar inside the base bar that is going on: it decides fills and triggers, and no decision is asked for."""
+
+
+@frozen
 class Quote:
     """The best bid and ask, and the last trade where there was one."""
 

@@ -29,6 +29,7 @@ def contradictions(limits: Section[Limits], universe: Section[Universe]) -> Iter
         yield from _exposure_out_of_reach(limits, limits.partial)
         yield from _total_out_of_reach(limits, limits.partial)
     if universe.partial is not None:
+        yield from _detail_out_of_step(universe, universe.partial)
         yield from _strangers_in_groups(universe, universe.partial)
         yield from _strangers_in_sessions(universe, universe.partial)
         yield from _members_of_two_groups(universe, universe.partial)
@@ -92,6 +93,17 @@ def _total_out_of_reach(section: Section[Limits], limits: Limits) -> Iterator[Pr
     elif section.good("max_positions") and section.where.find(("max_positions",)) and both < limits.max_positions:
         message = f"expected at most max_long_positions and max_short_positions together ({both})"
         yield section.where.problem(("max_positions",), f"{message}, was {limits.max_positions}")
+
+
+def _detail_out_of_step(section: Section[Universe], universe: Universe) -> Iterator[Problem]:
+    finer, base = universe.detail_timeframe, universe.base_timeframe
+    if finer is None or not (section.good("detail_timeframe") and section.good("base_timeframe")):
+        return
+    if finer.duration >= base.duration:
+        message = f"expected a timeframe shorter than base_timeframe ({base}), was {finer}"
+        yield section.where.problem(("detail_timeframe",), message)
+    elif not base.is_multiple_of(finer):
+        yield section.where.problem(("detail_timeframe",), f"expected bars that make whole {base} bars, was {finer}")
 
 
 def _strangers_in_groups(section: Section[Universe], universe: Universe) -> Iterator[Problem]:

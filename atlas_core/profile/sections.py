@@ -53,6 +53,9 @@ class Universe:
         check=[not_empty(), each(_SYMBOL), _UNIQUE], help="what may be traded, in the order of decisions"
     )
     base_timeframe: Timeframe = option(parse_timeframe("1m"), help="the bars that everything is built from")
+    detail_timeframe: Timeframe | None = option(
+        None, help="finer bars of the provider that tell, in a back-test, what happened inside the base bars"
+    )
     session: TradingSession | None = option(
         None, help="when the symbols trade; none: US hours for shares and options in USD, around the clock for the rest"
     )

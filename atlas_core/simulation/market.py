@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from attrs import define, field
 
-from atlas_core.model.events import BarClosed, BarOpened, FundingDue, Quote
+from atlas_core.model.events import BarClosed, BarOpened, BarPart, FundingDue, Quote
 from atlas_core.model.instrument import ZERO, Instrument
 from atlas_core.model.orders import FillBasis
 from atlas_core.simulation.holding import Holding
@@ -67,7 +67,10 @@ def entry_window(bar: TickBar, touch: int, *, upward: bool, quantity: Decimal) -
 
 @define(eq=False)
 class Market:
-    """The state of one symbol. `idle` says that no event can cause anything: nothing held, no order, no window."""
+    """The state of one symbol. `idle` says that no event can cause anything: nothing held, no order, no window.
+
+    `in_part` says that a finer bar inside a base bar was seen last.
+    """
 
     instrument: Instrument
     holding: Holding
@@ -77,6 +80,7 @@ class Market:
     bar: BarClosed | None = None
     idle: bool = True
     liquidation: int | None = None
+    in_part: bool = False
     funded_until: int = 0
     tape_has_funding: bool = False
     orders_taken: int = 0
@@ -86,8 +90,9 @@ class Market:
     def glance(self, event: MarketEvent) -> None:
         """Remember an event that cannot cause anything."""
         kind = type(event)
-        if kind is BarClosed:
+        if kind is BarClosed or kind is BarPart:
             self.bar = self.seen = event  # type: ignore[assignment]
+            self.in_part = kind is BarPart
         elif kind is FundingDue:
             self.tape_has_funding = True
             self.funded_until = max(self.funded_until, event.ts)
@@ -140,6 +145,8 @@ class Market:
     @property
     def basis(self) -> FillBasis:
         """Return what a fill is decided on now."""
+        if self.in_part:
+            return FillBasis.DETAIL
         return FillBasis.BAR if isinstance(self.seen, BarClosed) else FillBasis.PRINT
 
     def tick_bar(self, bar: BarClosed) -> TickBar:

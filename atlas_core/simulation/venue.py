@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 from atlas_core.errors import NotFound
 from atlas_core.model.costs import BPS
-from atlas_core.model.events import BarClosed, BarOpened, BrokerEvent, FundingDue, OrderCancelled, OrderRejected, Quote
+from atlas_core.model.events import (
+    BarClosed,
+    BarOpened,
+    BarPart,
+    BrokerEvent,
+    FundingDue,
+    OrderCancelled,
+    OrderRejected,
+    Quote,
+)
 from atlas_core.model.instrument import InstrumentKind
 from atlas_core.model.timeframe import DAY
 from atlas_core.model.venue import VenueSnapshot
@@ -233,7 +242,11 @@ class SimulatedVenue:
 
     def _observed(self, market: Market, event: MarketEvent) -> Sequence[BrokerEvent]:
         self._desk.now = event.ts
-        if isinstance(event, FundingDue):
+        was_told = market.in_part and type(event) is BarClosed
+        market.in_part = isinstance(event, BarPart) or (market.in_part and isinstance(event, FundingDue))
+        if was_told:
+            self._end_told_bar(market, event)
+        elif isinstance(event, FundingDue):
             self._fund(market, event)
         elif isinstance(event, BarClosed):
             self._close_bar(market, event)
@@ -265,6 +278,12 @@ class SimulatedVenue:
         market.seen = event
         self._desk.expire(market, event.ts)
         self._matcher.show(market, market.print_of(event))
+
+    def _end_told_bar(self, market: Market, bar: MarketEvent) -> None:
+        """Take note of a base bar whose parts were met one by one: it fills nothing again."""
+        self._matcher.leave_bar(market)
+        market.glance(bar)
+        self._desk.expire(market, bar.ts)
 
     def _close_bar(self, market: Market, bar: BarClosed) -> None:
         seen = market.seen

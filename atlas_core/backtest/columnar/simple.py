@@ -124,6 +124,8 @@ def _venue(live: OpenSystem, market: LoadedMarket) -> Iterator[str]:
         return
     if native_of(live.system.broker.component.capabilities) != NativeOrders():
         yield "the broker does not take stops and targets by itself"
+    if market.detail:
+        yield "finer bars tell what happened inside the bars"
     costs = broker.venue_costs()
     if costs.latency_ms or costs.depth_notional is not None or costs.max_volume_participation_pct is not None:
         yield "the broker has latency, impact or a share of the volume"
