@@ -103,9 +103,11 @@ def check_warmup(profile: Profile, market: RecordedMarket, plan: WarmupPlan | No
     check = _Check(profile, market, plan or WarmupPlan(), timetable_of(profile, market.instruments))
     needs = [found for chosen in profile.scanners for found in check.scanner(chosen.label)]
     check.runs()
+    known = {need.component for need in needs if need.verdict in (TOO_SHORT, NEVER)}
+    findings = tuple(found for found in check.findings if found.component not in known)
     return WarmupReport(
         profile=profile.name, symbols=profile.universe.symbols, start=market.start, end=market.end,
-        needs=tuple(needs), findings=tuple(check.findings),
+        needs=tuple(needs), findings=findings,
     )  # fmt: skip
 
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from atlas_core.cli.check_screens import CheckBar, lookahead_facts, print_lookahead, print_warmup, warmup_facts
+from atlas_core.cli.check_bar import CheckBar
+from atlas_core.cli.check_screens import lookahead_facts, print_lookahead, print_warmup, warmup_facts
 from atlas_core.cli.completion import complete_profile
 from atlas_core.cli.run import driver_option, profile_options, profile_overrides
-from atlas_core.cli.settings import Settings
 from atlas_core.cli.tables import print_json
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def lookahead(
     from atlas_core.clock import monotonic_seconds
 
     began = monotonic_seconds()
-    with CheckBar(is_shown=not (as_json or _is_quiet(ctx))) as bar:
+    with CheckBar(ctx, silent=as_json) as bar:
         loaded, market = recorded(profile, options)
         witness = in_another_process(loaded, profile_overrides(**options), DriverKind(driver)) if fresh else None
         plan = LookaheadPlan(
@@ -90,7 +90,7 @@ def warmup(
     from atlas_core.clock import monotonic_seconds
 
     began = monotonic_seconds()
-    with CheckBar(is_shown=not (as_json or _is_quiet(ctx))) as bar:
+    with CheckBar(ctx, silent=as_json) as bar:
         loaded, market = recorded(profile, options)
         plan = WarmupPlan(
             starts=starts, windows=windows, runs=runs, seed=loaded.seed, driver=DriverKind(driver), step=bar.step
@@ -110,8 +110,3 @@ def recorded(profile: str, options: dict[str, Any]) -> tuple[Profile, RecordedMa
 
     loaded, _ = open_profile(profile, overrides=profile_overrides(**options), resolve_secrets=True)
     return loaded, record_market(loaded)
-
-
-def _is_quiet(ctx: click.Context) -> bool:
-    settings = ctx.find_object(Settings)
-    return settings is not None and settings.quiet

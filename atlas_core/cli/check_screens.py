@@ -1,21 +1,16 @@
-"""What `atlas check` shows: a bar while it works, then a table of components and every finding in full."""
+"""What `atlas check` shows: a table of components, and every finding in full."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from atlas_core.cli.tables import Column, print_table, say, say_parts, say_wrapped, when
-from atlas_core.watching import Unwatched, Watch
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from atlas_core.checking.findings import Finding, LookaheadReport
+    from atlas_core.checking.parity import ParityReport
     from atlas_core.checking.sources import SourceWarning
     from atlas_core.checking.warmup import NeedResult, WarmupReport
 
@@ -30,54 +25,6 @@ NEEDS = (
     Column("Last signal that was still wrong", drop=1),
 )
 SHOWN_WARNINGS = 12
-
-
-class CheckBar(AbstractContextManager["CheckBar"]):
-    """Draws how far a check is, on stderr where that is a terminal."""
-
-    def __init__(self, *, is_shown: bool) -> None:
-        self._progress: Progress | None = _progress() if is_shown and sys.stderr.isatty() else None
-        self._task: TaskID | None = None
-
-    def __enter__(self) -> CheckBar:
-        if self._progress is not None:
-            self._task = self._progress.add_task("reading the history", total=None)
-            self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-
-    def step(self, what: str, done: int, total: int) -> None:
-        """Show that step `done` of `total` has begun, and what it is."""
-        if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, completed=done - 1, total=max(total, done), description=what)
-
-    def watch(self, what: str) -> Watch:
-        """Return a watch that shows how far a run is."""
-        return _RunWatch(self, what)
-
-
-class _RunWatch(Unwatched):
-    def __init__(self, bar: CheckBar, what: str) -> None:
-        self._bar = bar
-        self._what = what
-
-    def progress(self, done: int, total: int, now: int) -> None:
-        """Show the part of the run that is over, and the market's time."""
-        self._bar.step(f"{self._what} at {when(now)}", done, total)
-
-
-def _progress() -> Progress:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
-    columns: list[Any] = [BarColumn(bar_width=24), TaskProgressColumn(), TimeElapsedColumn(),
-                          TextColumn("{task.description}")]  # fmt: skip
-    return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
 def print_lookahead(report: LookaheadReport, seconds: float) -> None:
@@ -129,6 +76,19 @@ def _shown_path(file: str) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
 
 
+def head_facts(report: LookaheadReport | WarmupReport | ParityReport, *, is_ok: bool) -> dict[str, Any]:
+    """Return what every check says first, as JSON values."""
+    from atlas_core.report.export import iso
+
+    return {
+        "ok": is_ok,
+        "profile": report.profile,
+        "symbols": list(report.symbols),
+        "start": iso(report.start),
+        "end": iso(report.end),
+    }
+
+
 def lookahead_facts(report: LookaheadReport) -> dict[str, Any]:
     """Return the result of a check for look-ahead as JSON values."""
     from attrs import asdict
@@ -136,11 +96,7 @@ def lookahead_facts(report: LookaheadReport) -> dict[str, Any]:
     from atlas_core.report.export import iso
 
     return {
-        "ok": report.is_clean,
-        "profile": report.profile,
-        "symbols": list(report.symbols),
-        "start": iso(report.start),
-        "end": iso(report.end),
+        **head_facts(report, is_ok=report.is_clean),
         "scans": report.scans,
         "runs": report.runs,
         "components": [
@@ -182,6 +138,7 @@ def print_warmup(report: WarmupReport, seconds: float) -> None:
         say_wrapped(f"  with more     {found.with_more}", indent=16)
         say_wrapped(f"  with declared {found.with_declared}", indent=16)
         say_wrapped(f"  remedy        {found.advice}", indent=16)
+    say()
     say("what is declared suffices" if report.is_clean else "declare the bars that are needed: exit code 4")
 
 
@@ -197,14 +154,8 @@ def warmup_facts(report: WarmupReport) -> dict[str, Any]:
     """Return the result of a check of the warm-up as JSON values."""
     from attrs import asdict
 
-    from atlas_core.report.export import iso
-
     return {
-        "ok": report.is_clean,
-        "profile": report.profile,
-        "symbols": list(report.symbols),
-        "start": iso(report.start),
-        "end": iso(report.end),
+        **head_facts(report, is_ok=report.is_clean),
         "needs": [asdict(need) for need in report.needs],
         "findings": [asdict(found) for found in report.findings],
     }

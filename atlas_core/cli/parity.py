@@ -8,12 +8,11 @@ import click
 from attrs import evolve, fields_dict, frozen
 
 from atlas_core.cli.check import FOUND, recorded
-from atlas_core.cli.check_screens import CheckBar
+from atlas_core.cli.check_bar import CheckBar
 from atlas_core.cli.completion import complete_profile
 from atlas_core.cli.journals import complete_journal, find_journal
 from atlas_core.cli.parity_screens import parity_facts, print_parity
 from atlas_core.cli.run import driver_option, profile_options, profile_overrides
-from atlas_core.cli.settings import Settings
 from atlas_core.cli.tables import print_json
 from atlas_core.errors import UsageError
 
@@ -49,8 +48,8 @@ def parity(ctx: click.Context, /, as_json: bool, **options: Any) -> None:
 
     asked = Asked(**{name: options.pop(name) for name in fields_dict(Asked)})
     asked.require_sense()
-    began, settings = monotonic_seconds(), ctx.find_object(Settings)
-    with CheckBar(is_shown=not (as_json or (settings is not None and settings.quiet))) as bar:
+    began = monotonic_seconds()
+    with CheckBar(ctx, silent=as_json) as bar:
         report = _of_profile(asked, options, bar) if asked.run_name is None else _of_run(ctx, asked, options, bar)
     if as_json:
         print_json(parity_facts(report))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from atlas_core.cli.check_screens import head_facts
 from atlas_core.cli.tables import Column, print_table, say, say_parts, say_wrapped, when
 
 if TYPE_CHECKING:
@@ -82,11 +83,7 @@ def parity_facts(report: ParityReport) -> dict[str, Any]:
     from atlas_core.report.export import iso
 
     return {
-        "ok": report.is_equal,
-        "profile": report.profile,
-        "symbols": list(report.symbols),
-        "start": iso(report.start),
-        "end": iso(report.end),
+        **head_facts(report, is_ok=report.is_equal),
         "decisions": [asdict(count) for count in report.counts],
         "causes": dict(report.causes),
         "differences": [
