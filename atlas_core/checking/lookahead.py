@@ -217,15 +217,15 @@ class _Check:
 
     def _check_cut(self, whole: Sequence[Record], cut: int, random: np.random.Generator, names: Sequence[str]) -> None:
         """Run until `cut` with other futures and without any; raises ContractError when a scanner fails on one."""
-        short = self._run(f"run until {moment(cut)}, {CUT}", self.market.until(cut))
+        short = self._run(f"run, {CUT}", self.market.until(cut))
         self._compare(whole, short, CUT, cut, names)
-        other = self._run(f"run until {moment(cut)}, {POISONED}", poisoned(self.market, cut, random), until=cut)
+        other = self._run(f"run, {POISONED}", poisoned(self.market, cut, random), until=cut)
         self._compare(whole, other, POISONED, cut, names)
         self._check_closes(short, cut, names)
 
     def _ask_witness(self, witness: Witness, whole: Sequence[Record], cut: int, names: Sequence[str]) -> None:
         """Let the last cut be repeated elsewhere, and hold it against the run of this process."""
-        self._step(f"run until {moment(cut)}, {ELSEWHERE}")
+        self._step("run in another process")
         self.runs += 1
         self._compare(whole, witness(self.market.until(cut)), ELSEWHERE, cut, names)
 
@@ -262,7 +262,7 @@ class _Check:
             changed = with_other_close(market, symbol, cut)
             if changed is market:
                 continue
-            other = self._run(f"entry in {symbol} at {moment(cut)}, {CLOSE}", changed)
+            other = self._run(f"run, {CLOSE}", changed)
             keys = {r.key for run in (short, other) for r in run if isinstance(r, SignalTriggered) and r.ts == cut}
             keys &= {r.key for r in short if isinstance(r, SignalDetected) and r.symbol == symbol and r.ts < cut}
             one, two = (_entry_told(records, keys, cut) for records in (short, other))

@@ -150,7 +150,7 @@ class _Check:
         worst, example, settles = 0, "", True
         starts = self._starts(label, need)
         for start in starts:
-            self._step(f"scanner {label}, {need.timeframe} from {moment(start)} on")
+            self._step(f"scanner {label}, less of {need.timeframe}")
             table = self._scan(label, self._later(deepest, need.timeframe, start))
             if isinstance(table, str):
                 return self._result(label, need, need.warmup_bars + 1, most, TOO_SHORT, f"failed: {table}")
@@ -209,7 +209,7 @@ class _Check:
         """Show what a session shows at some instants: the declared bars of every timeframe, and no more."""
         closes = self.market.closes()
         for now in cuts_of_scanner(whole, closes, self.plan.windows, self._random(f"{label} windows")):
-            self._step(f"scanner {label}, the window of {moment(now)}")
+            self._step(f"scanner {label}, windows")
             window = self._frozen(needs, lambda bars: needs[bars.timeframe.text] + SPARE_BARS, now)
             table = self._scan(label, window)
             expected = whole.take(whole.available_at == now)
@@ -249,9 +249,9 @@ class _Check:
     def _run_from(self, start: int, warm_from: int) -> None:
         whole = evolve(self.market, start=start, funding=tuple(due for due in self.market.funding if due.ts > start))
         bars = {symbol: each.take(each.opened_at >= warm_from) for symbol, each in self.market.bars.items()}
-        self._step(f"a run from {moment(start)} on, with all history")
+        self._step("run with all history")
         one = decided(self.profile, whole, driver=self.plan.driver)
-        self._step(f"a run from {moment(start)} on, with the declared history")
+        self._step("run with what is declared")
         other = decided(self.profile, whole.with_bars(bars), driver=self.plan.driver)
         difference = first_record_difference(one, other)
         if difference is None:
