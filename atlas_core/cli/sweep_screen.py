@@ -6,6 +6,7 @@ import csv
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -62,15 +63,18 @@ class Found:
 
 def found_of(launch: Launch, outcome: Outcome, ledger: Ledger) -> Found:
     """Put together what a sweep found."""
-    search = launch.search
+    search, sweep_id = launch.search, launch.sweep.sweep_id
     if search.plan.walk_forward:
-        walk = walk_forward(outcome.windows, outcome.trials, search.objective)
+        walk = walk_forward(outcome.windows, outcome.trials, search.objective, partial(ledger.curve, sweep_id))
         return Found(
             sweep=launch.sweep, search=search, ending=outcome.ending.value, trials=outcome.trials, ranked=(),
             deflation=None, sensitivity=None, walk=walk,
         )  # fmt: skip
     ranked = search.objective.ranked(outcome.trials)
-    worth = deflation(ranked[0], ledger.sharpes_on(ranked[0].data.identity)) if ranked else None
+    worth = None
+    if ranked:
+        best = ranked[0]
+        worth = deflation(best, ledger.curve(sweep_id, best), ledger.sharpes_on(best.data.identity))
     return Found(
         sweep=launch.sweep,
         search=search,

@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from enum import StrEnum
 from typing import Protocol
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from atlas_core.clock import LiveClock, Stopwatch
 from atlas_core.errors import DataError
@@ -130,7 +130,7 @@ class Conductor:
             trials = self._collected()
             self._keep(trials)
             for trial in trials:
-                known[trial.number] = trial
+                known[trial.number] = evolve(trial, curve=())  # the ledger has it
                 proposer.learn(trial)
                 self.watch.made(trial)
             if not self._is_recruited:

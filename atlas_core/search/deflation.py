@@ -11,7 +11,7 @@ from attrs import frozen
 
 from atlas_core.report.equity import EquityPoint, periods_per_year
 from atlas_core.report.significance import deflated_sharpe, expected_maximum_sharpe
-from atlas_core.search.ledger import Trial
+from atlas_core.search.ledger import Curve, Trial
 
 CONVINCING = 0.95
 
@@ -43,10 +43,13 @@ class Deflation:
         )
 
 
-def deflation(trial: Trial, sharpes: Sequence[float | None]) -> Deflation:
-    """Return the deflated figure of a trial; `sharpes` are the yearly ones of every system tried on its data."""
-    returns = _returns(trial)
-    periods = periods_per_year([EquityPoint(ts, Decimal(0)) for ts, _ in trial.curve])
+def deflation(trial: Trial, curve: Curve, sharpes: Sequence[float | None]) -> Deflation:
+    """Return the deflated figure of a trial with its equity by day.
+
+    `sharpes` are the yearly ratios of every system that was tried on its data.
+    """
+    returns = _returns(curve)
+    periods = periods_per_year([EquityPoint(ts, Decimal(0)) for ts, _ in curve])
     known = np.array([value for value in sharpes if value is not None], dtype=np.float64) / math.sqrt(periods)
     variance = float(known.var(ddof=1)) if len(known) > 1 else 0.0
     sharpe = trial.figures.get("sharpe")
@@ -60,7 +63,7 @@ def deflation(trial: Trial, sharpes: Sequence[float | None]) -> Deflation:
     )
 
 
-def _returns(trial: Trial) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    equity = np.array([value for _, value in trial.curve], dtype=np.float64)
+def _returns(curve: Curve) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    equity = np.array([value for _, value in curve], dtype=np.float64)
     before = equity[:-1]
     return np.divide(equity[1:] - before, before, out=np.zeros_like(before), where=before > 0)

@@ -34,7 +34,7 @@ CREATE TRIGGER IF NOT EXISTS trials_stay_as_they_are BEFORE UPDATE ON trials
     BEGIN SELECT RAISE(ABORT, 'a trial that was made stays as it is'); END;
 """
 _OF_A_SWEEP = """
-SELECT part, number, data, system, settings, status, reason, seconds, figures, curve FROM trials
+SELECT part, number, data, system, settings, status, reason, seconds, figures FROM trials
 WHERE sweep = ? AND (? IS NULL OR part = ?) ORDER BY part, number
 """
 _ON_THE_SAME_DATA = """
@@ -46,6 +46,10 @@ WHERE trial.status = 'finished' AND trial.data IN (
     )
 ) ORDER BY trial.data <> ?1, trial.id
 """
+
+
+Curve = tuple[tuple[int, float], ...]
+"""The equity by day: nanoseconds UTC and money."""
 
 
 class TrialStatus(StrEnum):
@@ -82,7 +86,7 @@ class Trial:
     """One combination of settings and what came of it; `part` names the window of a walk-forward.
 
     `system` is the digest of profile and settings, `figures` holds the metrics by name (None for what does not exist)
-    and `curve` the equity by day: nanoseconds UTC and money.
+    and `curve` the equity by day; one that was read from the ledger has none: thousands of them would fill the memory.
     """
 
     number: int
@@ -93,7 +97,7 @@ class Trial:
     data: DataSet = NO_DATA
     system: str = ""
     figures: Mapping[str, float | None] = field(factory=dict)
-    curve: tuple[tuple[int, float], ...] = field(default=(), repr=False)
+    curve: Curve = field(default=(), repr=False)
     seconds: float = 0.0
 
     @property
@@ -165,7 +169,7 @@ class Ledger:
         self._connection.execute(f"INSERT OR IGNORE INTO trials VALUES (NULL{', ?' * len(row)})", row)  # noqa: S608
 
     def trials(self, sweep: str, part: str | None = None) -> tuple[Trial, ...]:
-        """Return the trials of a sweep (of one part of it), by part and number."""
+        """Return the trials of a sweep (of one part of it) without their curves, by part and number."""
         sets = dict(self._data_sets(sweep))
         with closing(self._connection.execute(_OF_A_SWEEP, (sweep, part, part))) as rows:
             return tuple(_trial(row, sets) for row in rows)
@@ -180,6 +184,12 @@ class Ledger:
             found.setdefault((identity, origin), []).append(DataOfSymbol(symbol=symbol, begins=begins, ends=ends))
         for (identity, origin), symbols in found.items():
             yield identity, DataSet(identity=identity, origin=origin, symbols=tuple(symbols))
+
+    def curve(self, sweep: str, trial: Trial) -> Curve:
+        """Return the equity by day of a trial that is kept, empty for one that is not."""
+        query = "SELECT curve FROM trials WHERE sweep = ? AND part = ? AND number = ?"
+        row = self._connection.execute(query, (sweep, trial.part, trial.number)).fetchone()
+        return () if row is None else tuple((ts, equity) for ts, equity in json.loads(row[0]))
 
     def count(self, sweep: str) -> int:
         """Return how many trials of a sweep are kept."""
@@ -197,7 +207,7 @@ class Ledger:
 
 
 def _trial(row: Sequence[Any], sets: Mapping[str, DataSet]) -> Trial:
-    part, number, data, system, settings, status, reason, seconds, figures, curve = row
+    part, number, data, system, settings, status, reason, seconds, figures = row
     return Trial(
         number=number,
         part=part,
@@ -207,6 +217,5 @@ def _trial(row: Sequence[Any], sets: Mapping[str, DataSet]) -> Trial:
         data=sets.get(data, NO_DATA),
         system=system,
         figures=json.loads(figures),
-        curve=tuple((ts, equity) for ts, equity in json.loads(curve)),
         seconds=seconds,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 import numpy as np
@@ -11,7 +11,7 @@ from attrs import frozen
 from atlas_core.model.timeframe import DAY
 from atlas_core.report import metrics
 from atlas_core.report.equity import EquityPoint, periods_per_year
-from atlas_core.search.ledger import Trial, TrialStatus
+from atlas_core.search.ledger import Curve, Trial, TrialStatus
 from atlas_core.search.objective import Objective
 from atlas_core.search.windows import Window
 
@@ -47,19 +47,21 @@ class WalkForward:
     """
 
     steps: tuple[Step, ...]
-    curve: tuple[tuple[int, float], ...]
+    curve: Curve
     figures: Mapping[str, float | None]
     efficiency: float | None
 
 
-def walk_forward(windows: Sequence[Window], trials: Sequence[Trial], objective: Objective) -> WalkForward:
-    """Put the windows together from the trials that are known."""
+def walk_forward(
+    windows: Sequence[Window], trials: Sequence[Trial], objective: Objective, curve_of: Callable[[Trial], Curve]
+) -> WalkForward:
+    """Put the windows together from the trials that are known; `curve_of` reads the equity by day of one."""
     by_part: dict[str, list[Trial]] = {}
     for trial in trials:
         by_part.setdefault(trial.part, []).append(trial)
     steps = tuple(_step(window, by_part, objective) for window in windows)
     done = [step for step in steps if step.tested is not None and step.tested.status is TrialStatus.FINISHED]
-    curve = _joined([step.tested.curve for step in done if step.tested is not None])
+    curve = _joined([curve_of(step.tested) for step in done if step.tested is not None])
     return WalkForward(steps=steps, curve=curve, figures=_figures(curve, done), efficiency=_efficiency(done))
 
 
@@ -71,7 +73,7 @@ def _step(window: Window, by_part: Mapping[str, Sequence[Trial]], objective: Obj
     return Step(window=window, tried=len(tried), chosen=chosen, tested=fitting[0] if fitting else None)
 
 
-def _joined(curves: Sequence[Sequence[tuple[int, float]]]) -> tuple[tuple[int, float], ...]:
+def _joined(curves: Sequence[Curve]) -> Curve:
     """Return one curve of several, each scaled to begin with the money of the one before."""
     joined: list[tuple[int, float]] = []
     for curve in curves:
@@ -82,7 +84,7 @@ def _joined(curves: Sequence[Sequence[tuple[int, float]]]) -> tuple[tuple[int, f
     return tuple(joined)
 
 
-def _figures(curve: Sequence[tuple[int, float]], steps: Sequence[Step]) -> dict[str, float | None]:
+def _figures(curve: Curve, steps: Sequence[Step]) -> dict[str, float | None]:
     equity = np.array([value for _, value in curve], dtype=np.float64)
     returns = equity[1:] / equity[:-1] - 1.0 if len(equity) and (equity > 0).all() else np.zeros(0)
     periods = periods_per_year([EquityPoint(ts, Decimal(0)) for ts, _ in curve])

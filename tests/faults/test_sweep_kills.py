@@ -40,7 +40,7 @@ if __name__ == "__main__":
 
 
 def table(trials: tuple[Trial, ...]) -> list[object]:
-    return [(t.number, t.settings, t.status, t.reason, t.data, t.system, t.figures, t.curve) for t in trials]
+    return [(t.number, t.settings, t.status, t.reason, t.data, t.system, t.figures) for t in trials]
 
 
 def process(home: Path, die_after: int, workers: int, changes: tuple[str, ...]) -> subprocess.Popen[str]:

@@ -70,7 +70,7 @@ def test_a_cluster_finds_what_one_process_finds(cluster: str, tmp_path: Path) ->
         with Ledger.at(home) as ledger:
             sweep = sweeping(home, ledger, plan, Notes(), **staff)
             trials = sweep.run().trials
-        tables.append([(t.number, t.settings, t.status, t.reason, t.data, t.figures, t.curve) for t in trials])
+        tables.append([(t.number, t.settings, t.status, t.reason, t.data, t.figures) for t in trials])
     assert isinstance(sweep.conductor.workers, Cluster)
     assert sweep.conductor.workers.describe() == f"2 workers at {cluster}"
     assert tables[0] == tables[1]

@@ -31,8 +31,10 @@ def test_a_trial_is_read_as_it_was_kept(tmp_path: Path) -> None:
     with Ledger.at(tmp_path) as ledger:
         ledger.add("one", kept, made_at=5)
     with Ledger.at(tmp_path) as ledger:
-        assert ledger.trials("one") == tuple(kept)
-        assert ledger.trials("one", "train 1") == (kept[1],)
+        assert ledger.trials("one") == tuple(evolve(each, curve=()) for each in kept)
+        assert ledger.trials("one", "train 1") == (evolve(kept[1], curve=()),)
+        assert [ledger.curve("one", each) for each in kept] == [each.curve for each in kept]
+        assert ledger.curve("two", kept[0]) == ()
         assert ledger.trials("two") == ()
         assert ledger.count("one") == 2
 
@@ -41,7 +43,7 @@ def test_a_trial_that_was_made_stays_as_it_is(tmp_path: Path) -> None:
     with Ledger.at(tmp_path) as ledger:
         ledger.add("one", [trial(1, "s", JANUARY)], made_at=5)
         ledger.add("one", [evolve(trial(1, "s", JANUARY), reason="another")], made_at=6)
-        assert ledger.trials("one") == (trial(1, "s", JANUARY),)
+        assert ledger.trials("one") == (evolve(trial(1, "s", JANUARY), curve=()),)
     connection = sqlite3.connect(tmp_path / "sweeps" / LEDGER_NAME)
     for statement in ("DELETE FROM trials", "UPDATE trials SET status = 'failed'"):
         with pytest.raises(sqlite3.IntegrityError, match="stays"):

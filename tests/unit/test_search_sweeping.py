@@ -22,7 +22,7 @@ CHANGES = ("scanner.0.fast=3,8,40", "exit.time.max_hours=6,24")
 
 
 def table(trials: tuple[Trial, ...]) -> list[object]:
-    return [(t.number, t.settings, t.status, t.reason, t.data, t.system, t.figures, t.curve) for t in trials]
+    return [(t.number, t.settings, t.status, t.reason, t.data, t.system, t.figures) for t in trials]
 
 
 def test_the_table_is_the_same_for_any_number_of_workers(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from atlas_core.model.timeframe import DAY
 from atlas_core.search.conducting import Ending
 from atlas_core.search.ledger import Ledger, Trial
 from atlas_core.search.objective import read_objective
-from atlas_core.search.sweeping import understand
-from atlas_core.search.walk_forward import walk_forward
+from atlas_core.search.sweeping import Outcome, understand
+from atlas_core.search.walk_forward import WalkForward, walk_forward
 from atlas_core.search.windows import Steps, read_steps
 from atlas_core.search.worker import Task, Workbench
 from tests.search_profile import Notes, bench, crossing, plan_of, sweeping
@@ -53,10 +54,11 @@ def test_each_choice_is_the_best_of_its_stretch_and_is_tried_on_the_next(tmp_pat
     plan = plan_of(crossing(tmp_path), *CHANGES, **FACTS)
     with Ledger.at(tmp_path) as ledger:
         outcome = sweeping(tmp_path, ledger, plan, processes=1).run()
+        walk = walked(ledger, outcome)
     assert outcome.ending is Ending.COMPLETE
     assert [len(outcome.windows), len(outcome.trials)] == [4, 4 * 5]
     objective = read_objective("total_return")
-    walk, work = walk_forward(outcome.windows, outcome.trials, objective), bench(plan.profile)
+    work = bench(plan.profile)
     for step in walk.steps:
         window = step.window
         train = [work.trial(Task(number=n, settings=s, span=window.train)) for n, s in enumerate(_grid())]
@@ -70,6 +72,11 @@ def test_each_choice_is_the_best_of_its_stretch_and_is_tried_on_the_next(tmp_pat
     assert walk.efficiency is not None
 
 
+def walked(ledger: Ledger, outcome: Outcome) -> WalkForward:
+    objective = read_objective("total_return")
+    return walk_forward(outcome.windows, outcome.trials, objective, partial(ledger.curve, "crossing-sweep-0001"))
+
+
 def _grid() -> list[tuple[tuple[str, str], ...]]:
     return [(("scanner.0.fast", fast), ("scanner.0.slow", slow)) for fast in ("3", "8") for slow in ("20", "30")]
 
@@ -78,7 +85,7 @@ def test_the_joined_account_earns_what_the_windows_earned_one_after_the_other(tm
     plan = plan_of(crossing(tmp_path), *CHANGES, **FACTS)
     with Ledger.at(tmp_path) as ledger:
         outcome = sweeping(tmp_path, ledger, plan, processes=1).run()
-    walk = walk_forward(outcome.windows, outcome.trials, read_objective("total_return"))
+        walk = walked(ledger, outcome)
     grown = 1.0
     for step in walk.steps:
         assert step.tested is not None

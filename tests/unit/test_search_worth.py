@@ -86,14 +86,14 @@ def curve(sharpe: float, days: int = 400) -> tuple[tuple[int, float], ...]:
 
 
 def test_the_deflated_ratio_counts_every_trial() -> None:
-    best = trial(0, 2.0, curve=curve(2.0))
+    best, equity_by_day = trial(0, 2.0), curve(2.0)
     others = [2.0, *np.random.default_rng(1).normal(0, 0.8, 99).tolist()]
-    few, many = deflation(best, others[:5]), deflation(best, [*others, None])
+    few, many = (deflation(best, equity_by_day, sharpes) for sharpes in (others[:5], [*others, None]))
     assert (few.trials, many.trials) == (5, 101)
     assert many.probability is not None
     assert few.probability is not None
     assert few.probability > many.probability
-    equity = np.array([value for _, value in best.curve])
+    equity = np.array([value for _, value in equity_by_day])
     daily = np.array(others) / math.sqrt(365)
     expected = deflated_sharpe(equity[1:] / equity[:-1] - 1, 101, float(daily.var(ddof=1)))
     assert many.probability == pytest.approx(expected)
@@ -101,8 +101,8 @@ def test_the_deflated_ratio_counts_every_trial() -> None:
 
 
 def test_the_only_trial_and_one_without_a_ratio_say_so() -> None:
-    assert deflation(trial(0, 2.0, curve=curve(2.0)), [2.0]).sentence().startswith("the only one tried: luck alone")
-    nothing = deflation(trial(0, None, curve=curve(2.0)), [None, 1.0])
+    assert deflation(trial(0, 2.0), curve(2.0), [2.0]).sentence().startswith("the only one tried: luck alone")
+    nothing = deflation(trial(0, None), curve(2.0), [None, 1.0])
     assert nothing.probability is None
     assert "its Sharpe ratio does not exist" in nothing.sentence()
 
