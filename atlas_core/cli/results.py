@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from atlas_core import __version__
 from atlas_core.cli.formats import NOTHING, held, number, price
 from atlas_core.cli.key_figures import print_key_figures, print_peers
+from atlas_core.cli.robustness_screen import print_robustness
 from atlas_core.cli.tables import (
     Column,
     Table,
@@ -158,6 +159,8 @@ def print_report(report: Report, run: RunInfo | None, view: View = PLAIN, *, wit
         grouping = GROUPINGS[name]
         print_group(f"By {name}", grouping.heading, grouped(report.trades, grouping), report.total)
     print_drawdowns(report)
+    if view.robustness:
+        print_robustness(report)
     print_refusals(report.refusals)
     say_wrapped(report.sum_line, indent=2)
     print_notes(report)

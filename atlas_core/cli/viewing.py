@@ -22,6 +22,7 @@ class View:
     all_rows: bool = False
     breakdown: tuple[str, ...] = ()
     metrics_compat: tuple[str, ...] = ()
+    robustness: bool = False
     risk_free_pct: float = 0.0
 
     @classmethod
@@ -51,6 +52,9 @@ def view_options(command: Command) -> Command:
                 type=click.Choice(list(PEERS)),
                 multiple=True,
                 help="Add what another system would have reported, by its own definitions; repeatable.",
+            ),
+            click.option(
+                "--robustness", is_flag=True, help="Add what higher costs and chance would have made of the trades."
             ),
             click.option(
                 "--risk-free-pct",

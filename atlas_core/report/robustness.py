@@ -1,13 +1,15 @@
-"""The same trades under other terms: at a multiple of their costs."""
+"""The same trades under other terms: at a multiple of their costs, and as chance could have dealt them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from attrs import frozen
 
 from atlas_core.report import metrics
-from atlas_core.report.results import TradeColumns
+from atlas_core.report.distributions import Fan, fan
+from atlas_core.report.results import Results, TradeColumns
 
 COST_FACTORS = (0, 1, 2, 3)
 SAME_TRADES = "The same trades at the same sizes; with higher costs some would not have been made."
@@ -15,7 +17,7 @@ SAME_TRADES = "The same trades at the same sizes; with higher costs some would n
 
 @frozen(kw_only=True)
 class CostCase:
-    """What closed trades would have made at `factor` times their fees and slippage, None for what does not exist.
+    """What closed trades would have made at `factor` times all their costs but funding, None for what does not exist.
 
     Money in the quote currency. Funding stays as it was: it is a price of the market and no cost of a venue.
     """
@@ -45,3 +47,16 @@ def _at(trades: TradeColumns, factor: float) -> CostCase:
         profit_factor=float(wins.sum() / -losses.sum()) if len(losses) else None,
         win_rate=len(wins) / len(net) if len(net) else None,
     )
+
+
+def chance(results: Results) -> tuple[tuple[str, Fan], ...]:
+    """Return what chance makes of the closed trades, with a title each: drawn anew, and in another order.
+
+    They are drawn one by one, in blocks where they overlap; the seed is that of the run. Empty below two trades.
+    """
+    drawn = fan(results.trades.net, results.starting_cash, np.random.default_rng(results.seed), block=results.block)
+    ordered = fan(results.trades.net, results.starting_cash, np.random.default_rng(results.seed), reorders=True)
+    if drawn is None or ordered is None:
+        return ()
+    together = f", {results.block} at a time" if results.block > 1 else ""
+    return (f"drawn anew{together}", drawn), ("in another order", ordered)

@@ -48,6 +48,11 @@ def _high(results: Results) -> float | None:
     return None if results.interval is None else results.interval.high
 
 
+def _costs(results: Results) -> float:
+    trades = results.trades
+    return float((trades.fees + trades.slippage + trades.spread_and_impact + trades.funding).sum())
+
+
 def _hours(results: Results) -> float | None:
     return _mean((results.trades.closed_at - results.trades.opened_at) / HOUR)
 
@@ -183,6 +188,17 @@ TRADE_METRICS = (
         name="slippage", title="Slippage", unit=Unit.MONEY, better=Better.LOWER,
         formula="sum of the slippage of the closed trades; it is within their results", edges="0 without one",
         source=ATLAS, value_of=lambda results: float(results.trades.slippage.sum()),
+    ),
+    Metric(
+        name="spread_and_impact", title="Spread and impact", unit=Unit.MONEY, better=Better.LOWER,
+        formula="sum of what half of the spread and the size of the orders cost; it is within the results",
+        edges="0 without one", source=ATLAS,
+        value_of=lambda results: float(results.trades.spread_and_impact.sum()),
+    ),
+    Metric(
+        name="costs", title="Costs in all", unit=Unit.MONEY, better=Better.LOWER,
+        formula="fees + spread + slippage + impact + funding of the closed trades", edges="0 without one",
+        source=ATLAS, value_of=_costs,
     ),
     Metric(
         name="funding", title="Funding", unit=Unit.MONEY, better=Better.LOWER,

@@ -63,6 +63,7 @@ def test_a_run_without_trades_and_days_has_no_figures_but_counts() -> None:
     there = {name for name, value in values.items() if value is not None}
     assert there == {
         "total_return", "max_drawdown", "closed_trade_drawdown", "max_drawdown_days", "ulcer_index", "net_profit",
+        "spread_and_impact", "costs",
         "trades", "long_trades", "short_trades", "wins", "losses", "draws", "winning_streak", "losing_streak", "fees",
         "slippage", "funding",
     }  # fmt: skip

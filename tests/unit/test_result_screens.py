@@ -98,7 +98,7 @@ def _printed(made: Report, width: int | None, view: View, monkeypatch: pytest.Mo
     monkeypatch.setattr(tables, "terminal_width", lambda: width)
     monkeypatch.setattr(results, "terminal_width", lambda: width)
     monkeypatch.setattr(tables, "_console", lambda: None)
-    for module in ("key_figures", "results", "tables"):
+    for module in ("key_figures", "results", "robustness_screen", "tables"):
         monkeypatch.setattr(f"atlas_core.cli.{module}.say", lambda text="": said.extend(text.rstrip("\n").split("\n")))
     results.print_report(made, None, view)
     return said
@@ -107,7 +107,7 @@ def _printed(made: Report, width: int | None, view: View, monkeypatch: pytest.Mo
 MANY: list[Trade] = [
     (D(10 + (index % 5) * 7 - (index % 3) * 20), "AB"[index % 2], "xyz"[index % 3], index * 9) for index in range(60)
 ]
-EVERYTHING = View(breakdown=BREAKDOWNS, metrics_compat=tuple(PEERS), all_rows=True)
+EVERYTHING = View(breakdown=BREAKDOWNS, metrics_compat=tuple(PEERS), robustness=True, all_rows=True)
 
 
 @pytest.mark.parametrize("width", [80, 100, 120, None])
@@ -118,7 +118,8 @@ def test_every_table_of_a_result_fits_the_terminal_and_is_there(
     if width is not None:
         assert [line for line in lines if len(line) > width] == []
     text = "\n".join(lines)
-    for title in ("By setup", "By exit", "By symbol", "By weekday", "By hour", "Deepest drawdowns", "Buy & hold"):
+    for title in ("By setup", "By exit", "By symbol", "By weekday", "By hour", "Deepest drawdowns", "Buy & hold",
+                  "If costs were higher: recomputed on the list of trades", "What chance makes"):  # fmt: skip
         assert title in text
     assert text.count("would have reported, by its own definitions") == len(PEERS)
     assert "Correlation of daily closed results: A and B" in text

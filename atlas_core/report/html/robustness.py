@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from atlas_core.report.distributions import FAN_PATHS, Fan, fan
+from atlas_core.report.distributions import FAN_PATHS, Fan
 from atlas_core.report.html import charts
 from atlas_core.report.html.charts import Canvas
 from atlas_core.report.html.markup import Markup, element, joined
 from atlas_core.report.html.material import Material
 from atlas_core.report.html.scales import Scale, axis_text
 from atlas_core.report.html.tables import facts, heading, numbers, section, table
+from atlas_core.report.key_figures import or_not
 from atlas_core.report.results import TradeColumns
-from atlas_core.report.robustness import SAME_TRADES, cost_sensitivity
-from atlas_core.report.writing import NOT_THERE, NOTHING, money, number, percent
+from atlas_core.report.robustness import SAME_TRADES, chance, cost_sensitivity
+from atlas_core.report.writing import money, number, percent
 
 
 def robustness(material: Material) -> Markup:
     """Return the section of robustness."""
     results = material.report.results
-    nets, block, seed = results.trades.net, results.block, results.seed
-    drawn = fan(nets, results.starting_cash, np.random.default_rng(seed), block=block)
-    ordered = fan(nets, results.starting_cash, np.random.default_rng(seed), reorders=True)
-    if drawn is None or ordered is None:
+    fans = chance(results)
+    if not fans:
         text = "Two closed trades are needed before chance can be asked."
         return section("robustness", "Robustness", element("p", text, class_="empty"))
-    chart = _fan(drawn, ordered, results.closed_equity.tolist(), block)
+    (_, drawn), (_, ordered) = fans
+    chart = _fan(drawn, ordered, results.closed_equity.tolist(), results.block)
     return section("robustness", "Robustness", chart, _costs(results.trades), _parts(material))
 
 
@@ -94,8 +92,3 @@ def _parts(material: Material) -> Markup:
 
 def _money(value: float | None) -> str:
     return or_not(number(value, sign=True))
-
-
-def or_not(text: str) -> str:
-    """Return the text, or n/a where it says that there is nothing."""
-    return NOT_THERE if text == NOTHING else text
