@@ -33,8 +33,9 @@ def difference_of(seq: int, recorded: Record | None, replayed: Record | None) ->
     """Return how two records at one place differ; at least one of them is there."""
     one = recorded or replayed
     assert one is not None
-    then, now = ("" if each is None else _shown(each) for each in (recorded, replayed))
-    return Difference(seq, one.ts, _cause(recorded, replayed), then, now, _fields(recorded, replayed))
+    fields = _fields(recorded, replayed)
+    then, now = ("" if each is None else _shown(each, fields) for each in (recorded, replayed))
+    return Difference(seq, one.ts, _cause(recorded, replayed), then, now, fields)
 
 
 def first_difference(recorded: Iterable[Record], replayed: Iterable[Record]) -> Difference | None:
@@ -62,6 +63,10 @@ def _cause(*sides: Record | None) -> str:
     return f"engine, {next(filter(None, sides)).kind.replace('_', ' ')}"
 
 
-def _shown(record: Record) -> str:
-    facts = ", ".join(f"{name}={value}" for name, value in asdict(record, recurse=False).items() if name != "ts")
-    return f"{record.kind}: {facts}"
+def _shown(record: Record, fields: tuple[str, ...]) -> str:
+    """Return a record in words: what it is about and the fields that differ, or all of them where it is another one."""
+    facts = asdict(record, recurse=False)
+    told = ", ".join(
+        f"{name}={value}" for name, value in facts.items() if name in fields or (not fields and name != "ts")
+    )
+    return f"{record.kind}{f' {record.subject}' if fields and record.subject else ''}: {told}"
