@@ -100,6 +100,8 @@ def _tell(imported: Imported) -> None:
         f" · {manifest.rows:,} bars from {when(manifest.first_opened_at)} to {when(manifest.last_available_at)}"
         f" · {gap_text(manifest.gaps, manifest.missing_bars)} · {imported.file}"
     )
+    if manifest.session == "24x7" and manifest.gaps >= _NIGHTS and manifest.missing_bars > manifest.rows:
+        say("  a market that closes? --session us-equities expects bars in its hours only")
     for name, count in imported.repairs.items():
         say(f"  repaired: {counted(count, _REPAIRED[name][0])} {_REPAIRED[name][1]}")
     for row in imported.report.first:
@@ -109,6 +111,7 @@ def _tell(imported: Imported) -> None:
         say(f"    and {rest:,} more")
 
 
+_NIGHTS = 20  # gaps from which on they may be nights, where more is missing than there is
 _REPAIRED = {
     "sort": ("row", "put in the order of the times"),
     "dedupe": ("repeated row", "left out"),

@@ -399,6 +399,17 @@ def test_real_files_of_many_venues_are_imported_as_they_are(tmp_path: Path) -> N
         assert (facts["rows"], facts["timeframe"]) == (rows, timeframe)
 
 
+def test_nights_are_told_from_gaps_by_the_session() -> None:
+    path = shared_file("data/equity/SPY_1h_1998-2021_raw.csv.gz")
+    assert "a market that closes? --session us-equities" in imported(path).output
+    again = imported(path, "--session", "us-equities")
+    assert "0 bars added, 40,832 were there already" in again.output
+    assert "1 gap, 2 bars missing" in again.output
+    assert "a market that closes?" not in again.output
+    (late_opening,) = json.loads(call("gaps", "X", "--json").output)[0]["gaps"]
+    assert late_opening["from"].startswith("2002-09-10"), "on 2002-09-11 the exchanges opened later"
+
+
 def test_the_dirty_rows_of_a_real_file_are_found(tmp_path: Path) -> None:
     path = shared_file("data/equity/SPY_1d_yahoo.csv.gz")
     assert ": 2 of " in told("import", path, "--symbol", "SPY")
