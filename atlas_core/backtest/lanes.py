@@ -24,7 +24,7 @@ class Lane:
     `happened` events were fed or passed over; `upcoming` is the next one to feed, the number of events when there is
     none; `forced` is one that must not be passed over. `is_quiet`: the last event was a close at which nothing was
     decided. `is_live`: the symbol has a position or something at the broker. `tick` is that of the instrument: prices
-    are rounded to it.
+    are rounded to it. `count` is the number of events.
     """
 
     bars: Bars
@@ -35,20 +35,17 @@ class Lane:
     forced: int = NEVER
     is_quiet: bool = False
     is_live: bool = False
+    count: int = field(init=False)
     _asked: tuple[Place, int] = ((0, 0, 0), 0)
     _low: NDArray[np.float64] = field(init=False)
     _high: NDArray[np.float64] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Widen every bar by less than a tick: prices compare on the tick, and a bar too many does no harm."""
+        self.count = 2 * len(self.bars)
         margin = 0.75 * self.tick
         self._low = np.minimum.reduce(self.bars.prices()) - margin
         self._high = np.maximum.reduce(self.bars.prices()) + margin
-
-    @property
-    def count(self) -> int:
-        """Return the number of events."""
-        return 2 * len(self.bars)
 
     def place_of(self, event: int) -> Place:
         """Return when an event comes."""
@@ -72,9 +69,10 @@ class Lane:
 
     def _count_before(self, place: Place) -> int:
         time = place[0]
-        opened = int(self.bars.opened_at.searchsorted(time))
         closed = int(self.bars.available_at.searchsorted(time))
-        number = opened + closed  # those at an earlier time; at this one there may be a close and an opening
+        number = 2 * closed  # those of bars that closed earlier; one more may have opened, or both happen at this time
+        if number < self.count and self.bars.opened_at.item(closed) < time:
+            number += 1
         while number < self.count and self.place_of(number) < place:
             number += 1
         return number
@@ -88,8 +86,10 @@ class Lane:
         row, is_closed = divmod(self.events_before(place) - 1, 2)
         return self.bars.close.item(row) if is_closed else self.bars.open.item(row)
 
-    def prices_at(self, time: NDArray[np.int64], number: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the last price at the closes of other lanes: an own close counts where it comes no later."""
+    def prices_at(
+        self, time: NDArray[np.int64], number: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return at the closes of lanes how many events have come, and the last price; an own close may be the last."""
         bars = self.bars
         opened = bars.opened_at.searchsorted(time)
         closed = np.where(
@@ -97,7 +97,7 @@ class Lane:
             bars.available_at.searchsorted(time, side="right"),
             bars.available_at.searchsorted(time),
         )
-        return np.where(opened > closed, bars.open[opened - 1], bars.close[closed - 1])
+        return opened + closed, np.where(opened > closed, bars.open[opened - 1], bars.close[closed - 1])
 
     def extremes(self, since: Place, until: Place) -> tuple[float, float]:
         """Return the lowest and highest price between two places; a little beyond them is in it too."""

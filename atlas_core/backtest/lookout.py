@@ -26,6 +26,7 @@ ROUNDING = 1e-9
 """How far a sum of floats may be from the exact one, as a share of all that is added."""
 
 Floats = NDArray[np.float64]
+Times = NDArray[np.int64]
 
 
 class Alarm(NamedTuple):
@@ -45,7 +46,10 @@ class Closes(NamedTuple):
 
 @frozen
 class Held:
-    """A position as far as the market moves its worth: `quantity`, cost and side do not change in the meantime."""
+    """A position as far as the market moves its worth: `quantity`, cost and side do not change in the meantime.
+
+    Until its lane goes on from event `seen`, its price is `last_price`: after a fill that of the fill.
+    """
 
     lane: Lane
     instrument: Instrument
@@ -53,11 +57,22 @@ class Held:
     entry_cost: Decimal
     multiplier: Decimal
     sign: int
+    seen: int
+    last_price: Decimal
 
     @classmethod
-    def of(cls, position: PositionTrack, lane: Lane, instrument: Instrument) -> Held:
-        """Take the facts of a position."""
-        return cls(lane, instrument, position.quantity, position.entry_cost, position.multiplier, position.side.sign)
+    def of(cls, position: PositionTrack, lane: Lane, instrument: Instrument, since: Place) -> Held:
+        """Take the facts of a position that was told everything before `since`."""
+        return cls(
+            lane=lane,
+            instrument=instrument,
+            quantity=position.quantity,
+            entry_cost=position.entry_cost,
+            multiplier=position.multiplier,
+            sign=position.side.sign,
+            seen=lane.events_before(since),
+            last_price=position.last_price,
+        )
 
     @property
     def cost(self) -> float:
@@ -71,14 +86,27 @@ class Held:
         result: Floats = np.rint(prices / float(tick)) * of_a_tick - self.cost
         return result
 
-    def unrealised_at(self, price: float) -> Decimal:
-        """Return the open profit or loss at a price."""
-        return (self.instrument.exact(price) * self.quantity - self.entry_cost) * self.multiplier * self.sign
+    def worth_at(self, time: Times, number: Times) -> Floats:
+        """Return the open profit or loss at the closes of lanes `number` at `time`."""
+        events, prices = self.lane.prices_at(time, number)
+        return np.where(events == self.seen, float(self._unrealised(self.last_price)), self.worth(prices))
+
+    def unrealised_before(self, place: Place) -> Decimal:
+        """Return the exact open profit or loss before a place."""
+        if self.lane.events_before(place) == self.seen:
+            return self._unrealised(self.last_price)
+        return self._unrealised(self.instrument.exact(self.lane.price_before(place)))
+
+    def _unrealised(self, price: Decimal) -> Decimal:
+        return (price * self.quantity - self.entry_cost) * self.multiplier * self.sign
 
     def bounds(self, since: Place, until: Place) -> tuple[float, float]:
         """Return the least and the greatest worth between two places, rather too wide than too narrow."""
-        ends = self.worth(np.array(self.lane.extremes(since, until)))
-        return float(ends.min()), float(ends.max())
+        ends = (
+            *self.worth(np.array(self.lane.extremes(since, until))).tolist(),
+            float(self._unrealised(self.last_price)),
+        )
+        return min(ends), max(ends)
 
 
 @frozen
@@ -101,11 +129,11 @@ class Account:
             worst, best = worst + low, best + high
         return worst, best
 
-    def equity_at(self, prices: Sequence[float]) -> Decimal:
-        """Return the exact equity at one price for each position."""
+    def equity_before(self, place: Place) -> Decimal:
+        """Return the exact equity before a place."""
         equity = self.cash
-        for held, price in zip(self.held, prices, strict=True):
-            equity += held.unrealised_at(price)
+        for held in self.held:
+            equity += held.unrealised_before(place)
         return equity
 
 
@@ -123,6 +151,7 @@ class Lookout:
     alarm: Alarm | None = None
     _since: Place = (0, 0, 0)
     _account: Account | None = None
+    _can_rise: bool = False
     _by_number: Sequence[Lane] = field(init=False)
     _is_one_grid: bool = field(init=False)
 
@@ -145,11 +174,14 @@ class Lookout:
         if not self.limits.is_watching:
             return
         instruments = self.state.instruments
-        held = [Held.of(p, self.lanes[p.symbol], instruments[p.symbol]) for p in self.state.positions.values()]
+        positions = self.state.positions.values()
+        held = [Held.of(p, self.lanes[p.symbol], instruments[p.symbol], since) for p in positions]
         self._account = account = Account(self.state.cash, tuple(held))
         until = (day_end, Phase.MARKET, len(self.lanes))
         worst, best = account.bounds(since, until)
-        peak = max(float(self.limits.peak_equity), best)
+        peak = float(self.limits.peak_equity)
+        self._can_rise = self.limits.rules.max_drawdown_pct is not None and best + account.rounding > peak
+        peak = max(peak, best)
         if self._may_stop(np.array([worst - account.rounding]), np.array([peak])).any():
             self.alarm = self._first_alarm(account, since, until)
 
@@ -163,8 +195,7 @@ class Lookout:
         if account is None or until <= since:
             return
         self._since = until
-        is_needed = self.limits.rules.max_drawdown_pct is not None
-        if is_needed and account.bounds(since, until)[1] + account.rounding > float(self.limits.peak_equity):
+        if self._can_rise and account.bounds(since, until)[1] + account.rounding > float(self.limits.peak_equity):
             self._raise_peak(account, self._closes(account, since, until))
 
     def _raise_peak(self, account: Account, closes: Closes) -> None:
@@ -176,7 +207,7 @@ class Lookout:
         _, chosen = np.unique(closes.equity[near], return_index=True)
         for row in near[chosen].tolist():
             place = (closes.time.item(row), Phase.MARKET, closes.number.item(row) + 1)
-            self.limits.note_peak(account.equity_at([held.lane.price_before(place) for held in account.held]))
+            self.limits.note_peak(account.equity_before(place))
 
     def _first_alarm(self, account: Account, since: Place, until: Place) -> Alarm | None:
         closes = self._closes(account, since, until)
@@ -211,7 +242,7 @@ class Lookout:
         time, number = time[order], number[order]
         equity = np.full(len(time), float(account.cash))
         for held in account.held:
-            equity += held.worth(held.lane.prices_at(time, number))
+            equity += held.worth_at(time, number)
         return Closes(time, number, equity)
 
     def _telling(self, account: Account, since: Place) -> Sequence[Lane]:

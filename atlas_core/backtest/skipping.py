@@ -155,9 +155,12 @@ class SkippingDriver:
 
     def settle(self) -> None:
         """Tell what was passed over of every symbol with a position or an order, and the equity that it made."""
+        self._tell_live()
+        self.lookout.settle(self.place)
+
+    def _tell_live(self) -> None:
         for lane in self._live.values():
             self._pass_to(lane, lane.events_before(self.place))
-        self.lookout.settle(self.place)
 
     def _pass_to(self, lane: Lane, event: int) -> None:
         passed = lane.pass_to(event)
@@ -246,6 +249,7 @@ class SkippingDriver:
     def _begin_account(self, since: Place) -> None:
         """Let the first bar event of the next day be fed, in whichever lane it lies, and the alarm of the account."""
         day_end = self.desk.engine.day_end
+        self._tell_live()
         self.lookout.begin(since, day_end)
         if day_end != self._day_end:
             self._day_end, self._next_day = day_end, self._first_after(day_end)

@@ -17,7 +17,7 @@ from atlas_core.journal.encoding import encode_int, encode_list, expect_storable
 from atlas_core.model.decisions import Outcome
 from atlas_core.model.instrument import Instrument
 from atlas_core.model.refusals import RefusedSignals, SignalSheet
-from atlas_core.model.signals import EntryKind, Side
+from atlas_core.model.signals import Side
 
 _PRICES = ("trigger", "stop", "target", "cancel_beyond", "void_beyond")
 _MOST_PLACES = 6  # with more of them small prices are written with an exponent
@@ -56,7 +56,7 @@ def _texts(sheet: SignalSheet, detected: str, verdict: str) -> SheetTexts:
     prices = {name: _prices(getattr(table, name), table.symbol, sheet.instruments) for name in _PRICES}
     words = {name: getattr(table, name).tolist() for name in ("symbol", "timeframe", "pattern")}
     side = [_SIDES[sign] for sign in table.side.tolist()]
-    entry = [EntryKind(text).value for text in table.entry.tolist()]
+    entry = table.entry.tolist()
     setup_at, valid_until, score = table.setup_at.tolist(), table.valid_until.tolist(), table.score.tolist()
     context = _contexts(table.context, count)
     reason = [mask.reason] * count if isinstance(mask.reason, str) else mask.reason.tolist()
@@ -125,6 +125,10 @@ def _context(column: NDArray[np.generic]) -> list[str]:
     if column.dtype.kind == "U":
         quoted = _Quoted()
         return [quoted[text] for text in values]
+    if column.dtype.kind == "b":
+        return ["true" if value else "false" for value in values]
+    if column.dtype.kind == "i":
+        return [str(value) for value in values]
     plain = (None if isinstance(value, float) and not isfinite(value) else value for value in values)
     encoded = [encode_list((value,))[1:-1] for value in plain]
     for text in encoded if column.dtype.kind == "O" else ():

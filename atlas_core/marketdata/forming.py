@@ -43,6 +43,18 @@ class Forming:
         self.previous_high: float | None = None
         self.previous_low: float | None = None
 
+    def __copy__(self) -> Forming:
+        """Return another one that is as far; the general way of copying takes five times as long."""
+        other = Forming(self.timeframe, self.grid)
+        other.opened_at, other.ends_at, other.begins, other.is_known = (
+            self.opened_at, self.ends_at, self.begins, self.is_known
+        )  # fmt: skip
+        other.open, other.high, other.low, other.close, other.volume = (
+            self.open, self.high, self.low, self.close, self.volume
+        )  # fmt: skip
+        other.previous_high, other.previous_low = self.previous_high, self.previous_low
+        return other
+
     def add(self, opened_at: int, open_: float, high: float, low: float, close: float, volume: float) -> None:
         """Take in the base bar that comes next; a row that is no bar changes nothing."""
         if not (-_INFINITY < low <= open_ <= high < _INFINITY and low <= close <= high):

@@ -49,6 +49,7 @@ def no_waiting(*_: object, **__: object) -> Waiting:
 
 
 def as_is(lane: Lane) -> None:
+    lane.count = 2 * len(lane.bars)
     lane._low, lane._high = np.minimum.reduce(lane.bars.prices()), np.maximum.reduce(lane.bars.prices())
 
 
