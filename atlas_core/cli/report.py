@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from atlas_core.report.daily import DayRow
     from atlas_core.report.equity import EquityPoint
     from atlas_core.report.fills import FillRow
+    from atlas_core.report.legs import ExitLeg
     from atlas_core.report.orders import OrderRow
     from atlas_core.report.signals import SignalRow
     from atlas_core.report.summary import Report
 
 FORMATS = ("table", "html", "png", "md", "json", "csv")
 PRINTED = ("table", "md", "json", "csv")
-WHAT = ("summary", "trades", "signals", "orders", "fills", "events", "equity", "daily", "metrics")
+WHAT = ("summary", "trades", "exits", "signals", "orders", "fills", "events", "equity", "daily", "metrics")
 WHOLE = ("equity", "daily", "metrics")
 EVENT_COLUMNS = ("ts", "kind", "subject", "text")
 SIGNALS = (
@@ -156,12 +157,14 @@ def _rows(kept: KeptRun, what: str, view: View) -> tuple[tuple[str, ...], list[A
     from atlas_core.report.equity import equity_curve
     from atlas_core.report.events import event_rows
     from atlas_core.report.fills import fill_rows
+    from atlas_core.report.legs import exit_legs
     from atlas_core.report.orders import order_rows
     from atlas_core.report.signals import signal_rows
     from atlas_core.report.trades import closed_trades
 
     tables: dict[str, tuple[tuple[str, ...], Callable[..., Any]]] = {
         "trades": (export.TRADE_COLUMNS, closed_trades),
+        "exits": (export.EXIT_COLUMNS, exit_legs),
         "signals": (export.SIGNAL_COLUMNS, signal_rows),
         "orders": (export.ORDER_COLUMNS, order_rows),
         "fills": (export.FILL_COLUMNS, fill_rows),
@@ -211,6 +214,12 @@ def _print_table(kept: KeptRun, what: str, view: View) -> None:
     _PRINTERS[what](shown, made)
     if len(shown) < len(rows):
         say(f"{len(rows) - len(shown)} earlier {what} are not shown: add --all")
+
+
+def _print_exits(rows: list[ExitLeg], made: Report) -> None:
+    from atlas_core.cli.results import LEGS, leg_cells
+
+    print_table("Exits", LEGS, [leg_cells(row, made.price_decimals) for row in rows])
 
 
 def _print_signals(rows: list[SignalRow], made: Report) -> None:
@@ -296,6 +305,7 @@ def _print_metrics(rows: list[MetricRow], made: Report) -> None:
 
 
 _PRINTERS: dict[str, Callable[[list[Any], Any], None]] = {
+    "exits": _print_exits,
     "signals": _print_signals,
     "orders": _print_orders,
     "fills": _print_fills,

@@ -61,6 +61,7 @@ TRADES = (
     Column("Gross", numeric=True, drop=9),
     Column("Fees", numeric=True, drop=8),
     Column("Funding", numeric=True, drop=9),
+    Column("Costs", numeric=True, drop=9),
     Column("Net P&L", numeric=True),
     Column("R", numeric=True, drop=2),
 )
@@ -255,6 +256,7 @@ def trade_cells(trade: TradeRow, decimals: Mapping[str, int]) -> list[str]:
         signed(trade.gross),
         money(trade.fees),
         money(trade.funding),
+        money(trade.total_costs),
         signed(trade.net),
         number(trade.r_multiple, 1, sign=True),
     ]
@@ -289,7 +291,7 @@ def trade_footer(report: Report) -> list[str]:
     total_r = [trade.r_multiple for trade in report.trades if trade.r_multiple is not None]
     return [
         "", f"{trades.count} closed", *[""] * 8, f"{trades.wins} won, {trades.losses} lost", signed(gross),
-        money(figures.fees), money(figures.funding), signed(figures.net),
+        money(figures.fees), money(figures.funding), money(figures.costs.total), signed(figures.net),
         number(sum(total_r), 1, sign=True) if total_r else "",
     ]  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from attrs import define, evolve, field, frozen
@@ -108,3 +109,14 @@ def _without_order(closed: PositionClosed, rest: Decimal) -> ExitLeg:
         gross=ZERO,
         fee=closed.liquidation_fee,
     )
+
+
+def exit_legs(records: Iterable[Record]) -> tuple[ExitLeg, ...]:
+    """Return the exits of all closed trades, in the order in which the trades were closed."""
+    book = LegBook()
+    legs: list[ExitLeg] = []
+    for record in records:
+        book.take(record)
+        if isinstance(record, PositionClosed):
+            legs += book.closed(record)
+    return tuple(legs)

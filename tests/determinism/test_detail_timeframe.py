@@ -15,40 +15,10 @@ from atlas_core.model.records import AlertRaised, FillBooked, Record, SignalDete
 from atlas_core.report.summary import notes_of, report_of
 from atlas_core.report.trades import TradeRow, closed_trades
 from atlas_core.runs import Mode
+from tests.crossing_profile import crossing_profile
 from tests.systems import system_of
 
-PROFILE = """
-[profile]
-name = "detail"
-mode = "backtest"
-seed = 11
-
-[universe]
-symbols = ["BTC-PERP", "ETH-PERP"]
-base_timeframe = "15m"
-start = 2026-01-02
-end = 2026-01-09
-
-[provider]
-use = "sim"
-start = 2026-01-01
-days = 9
-
-[[scanner]]
-use = "sma-cross"
-timeframe = "15m"
-fast = 3
-slow = 8
-
-[sizer]
-use = "fixed-notional"
-notional = 1000
-
-[broker]
-use = "paper"
-taker_fee_bps = 5
-slippage_bps = 1
-
+EXITS = """
 [[exit]]
 use = "stop"
 pct = 0.12
@@ -59,11 +29,9 @@ pct = 0.12
 """
 
 
-@pytest.fixture
-def profile(tmp_path: Path) -> Path:
-    path = tmp_path / "detail.toml"
-    path.write_text(PROFILE, encoding="utf-8")
-    return path
+@pytest.fixture(scope="module")
+def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return crossing_profile(tmp_path_factory.mktemp("detail"), EXITS, base="15m", end="2026-01-09")
 
 
 def records_of(profile: Path, **overrides: str) -> Sequence[Record]:

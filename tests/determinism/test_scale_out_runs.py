@@ -12,40 +12,10 @@ from atlas_core.model.instrument import ZERO
 from atlas_core.report.export import exits_csv, trades_csv
 from atlas_core.report.trades import TradeRow, closed_trades
 from atlas_core.runs import Mode
+from tests.crossing_profile import crossing_profile
 from tests.systems import by_pump, system_of
 
-PROFILE = """
-[profile]
-name = "ladder"
-mode = "paper"
-seed = 11
-
-[universe]
-symbols = ["BTC-PERP", "ETH-PERP"]
-base_timeframe = "5m"
-start = 2026-01-02
-end = 2026-01-04
-
-[provider]
-use = "sim"
-start = 2026-01-01
-days = 4
-
-[[scanner]]
-use = "sma-cross"
-timeframe = "15m"
-fast = 3
-slow = 8
-
-[sizer]
-use = "fixed-notional"
-notional = 1000
-
-[broker]
-use = "paper"
-taker_fee_bps = 5
-spread_bps = 2
-
+EXITS = """
 [[exit]]
 use = "stop"
 pct = 0.4
@@ -58,9 +28,7 @@ steps = [{ at_pct = 0.2, close_pct = 50 }, { at_pct = 0.3, close_pct = 25 }, { a
 
 @pytest.fixture(scope="module")
 def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("ladder") / "ladder.toml"
-    path.write_text(PROFILE, encoding="utf-8")
-    return path
+    return crossing_profile(tmp_path_factory.mktemp("ladder"), EXITS, base="5m", end="2026-01-04")
 
 
 def trades_of(journal: Journal) -> tuple[TradeRow, ...]:

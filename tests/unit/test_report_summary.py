@@ -7,6 +7,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atlas_core.engine.ports import Rules
 from atlas_core.errors import NotFound
 from atlas_core.model.decisions import Outcome
 from atlas_core.model.records import ComponentFailed, PositionOpened, Record, SessionPaused, SessionResumed
@@ -22,6 +23,8 @@ from atlas_core.report.fill_counts import FillCounts
 from atlas_core.report.signals import refusals, signal_rows, state_counts, sum_sentence
 from atlas_core.report.summary import honesty, notes_of, report_of
 from atlas_core.report.trades import closed_trades, open_positions, price_decimals
+from atlas_core.simulation.costs import CostOptions
+from tests.engine_bench import Bench, FixedSize, SignalLevels
 from tests.sample_run import START, closed, detected, marked, sample_run, started, verdict
 
 D = Decimal
@@ -235,3 +238,22 @@ def test_a_journal_of_several_sessions_tells_how_the_last_one_is() -> None:
     assert "3 sessions wrote this journal, one after the other, 1 of them after a crash" in notes_of(running)
     records += [sample_run()[-1]]
     assert report_of(records).finished == "end of data"
+
+
+def test_the_fee_of_a_forced_close_is_a_part_of_its_own() -> None:
+    bench = Bench(
+        sizer=FixedSize("10", "5"),
+        rules=Rules(max_positions=1, max_leverage=D(5)),
+        exits=(("far", SignalLevels()),),
+        costs=CostOptions(taker_fee_bps=D(5), liquidation_fee_bps=D(50)),
+    )
+    bench.flat(100.0)
+    bench.signal(stop=50.0, target=200.0)
+    bench.flat(100.0)
+    bench.bar(100.0, 100.0, 60.0, 60.0)
+    (trade,) = closed_trades(bench.records)
+    costs = trade.costs
+    assert (costs.fee, costs.liquidation) == (trade.fees - trade.liquidation_fee, trade.liquidation_fee)
+    assert costs.fee > 0 < costs.liquidation
+    assert costs.total == trade.fees
+    assert [(leg.rule, leg.quantity, leg.gross) for leg in trade.legs] == [("liquidation", D(10), trade.gross)]

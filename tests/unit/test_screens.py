@@ -64,7 +64,8 @@ def _section(text: str, title: str) -> list[str]:
 def test_every_screen_says_the_mode_and_that_the_market_is_synthetic() -> None:
     for screen in (
         _call(report), _call(report, "--what", "trades"), _call(report, "--what", "signals"),
-        _call(report, "--what", "orders"), _call(report, "--what", "events"), _call(report, "--what", "equity"),
+        _call(report, "--what", "exits"), _call(report, "--what", "orders"), _call(report, "--what", "events"),
+        _call(report, "--what", "equity"),
         _call(explain, "trade", "1"), _call(explain, "signal", "3333"), _call(explain, "symbol", "ETH-PERP"),
         _call(pnl), _call(pnl, "--by", "score"),
     ):  # fmt: skip
@@ -177,7 +178,7 @@ def test_the_pnl_fits_the_terminal(
 
 
 @pytest.mark.usefixtures("kept")
-@pytest.mark.parametrize("what", ["trades", "signals", "orders", "events", "equity", "metrics"])
+@pytest.mark.parametrize("what", ["trades", "exits", "signals", "orders", "events", "equity", "metrics"])
 def test_csv_and_json_of_a_table_hold_the_same_rows(what: str) -> None:
     rows = list(csv.DictReader(io.StringIO(_call(report, "--what", what, "--format", "csv"))))
     document = json.loads(_call(report, "--what", what, "--format", "json"))
