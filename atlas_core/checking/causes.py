@@ -27,12 +27,13 @@ class Cause(StrEnum):
     CODE = "code"
 
 
-_PRICES = {
+PRICES = {
     "price", "reference_price", "limit_price", "stop_price", "trail_offset", "entry_price", "exit_price", "stop",
-    "target", "fee", "fees", "slippage", "gross", "net", "r_multiple", "initial_risk", "realised", "entry_cost",
-    "funding", "amount", "rate", "highest", "lowest", "liquidity", "ambiguous",
+    "target", "part_prices", "fee", "fees", "liquidation_fee", "spread", "slippage", "impact", "gross", "net",
+    "r_multiple", "initial_risk", "realised", "entry_cost", "funding", "amount", "rate", "highest", "lowest",
+    "liquidity", "ambiguous", "basis",
 }  # fmt: skip
-_SIZES = {"quantity", "cumulative_quantity", "leverage", "factor", "inputs", "entry_cost"}
+SIZES = {"quantity", "cumulative_quantity", "part_quantities", "leverage", "factor", "inputs"}
 _DECIDED_BY_COMPONENTS = {DecisionKind.SIGNAL, DecisionKind.GATE, DecisionKind.FAILURE}
 
 
@@ -53,9 +54,9 @@ def cause_of(one: Decision | None, other: Decision | None, fields: tuple[str, ..
 
 
 def _by_numbers(fields: set[str]) -> Cause:
-    if _PRICES & fields:
+    if PRICES & fields:
         return Cause.PRICE
-    return Cause.SIZE if _SIZES & fields else Cause.CODE
+    return Cause.SIZE if SIZES & fields else Cause.CODE
 
 
 def _is_other_end(fields: tuple[str, ...]) -> bool:

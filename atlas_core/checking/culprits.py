@@ -47,7 +47,7 @@ def _names(record: Record) -> tuple[str, ...]:
     if isinstance(record, ComponentFailed):
         return (record.component,)
     if isinstance(record, LevelsSet):
-        return (f"exit rule {record.stop_rule}", f"exit rule {record.target_rule}")
+        return tuple(f"exit rule {rule}" for rule in (record.stop_rule, record.target_rule, *record.part_rules))
     kind, field = _TELLS.get(type(record), ("", ""))
     return (f"{kind} {getattr(record, field)}",) if kind else ()
 
@@ -85,7 +85,10 @@ def culprit(
 
 
 def _of_levels(record: LevelsSet, fields: tuple[str, ...], components: Iterable[str]) -> str:
-    rule = record.target_rule if fields and fields[0].startswith("target") else record.stop_rule
+    first = fields[0] if fields else ""
+    rule = record.target_rule if first.startswith("target") else record.stop_rule
+    if first.startswith("part") and record.part_rules:
+        rule = record.part_rules[0]
     name = f"exit rule {rule}"
     return name if name in components else ENGINE
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from attrs import evolve
+from attrs import evolve, fields_dict
 
-from atlas_core.checking.causes import Cause
-from atlas_core.checking.decisions import DecisionKind, decisions_of
+from atlas_core.checking.causes import PRICES, SIZES, Cause, cause_of
+from atlas_core.checking.decisions import Decision, DecisionKind, decisions_of
 from atlas_core.checking.market import RecordedMarket, record_market
 from atlas_core.checking.parity import (
     ParityReport,
@@ -20,6 +20,14 @@ from atlas_core.checking.parity import (
     session_told,
 )
 from atlas_core.model.decisions import Approve, Refuse
+from atlas_core.model.records import (
+    FillBooked,
+    LevelsSet,
+    OrderIntended,
+    PositionChanged,
+    PositionClosed,
+    PositionOpened,
+)
 from atlas_core.model.timeframe import MINUTE
 from tests.cheats import HONEST, Cheat, Rows
 from tests.memory import at
@@ -75,6 +83,27 @@ def test_a_planted_difference_has_its_cause(cause: Cause, kind: DecisionKind, ot
     assert not report.is_equal
     first = report.roots[0]
     assert (first.cause, first.kind) == (cause, kind)
+
+
+@pytest.mark.parametrize(
+    ("field", "cause"), [("spread", Cause.PRICE), ("part_quantities", Cause.SIZE), ("reason", Cause.CODE)]
+)
+def test_the_field_that_differs_tells_the_cause(field: str, cause: Cause) -> None:
+    facts: dict[str, Any] = {field: 1}
+    one = Decision(name=("fill",), kind=DecisionKind.FILL, ts=0, chain="s", place=1, symbol="X", facts=facts)
+    assert cause_of(one, evolve(one, facts={field: 2}), (field,), had_other_bars=False) is cause
+    assert cause_of(one, None, (), had_other_bars=False) is Cause.CODE
+    assert cause_of(one, one, (field,), had_other_bars=True) is Cause.DATA
+
+
+def test_every_field_of_a_decision_that_is_a_number_is_a_price_or_a_size() -> None:
+    exact = {
+        name
+        for kind in (FillBooked, PositionOpened, PositionChanged, PositionClosed, OrderIntended, LevelsSet)
+        for name, field in fields_dict(kind).items()
+        if "Decimal" in str(field.type)
+    }
+    assert exact - PRICES - SIZES == {"multiplier"}
 
 
 def test_a_gate_that_judges_otherwise_in_a_session_is_code() -> None:
