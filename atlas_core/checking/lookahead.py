@@ -256,9 +256,14 @@ class _Check:
         return True
 
     def _check_closes(self, short: Sequence[Record], cut: int, names: Sequence[str]) -> None:
-        """Change the close of each bar in which a trigger was touched at `cut`: the entry must not know it."""
+        """Change the close of each bar in which a trigger was touched at `cut`: the entry must not know it.
+
+        Finer bars would not agree with the changed one, so that both runs go without.
+        """
+        market = self.market.until(cut).without_finer()
+        if self.market.finer:
+            short = self._run(f"run, {CUT}", market)
         for symbol in _touched(short, cut):
-            market = self.market.until(cut)
             changed = with_other_close(market, symbol, cut)
             if changed is market:
                 continue

@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from heapq import merge
 
 import numpy as np
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from atlas_core import components as offer
 from atlas_core.compose import compose, opened
 from atlas_core.contracts import Capability, Context, HistoryRequest, Provider
 from atlas_core.loading import LoadedMarket, load
+from atlas_core.marketdata.detail import detail_of
 from atlas_core.marketdata.history import MarketData
 from atlas_core.marketdata.timetable import Timetable
 from atlas_core.model.bars import Bars
@@ -27,7 +28,8 @@ from atlas_core.runs import Mode
 class RecordedMarket:
     """What a provider delivered for one run: base bars with their warm-up, funding and instruments, by symbol.
 
-    The run goes from `start` to `end` (nanoseconds UTC); bars may reach beyond both.
+    The run goes from `start` to `end` (nanoseconds UTC); bars may reach beyond both. `finer` holds the bars by which a
+    back-test decides what happened inside a base bar, where it asks for some.
     """
 
     instruments: Mapping[str, Instrument]
@@ -35,15 +37,24 @@ class RecordedMarket:
     funding: tuple[FundingDue, ...]
     start: int
     end: int
+    finer: Mapping[str, Bars] = field(factory=dict)
 
     def until(self, cut: int) -> RecordedMarket:
         """Return the market as it was known at `cut`; its columns are copies, behind which nothing can be found."""
-        bars = {symbol: each.take(np.arange(each.count_available(cut))) for symbol, each in self.bars.items()}
-        return evolve(self, bars=bars, funding=tuple(due for due in self.funding if due.ts <= cut), end=cut)
+        bars, finer = (
+            {symbol: each.take(np.arange(each.count_available(cut))) for symbol, each in columns.items()}
+            for columns in (self.bars, self.finer)
+        )
+        funding = tuple(due for due in self.funding if due.ts <= cut)
+        return evolve(self, bars=bars, finer=finer, funding=funding, end=cut)
 
     def with_bars(self, bars: Mapping[str, Bars]) -> RecordedMarket:
         """Return the market with other bars."""
         return evolve(self, bars=bars)
+
+    def without_finer(self) -> RecordedMarket:
+        """Return the market of base bars alone, which is all that a session sees."""
+        return evolve(self, finer={})
 
     def data(self, timetable: Timetable, until: int | None = None) -> MarketData:
         """Return the columns that scanners see, all that is recorded; `until` says what is complete."""
@@ -52,7 +63,12 @@ class RecordedMarket:
     def loaded(self, timetable: Timetable, until: int | None = None) -> LoadedMarket:
         """Return the market as a back-test loads it, for a run that ends at `until` whatever is recorded behind it."""
         end = self.end if until is None else until
-        return LoadedMarket(data=self.data(timetable, end), funding=self.funding, start=self.start, end=end)
+        market = LoadedMarket(data=self.data(timetable, end), funding=self.funding, start=self.start, end=end)
+        detail = {
+            symbol: detail_of(market.bars_of_run(symbol), finer, self.instruments[symbol])
+            for symbol, finer in self.finer.items()
+        }
+        return evolve(market, detail=detail)
 
     def closes(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         """Return the times of the run at which base bars close, each once (nanoseconds UTC)."""
@@ -74,7 +90,12 @@ async def _record(profile: Profile) -> RecordedMarket:
         loaded = await load(live)
         bars = {symbol: loaded.data.base(symbol) for symbol in profile.universe.symbols}
         return RecordedMarket(
-            instruments=dict(live.instruments), bars=bars, funding=loaded.funding, start=loaded.start, end=loaded.end
+            instruments=dict(live.instruments),
+            bars=bars,
+            funding=loaded.funding,
+            start=loaded.start,
+            end=loaded.end,
+            finer={symbol: detail.finer for symbol, detail in loaded.detail.items()},
         )
 
 

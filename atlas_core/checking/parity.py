@@ -121,8 +121,8 @@ def session_told(profile: Profile, market: RecordedMarket, watch: Watch | None =
 def backtest_told(
     profile: Profile, market: RecordedMarket, *, driver: DriverKind = DriverKind.SKIPPING, watch: Watch | None = None
 ) -> Told:
-    """Run a profile as a back-test on a market; raises ContractError when a component fails."""
-    records = decided(profile, market, mode=Mode.BACKTEST, driver=driver, watch=watch)
+    """Run a profile as a back-test on the base bars of a market; raises ContractError when a component fails."""
+    records = decided(profile, market.without_finer(), mode=Mode.BACKTEST, driver=driver, watch=watch)
     return Told(records=records, bars=market.bars)
 
 

@@ -9,7 +9,7 @@ import click
 from atlas_core.cli.check_bar import CheckBar
 from atlas_core.cli.check_screens import lookahead_facts, print_lookahead, print_warmup, warmup_facts
 from atlas_core.cli.completion import complete_profile
-from atlas_core.cli.run import driver_option, profile_options, profile_overrides
+from atlas_core.cli.run import Command, profile_options, profile_overrides
 from atlas_core.cli.tables import print_json
 
 if TYPE_CHECKING:
@@ -17,6 +17,18 @@ if TYPE_CHECKING:
     from atlas_core.profile import Profile
 
 FOUND = 4
+
+
+def driver_option(command: Command) -> Command:
+    """Add the option that chooses the driver of the runs."""
+    add = click.option(
+        "--driver",
+        type=click.Choice(["skipping", "plain"]),
+        default="skipping",
+        show_default=True,
+        help="Pass over bars that cannot matter, or take every bar; both give the same journal.",
+    )
+    return add(command)
 
 
 @click.group()

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 from attrs import evolve, fields_dict, frozen
 
-from atlas_core.cli.check import FOUND, recorded
+from atlas_core.cli.check import FOUND, driver_option, recorded
 from atlas_core.cli.check_bar import CheckBar
 from atlas_core.cli.completion import complete_profile
 from atlas_core.cli.journals import complete_journal, find_journal
 from atlas_core.cli.parity_screens import parity_facts, print_parity
-from atlas_core.cli.run import driver_option, profile_options, profile_overrides
+from atlas_core.cli.run import profile_options, profile_overrides
 from atlas_core.cli.tables import print_json
 from atlas_core.errors import UsageError
 

@@ -53,18 +53,6 @@ def profile_options(command: Command) -> Command:
     return command
 
 
-def driver_option(command: Command) -> Command:
-    """Add the option that chooses the driver of a back-test."""
-    add = click.option(
-        "--driver",
-        type=click.Choice(["skipping", "plain"]),
-        default="skipping",
-        show_default=True,
-        help="Pass over bars that cannot matter, or take every bar; both give the same journal.",
-    )
-    return add(command)
-
-
 def result_options(command: Command) -> Command:
     """Add the options that say what is shown."""
     command = view_options(command)

@@ -9,7 +9,12 @@ from attrs import evolve
 from atlas_core.checking.findings import LookaheadReport
 from atlas_core.checking.lookahead import LookaheadPlan, check_lookahead
 from atlas_core.checking.market import record_market
+from atlas_core.checking.parity import check_parity
+from atlas_core.checking.running import decided
 from atlas_core.errors import DataError
+from atlas_core.model.orders import FillBasis
+from atlas_core.model.records import FillBooked
+from atlas_core.profile import open_profile
 from tests.cheats import CHEATS, HONEST, Cheat, Rows
 from tests.determinism.test_no_look_ahead import CONTINUITY, TABLES, random_bars
 from tests.memory import MemoryProvider, memory, profile_of, registry
@@ -61,3 +66,16 @@ def test_a_market_of_one_bar_is_refused_in_words() -> None:
     profile = HONEST[0].profile(universe="end = 2026-04-05T00:01:00Z")
     with pytest.raises(DataError, match="expected a history of several bars to cut, was 1"):
         check_lookahead(profile, record_market(profile))
+
+
+def test_finer_bars_are_cut_with_the_others_and_left_out_where_a_session_has_none() -> None:
+    spans = [("universe.base_timeframe", '"5m"'), ("universe.detail_timeframe", '"1m"'),
+             ("universe.end", '"2026-04-06T09:00"'), ("universe.symbols", '["BTC-PERP"]')]  # fmt: skip
+    profile, _ = open_profile("demo", overrides=spans)
+    market = record_market(profile)
+    cut = int(market.closes()[40])
+    assert int(market.until(cut).finer["BTC-PERP"].available_at[-1]) == cut
+    bases = {fill.basis for fill in decided(profile, market) if isinstance(fill, FillBooked)}
+    assert FillBasis.DETAIL in bases
+    assert check_lookahead(profile, market, LookaheadPlan(scan_cuts=2, run_cuts=2)).is_clean
+    assert check_parity(profile, market).is_equal
