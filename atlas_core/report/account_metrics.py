@@ -208,4 +208,5 @@ ACCOUNT_METRICS = (
         edges=f"n/a below {metrics.CAGR_MINIMUM_DAYS} days", source=ATLAS, value_of=_turnover,
     ),
 )  # fmt: skip
-ACCOUNT_NAMES = tuple(metric.name for metric in ACCOUNT_METRICS)
+_OF_TRADES = frozenset({"closed_trade_drawdown", "time_in_market", "turnover"})
+CURVE_NAMES = tuple(metric.name for metric in ACCOUNT_METRICS if metric.name not in _OF_TRADES)

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from attrs import frozen
 
 from atlas_core.errors import NotFound
-from atlas_core.report.account_metrics import ACCOUNT_METRICS, ACCOUNT_NAMES
+from atlas_core.report.account_metrics import ACCOUNT_METRICS, CURVE_NAMES
 from atlas_core.report.metric import Metric
 from atlas_core.report.results import Results
 from atlas_core.report.trade_metrics import TRADE_METRICS
@@ -65,9 +65,9 @@ class MetricRow:
 
 
 def metric_rows(results: Results, benchmark: Results | None) -> tuple[MetricRow, ...]:
-    """Return every metric of a run as a row, that of buy and hold for those of the account."""
+    """Return every metric of a run as a row, that of buy and hold for those of the curve."""
     values = metric_values(results)
-    held = {} if benchmark is None else metric_values(benchmark, ACCOUNT_NAMES)
+    held = {} if benchmark is None else metric_values(benchmark, CURVE_NAMES)
     return tuple(
         MetricRow(metric=metric, value=values[metric.name], buy_and_hold=held.get(metric.name)) for metric in METRICS
     )

@@ -19,7 +19,7 @@ import attrs
 import numpy as np
 
 from atlas_core.clock import NANOSECONDS_PER_SECOND, to_datetime
-from atlas_core.report.account_metrics import ACCOUNT_NAMES
+from atlas_core.report.account_metrics import CURVE_NAMES
 from atlas_core.report.catalogue import metric_values
 from atlas_core.report.costs import CostSplit
 from atlas_core.report.equity import EquityPoint
@@ -168,7 +168,7 @@ def summary_of(report: Report) -> dict[str, Any]:
         "finished": report.finished,
         "figures": _figures(report),
         "metrics": metric_values(report.results),
-        "benchmark": None if report.benchmark is None else metric_values(report.benchmark, ACCOUNT_NAMES),
+        "benchmark": None if report.benchmark is None else metric_values(report.benchmark, CURVE_NAMES),
         "terms": _terms(report),
         "signals": {"total": len(report.signals), "by_outcome": report.states, "sum": report.sum_line},
         "refusals": [attrs.asdict(refusal) for refusal in report.refusals],

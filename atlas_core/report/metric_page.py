@@ -47,8 +47,8 @@ best that luck alone would give.
 
 The starting cash is split into equal parts, one for each symbol of the universe. Each part buys at the open of its
 symbol's first bar in the run, pays slippage, impact and fee of the cost model once, and is held to the end. It has
-the metrics of the account, at the same marks. A run keeps it as `benchmark.csv`. Funding, dividends and interest are
-left out.
+the metrics of the curve, at the same marks; those that need trades do not exist. A run keeps it as `benchmark.csv`.
+Funding, dividends and interest are left out.
 """
 PEERS_HEAD = """\
 ## What other systems would have reported

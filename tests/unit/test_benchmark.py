@@ -12,11 +12,12 @@ from atlas_core.model.costs import TradingCosts
 from atlas_core.model.instrument import Instrument
 from atlas_core.model.timeframe import DAY, parse_timeframe
 from atlas_core.report.benchmark import BENCHMARK_NAME, benchmark_results, buy_and_hold, read_benchmark
-from atlas_core.report.catalogue import metric_values
+from atlas_core.report.catalogue import metric_rows, metric_values
 from atlas_core.report.equity import EquityPoint
-from atlas_core.report.export import equity_csv
+from atlas_core.report.export import equity_csv, summary_of
+from atlas_core.report.summary import report_of
 from atlas_core.watching import TradedMarket
-from tests.sample_run import START
+from tests.sample_run import START, sample_run
 
 D = Decimal
 CURVE = tuple(EquityPoint(START + day * DAY, D(10_000)) for day in range(5))
@@ -83,3 +84,13 @@ def test_what_a_run_left_is_read_again_and_damage_is_none(tmp_path: Path) -> Non
     assert read_benchmark(tmp_path) == points
     path.write_text("ts,equity\nnow,1\n", encoding="utf-8")
     assert read_benchmark(tmp_path) == ()
+
+
+def test_what_needs_trades_does_not_exist_for_what_was_only_held() -> None:
+    report = report_of(sample_run())
+    held = summary_of(report.beside(report.curve))["benchmark"]
+    assert held["total_return"] == pytest.approx(0.013521)
+    assert {"turnover", "time_in_market", "closed_trade_drawdown", "win_rate"} & set(held) == set()
+    rows = {row.name: row for row in metric_rows(report.results, report.beside(report.curve).benchmark)}
+    assert rows["turnover"].buy_and_hold is None
+    assert rows["max_drawdown"].buy_and_hold == 0.0
