@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from atlas_core.cli.formats import held
 from atlas_core.cli.sweep_figures import figure, settings_text
 from atlas_core.cli.tables import say, say_parts
+from atlas_core.clock import NANOSECONDS_PER_SECOND, Stopwatch
 from atlas_core.search.ledger import Trial
 from atlas_core.search.objective import Objective
 from atlas_core.search.space import Choices, Dimension
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from atlas_core.cli.sweep import Launch
+
+SECONDS_BETWEEN_LINES = 15.0
 
 
 def say_start(launch: Launch) -> None:
@@ -46,7 +50,7 @@ def _values(dimension: Dimension) -> str:
 
 
 class SweepProgress(AbstractContextManager["SweepProgress"]):
-    """The watch of a sweep; the bar is drawn on a terminal only."""
+    """The watch of a sweep: a bar on a terminal, and on a pipe a line now and then."""
 
     def __init__(self, objective: Objective, keys: Sequence[str], *, with_bar: bool) -> None:
         self._objective, self._keys = objective, keys
@@ -54,6 +58,8 @@ class SweepProgress(AbstractContextManager["SweepProgress"]):
         self._task: TaskID | None = None
         self._best: Trial | None = None
         self._is_quiet = not with_bar
+        self._part, self._total, self._kept, self._done = "", 0, 0, 0
+        self._since_begun, self._since_line = Stopwatch(), Stopwatch()
 
     def __enter__(self) -> SweepProgress:
         if self._progress is not None:
@@ -69,23 +75,34 @@ class SweepProgress(AbstractContextManager["SweepProgress"]):
         if kept:
             self.told(f"{kept:,} of {total:,} trials are kept from before{f' ({part})' if part else ''}")
         self._best = None
+        self._part, self._total, self._kept, self._done = part or "trials", total, kept, kept
+        self._since_begun, self._since_line = Stopwatch(), Stopwatch()
         if self._progress is not None:
             if self._task is not None:
                 self._progress.remove_task(self._task)
-            self._task = self._progress.add_task(part or "trials", total=total, completed=kept, best="")
+            self._task = self._progress.add_task(self._part, total=total, completed=kept, best="")
 
     def made(self, trial: Trial) -> None:
-        """Move the bar, and show the best trial so far."""
+        """Move on, and show the best trial so far."""
+        self._done += 1
         value = self._objective.value(trial)
         known = None if self._best is None else self._objective.value(self._best)
         if value is not None and (known is None or self._objective.is_better(value, known)):
             self._best, known = trial, value
-        if self._progress is None or self._task is None:
-            return
         best = ""
         if self._best is not None:
             best = f"best {figure(self._objective.metric, known)}: {settings_text(self._best.settings, self._keys)}"
-        self._progress.update(self._task, advance=1, best=best)
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, advance=1, best=best)
+        elif self._since_line.seconds() >= SECONDS_BETWEEN_LINES:
+            self._since_line = Stopwatch()
+            self.told(
+                f"{self._part} {self._done:,} of {self._total:,} · {self._time_left()} left · {best or 'no best yet'}"
+            )
+
+    def _time_left(self) -> str:
+        each = self._since_begun.seconds() / max(1, self._done - self._kept)
+        return held(round(each * max(0, self._total - self._done) * NANOSECONDS_PER_SECOND))
 
     def told(self, text: str) -> None:
         """Say something on stderr, above the bar."""

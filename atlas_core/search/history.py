@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from decimal import Decimal
 from mmap import mmap
 from pathlib import Path
 from typing import Any
@@ -196,16 +198,18 @@ class SharedHistory:
     start: int | None
     end: int | None
     instruments: Mapping[str, Instrument]
-    funding: tuple[FundingDue, ...]
+    funding: Path
     columns: Mapping[str, SharedColumns]
 
     def opened(self) -> Held | None:
         """Map the files into memory; None where one of them is not here or is not whole."""
         try:
             bars = {symbol: _mapped(columns) for symbol, columns in self.columns.items()}
+            due = json.loads(self.funding.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        return Held(instruments=self.instruments, bars=bars, funding=self.funding, start=self.start, end=self.end)
+        funding = tuple(FundingDue(ts, symbol, Decimal(rate)) for ts, symbol, rate in due)
+        return Held(instruments=self.instruments, bars=bars, funding=funding, start=self.start, end=self.end)
 
 
 def _is_mapped(column: Any) -> bool:
@@ -220,12 +224,15 @@ def _shared(origin: str, held: Held, folder: Path) -> SharedHistory:
     assert held.instruments is not None
     place = folder / origin
     place.mkdir(parents=True, exist_ok=True)
+    funding = place / "funding.json"
+    due = [(event.ts, event.symbol, str(event.rate)) for event in held.funding or ()]
+    funding.write_text(json.dumps(due), encoding="utf-8")
     return SharedHistory(
         origin=origin,
         start=held.start,
         end=held.end,
         instruments=dict(held.instruments),
-        funding=tuple(held.funding or ()),
+        funding=funding,
         columns={symbol: _written(bars, place, number) for number, (symbol, bars) in enumerate(held.bars.items())},
     )
 

@@ -14,7 +14,7 @@ from atlas_core.search.conditions import Condition
 from atlas_core.search.ledger import Trial
 from atlas_core.search.space import Setting, Space
 
-LARGEST_GRID = 1_000_000
+LARGEST_GRID = 200_000
 MOST_DRAWS_IN_VAIN = 10_000
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,7 @@ def test_memory_maps_that_are_elsewhere_or_cut_off_are_left_alone(tmp_path: Path
     work = bench(crossing(tmp_path))
     work.trial(Task(number=0, settings=SETTINGS[0]))
     (shared,) = work.histories.share(tmp_path / "bars")
+    assert len(pickle.dumps(shared)) < 5_000, "bars are mapped, never sent"
     values = shared.columns["BTC-PERP"].values
     values.write_bytes(values.read_bytes()[:200])
     assert shared.opened() is None

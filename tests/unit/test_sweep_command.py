@@ -51,6 +51,18 @@ def test_the_best_of_a_sweep_is_what_the_back_test_shows(profile: str, capsys: p
     assert float(report["figures"]["net"]) == pytest.approx(best["figures"]["net_profit"], abs=1e-9)
 
 
+def test_on_a_pipe_progress_is_a_line_now_and_then(
+    profile: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("atlas_core.cli.sweep_progress.SECONDS_BETWEEN_LINES", 0.0)
+    assert run_command_line(["sweep", profile, *GRID]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(" · ")[0] for line in lines] == [f"trials {n} of 6" for n in range(1, 7)]
+    assert all(" left · best " in line and "fast " in line for line in lines)
+    assert run_command_line(["sweep", profile, *GRID, "--new", "-q"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_every_trial_is_a_row_of_the_csv(profile: str, capsys: pytest.CaptureFixture[str]) -> None:
     rows = list(csv.DictReader(StringIO(printed(capsys, "sweep", profile, *GRID, "--csv"))))
     assert [row["status"] for row in rows] == ["finished"] * 4 + ["invalid"] * 2
