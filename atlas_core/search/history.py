@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
@@ -14,7 +15,7 @@ from attrs import define, evolve, field, frozen
 
 from atlas_core.compose import OpenSystem, System
 from atlas_core.contracts import FundingProvider, HistoryRequest, Provider
-from atlas_core.errors import Unsupported
+from atlas_core.errors import DataError, Unsupported
 from atlas_core.loading import LoadedMarket, load
 from atlas_core.model.bars import Bars
 from atlas_core.model.events import BarClosed, FundingDue
@@ -30,22 +31,17 @@ _VALUES = ("open", "high", "low", "close", "volume")
 
 
 @define
-class Held:
-    """What a provider delivered for one universe; `start` and `end` are those of the request (None: all there is)."""
+class Stretch:
+    """Bars of some symbols in one timeframe; `start` and `end` are those of the request (None: all there is)."""
 
-    instruments: Mapping[str, Instrument] | None = None
-    bars: Mapping[str, Bars] | None = None
-    funding: Sequence[FundingDue] | None = None
-    start: int | None = None
-    end: int | None = None
-
-    def is_mapped(self) -> bool:
-        """Tell whether all bars lie in files that are mapped into memory."""
-        return all(_is_mapped(bars.close) for bars in (self.bars or {}).values())
+    bars: Mapping[str, Bars]
+    funding: tuple[FundingDue, ...]
+    start: int | None
+    end: int | None
 
     def covers(self, request: HistoryRequest) -> bool:
         """Tell whether the bars of a request are here."""
-        return self.bars is not None and self._begins_by(request.start) and self._ends_after(request.end)
+        return self._begins_by(request.start) and self._ends_after(request.end)
 
     def _begins_by(self, start: int | None) -> bool:
         return self.start is None or (start is not None and self.start <= start)
@@ -55,25 +51,34 @@ class Held:
 
     def widened(self, request: HistoryRequest) -> HistoryRequest:
         """Return the request that asks for what is here and for what is asked."""
-        if self.bars is None:
-            return request
         start = self.start if self._begins_by(request.start) else request.start
         end = self.end if self._ends_after(request.end) else request.end
         return evolve(request, start=start, end=end)
 
-    def take(self, request: HistoryRequest, bars: Mapping[str, Bars], funding: Sequence[FundingDue]) -> None:
-        """Keep what was delivered for a request."""
-        self.bars, self.funding, self.start, self.end = bars, funding, request.start, request.end
-
     def bars_of(self, request: HistoryRequest) -> dict[str, Bars]:
         """Return the bars of a request that is covered: columns are shared, not copied."""
-        assert self.bars is not None
         return {symbol: _inside(bars, request) for symbol, bars in self.bars.items()}
 
-    def funding_of(self, request: HistoryRequest) -> tuple[FundingDue, ...]:
-        """Return the funding that falls due until the end of a request."""
-        due = self.funding or ()
-        return tuple(event for event in due if request.end is None or event.ts <= request.end)
+    def is_mapped(self) -> bool:
+        """Tell whether all bars lie in files that are mapped into memory."""
+        return all(_is_mapped(bars.close) for bars in self.bars.values())
+
+
+Asked = tuple[str, tuple[str, ...]]
+"""The timeframe and the symbols of a request."""
+
+
+@define
+class Held:
+    """What a provider delivered for one universe, and what it could not deliver."""
+
+    instruments: Mapping[str, Instrument] | None = None
+    stretches: dict[Asked, Stretch] = field(factory=dict)
+    faults: dict[tuple[Asked, int | None, int | None], str] = field(factory=dict)
+
+
+def _asked(request: HistoryRequest) -> Asked:
+    return request.timeframe.text, request.symbols
 
 
 def _inside(bars: Bars, request: HistoryRequest) -> Bars:
@@ -112,14 +117,28 @@ class LendingProvider(Provider):
         return self.held.instruments
 
     async def history(self, request: HistoryRequest) -> Mapping[str, Bars]:
-        """Return the bars, read from the provider when they are not held; raises what it raises."""
-        if not self.held.covers(request):
-            wide = self.held.widened(request)
-            provider = await self._opened()
-            bars = await provider.history(wide)
-            funding = await provider.funding(wide) if isinstance(provider, FundingProvider) else ()
-            self.held.take(wide, bars, funding)
-        return self.held.bars_of(request)
+        """Return the bars, read from the provider when they are not held; raises what it raises.
+
+        A provider that has none is not asked for the same again.
+        """
+        stretch = self.held.stretches.get(_asked(request))
+        if stretch is None or not stretch.covers(request):
+            wide = request if stretch is None else stretch.widened(request)
+            stretch = self.held.stretches[_asked(request)] = await self._read(wide)
+        return stretch.bars_of(request)
+
+    async def _read(self, request: HistoryRequest) -> Stretch:
+        key = _asked(request), request.start, request.end
+        if key in self.held.faults:
+            raise DataError(self.held.faults[key])
+        provider = await self._opened()
+        try:
+            bars = await provider.history(request)
+        except DataError as fault:
+            self.held.faults[key] = str(fault)
+            raise
+        funding = await provider.funding(request) if isinstance(provider, FundingProvider) else ()
+        return Stretch(bars, tuple(funding), request.start, request.end)
 
     def stream(self, request: HistoryRequest) -> AsyncIterator[BarClosed]:
         """Refuse: a trial reads history."""
@@ -128,7 +147,8 @@ class LendingProvider(Provider):
 
     async def funding(self, request: HistoryRequest) -> Sequence[FundingDue]:
         """Return the funding until the end of the request, whose bars were asked for before."""
-        return self.held.funding_of(request)
+        due = self.held.stretches[_asked(request)].funding
+        return tuple(event for event in due if request.end is None or event.ts <= request.end)
 
 
 @frozen
@@ -155,7 +175,7 @@ class Histories:
         """Return the loaded market of a system; the last ones are kept with all that was made of them."""
         universe, origin = live.system.profile.universe, origin_of(live.system)
         start = None if universe.start is None else live.warm_from(universe.start)
-        key = origin, start, universe.start, universe.end
+        key = origin, start, universe.start, universe.end, universe.detail_timeframe
         market = self._markets.pop(key, None)
         if market is None:
             loaded = await load(live)
@@ -170,15 +190,20 @@ class Histories:
 
         What lies in memory maps already, as the bars of the store do, is not written again: others map the same files.
         """
-        known = (item for item in self._held.items() if item[1].bars and item[1].instruments is not None)
-        return tuple(_shared(origin, held, folder) for origin, held in known if not held.is_mapped())
+        return tuple(
+            _shared(origin, held.instruments, asked, stretch, folder / origin)
+            for origin, held in self._held.items()
+            for asked, stretch in held.stretches.items()
+            if held.instruments is not None and not stretch.is_mapped()
+        )
 
     def adopt(self, histories: Sequence[SharedHistory]) -> None:
         """Hold what another process wrote; where the files are not on this machine, the provider is asked instead."""
         for shared in histories:
-            held = shared.opened()
-            if held is not None:
-                self._held[shared.origin] = held
+            stretch = shared.opened()
+            if stretch is not None:
+                held = self._held.setdefault(shared.origin, Held(shared.instruments))
+                held.stretches[shared.asked] = stretch
 
 
 @frozen(kw_only=True)
@@ -195,13 +220,14 @@ class SharedHistory:
     """A history that lies in memory maps; small enough to be sent, the bars themselves are not."""
 
     origin: str
+    asked: Asked
     start: int | None
     end: int | None
     instruments: Mapping[str, Instrument]
     funding: Path
     columns: Mapping[str, SharedColumns]
 
-    def opened(self) -> Held | None:
+    def opened(self) -> Stretch | None:
         """Map the files into memory; None where one of them is not here or is not whole."""
         try:
             bars = {symbol: _mapped(columns) for symbol, columns in self.columns.items()}
@@ -209,7 +235,7 @@ class SharedHistory:
         except (OSError, ValueError):
             return None
         funding = tuple(FundingDue(ts, symbol, Decimal(rate)) for ts, symbol, rate in due)
-        return Held(instruments=self.instruments, bars=bars, funding=funding, start=self.start, end=self.end)
+        return Stretch(bars, funding, self.start, self.end)
 
 
 def _is_mapped(column: Any) -> bool:
@@ -219,21 +245,22 @@ def _is_mapped(column: Any) -> bool:
     return column is not None
 
 
-def _shared(origin: str, held: Held, folder: Path) -> SharedHistory:
-    assert held.bars is not None
-    assert held.instruments is not None
-    place = folder / origin
+def _shared(
+    origin: str, instruments: Mapping[str, Instrument], asked: Asked, stretch: Stretch, folder: Path
+) -> SharedHistory:
+    place = folder / hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
     place.mkdir(parents=True, exist_ok=True)
     funding = place / "funding.json"
-    due = [(event.ts, event.symbol, str(event.rate)) for event in held.funding or ()]
+    due = [(event.ts, event.symbol, str(event.rate)) for event in stretch.funding]
     funding.write_text(json.dumps(due), encoding="utf-8")
     return SharedHistory(
         origin=origin,
-        start=held.start,
-        end=held.end,
-        instruments=dict(held.instruments),
+        asked=asked,
+        start=stretch.start,
+        end=stretch.end,
+        instruments=dict(instruments),
         funding=funding,
-        columns={symbol: _written(bars, place, number) for number, (symbol, bars) in enumerate(held.bars.items())},
+        columns={symbol: _written(bars, place, number) for number, (symbol, bars) in enumerate(stretch.bars.items())},
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from atlas_core.backtest.driver import run_backtest
 from atlas_core.compose import compose
+from atlas_core.contracts import Provider
 from atlas_core.errors import DataError
 from atlas_core.journal import Journal
 from atlas_core.plugins import discover
@@ -16,7 +17,7 @@ from atlas_core.profile import load_profile
 from atlas_core.report.catalogue import metric_values
 from atlas_core.report.summary import run_results
 from atlas_core.runs import Mode
-from atlas_core.search.history import Histories
+from atlas_core.search.history import Histories, LendingProvider
 from atlas_core.search.knowing import system_digest
 from atlas_core.search.ledger import Trial, TrialStatus
 from atlas_core.search.worker import Task
@@ -68,9 +69,9 @@ def test_memory_maps_give_what_the_provider_gives(tmp_path: Path) -> None:
     other = bench(crossing(tmp_path))
     other.histories = Histories()
     other.histories.adopt(shared)
-    held = next(iter(other.histories._held.values()))
-    assert held.bars is not None
-    assert not held.bars["BTC-PERP"].close.flags.owndata
+    (held,) = other.histories._held.values()
+    (stretch,) = held.stretches.values()
+    assert not stretch.bars["BTC-PERP"].close.flags.owndata
     assert other.histories.share(tmp_path / "again") == (), "what is mapped is not written again"
     second = other.trial(Task(number=0, settings=SETTINGS[1]))
     assert (second.figures, second.data, second.curve) == (first.figures, first.data, first.curve)
@@ -86,6 +87,33 @@ def test_memory_maps_that_are_elsewhere_or_cut_off_are_left_alone(tmp_path: Path
     assert shared.opened() is None
     values.unlink()
     assert shared.opened() is None
+
+
+def test_finer_bars_for_what_happens_inside_a_bar_are_lent_too(tmp_path: Path) -> None:
+    profile, detail = crossing(tmp_path), ("universe.detail_timeframe", '"15m"')
+    work, other = bench(profile), bench(profile)
+    plain = work.trial(Task(number=0, settings=SETTINGS[0]))
+    finer = work.trial(Task(number=0, settings=(*SETTINGS[0], detail)))
+    assert agrees(finer, by_back_test(profile, finer.settings))
+    assert work.trial(Task(number=0, settings=SETTINGS[0])).figures == plain.figures
+    shared = work.histories.share(tmp_path / "bars")
+    assert [asked for asked, _ in (history.asked for history in shared)] == ["1h", "15m"]
+    other.histories.adopt(shared)
+    assert other.trial(Task(number=0, settings=finer.settings)).figures == finer.figures
+
+
+def test_what_a_provider_does_not_have_is_asked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work, opened = bench(crossing(tmp_path)), []
+    real = LendingProvider._opened
+
+    async def counted(self: LendingProvider) -> Provider:
+        opened.append(1)
+        return await real(self)
+
+    monkeypatch.setattr(LendingProvider, "_opened", counted)
+    for _ in range(3):
+        assert work.trial(Task(number=0, settings=NOWHERE)).status is TrialStatus.INVALID
+    assert len(opened) == 2, "once for the instruments, once for the bars"
 
 
 def test_a_profile_that_cannot_be_is_a_result_with_its_reason(tmp_path: Path) -> None:
