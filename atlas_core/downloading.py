@@ -198,9 +198,7 @@ class _Work:
             raise DataError(f"{key}: expected bars of {key.symbol} from the provider, was {delivered_text}")
         if bars.timeframe != key.timeframe:
             raise DataError(f"{key}: expected bars of {key.timeframe} from the provider, was {bars.timeframe}")
-        begin = 0 if first is None else int(np.searchsorted(bars.opened_at, first))
-        end = len(bars) if last is None else bars.count_available(last)
-        return bars.between(begin, max(begin, end))
+        return bars.within(first, last)
 
     def _request(self, symbol: str, timeframe: Timeframe, first: int | None, last: int | None) -> HistoryRequest:
         sessions = {symbol: self._session(symbol)}

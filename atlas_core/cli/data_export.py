@@ -13,7 +13,6 @@ from atlas_core.errors import UsageError
 
 if TYPE_CHECKING:
     from atlas_core.barstore.store import StoredSeries
-    from atlas_core.model.bars import Bars
 
 
 @click.command(short_help="Write series as Parquet or CSV files.")
@@ -49,7 +48,7 @@ def export(
     written = []
     with WorkBar(ctx, silent=as_json) as bar:
         for series, path in zip(found, paths, strict=True):
-            bars = _inside(store.bars(series.key), span)
+            bars = store.bars(series.key).within(*span)
             bar.begin(path.name, len(bars))
             path.parent.mkdir(parents=True, exist_ok=True)
             export_series(series.manifest, bars, path, form, bar.at)
@@ -77,11 +76,3 @@ def _paths(found: list[StoredSeries], target: Path, form: str) -> list[Path]:
     if len(set(paths)) < len(paths):
         raise UsageError("expected series with different file names, were several with one; export them one by one")
     return paths
-
-
-def _inside(bars: Bars, span: tuple[int | None, int | None]) -> Bars:
-    import numpy as np
-
-    first = 0 if span[0] is None else int(np.searchsorted(bars.opened_at, span[0]))
-    last = len(bars) if span[1] is None else bars.count_available(span[1])
-    return bars.between(first, max(first, last))

@@ -68,8 +68,10 @@ def import_(ctx: click.Context, /, files: tuple[Path, ...], as_json: bool, **opt
             for path in paths:
                 _import(ctx, path, wish, bar, done, is_told=not as_json)
         except AtlasError:
-            if done and not as_json:
-                click.echo(f"{len(done)} of {len(paths)} files were imported before this one", err=True)
+            if done:
+                from atlas_core.cli.data_tables import counted
+
+                click.echo(f"{counted(len(done), 'file')} imported before this one, and kept", err=True)
             raise
     if as_json:
         print_json([_facts(each) for each in done])

@@ -115,6 +115,12 @@ class Bars:
         columns = [getattr(self, name)[part] for name in _COLUMNS]
         return Bars.trusted(self.symbol, self.timeframe, self.tick_size, columns)
 
+    def within(self, start: int | None, end: int | None) -> Bars:
+        """Return the bars that open at `start` or later and were available at `end` (None: all), without a copy."""
+        first = 0 if start is None else int(np.searchsorted(self.opened_at, start))
+        last = len(self) if end is None else self.count_available(end)
+        return self.between(first, max(first, last))
+
     @staticmethod
     def trusted(symbol: str, timeframe: Timeframe, tick_size: Decimal, columns: Sequence[NDArray[np.generic]]) -> Bars:
         """Make bars of columns in their order that are read-only and were checked before."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from attrs import fields
 
 from atlas_core import Instrument, InstrumentKind, grid_of, resample
@@ -39,14 +38,8 @@ def made_for(bars: Bars, request: HistoryRequest) -> tuple[Bars, int]:
     Bars that have the timeframe already are passed on as they are; longer ones lie on the grid of the session.
     """
     if bars.timeframe == request.timeframe and bars.timeframe.is_within_day:
-        return inside(bars, request), 0
+        return bars.within(request.start, request.end), 0
     grid = grid_of(request.session(bars.symbol))
     fitted = grid.fitted(bars)
-    return inside(resample(fitted, request.timeframe, grid), request), len(bars) - len(fitted)
-
-
-def inside(bars: Bars, request: HistoryRequest) -> Bars:
-    """Return the bars between the start and the end of a request."""
-    first = 0 if request.start is None else int(np.searchsorted(bars.opened_at, request.start))
-    last = len(bars) if request.end is None else bars.count_available(request.end)
-    return bars.between(first, max(first, last))
+    made = resample(fitted, request.timeframe, grid)
+    return made.within(request.start, request.end), len(bars) - len(fitted)

@@ -114,6 +114,15 @@ def test_a_bar_is_known_from_its_end_on() -> None:
     assert [whole.count_available(ts) for ts in (MINUTE - 1, MINUTE, 2 * MINUTE - 1, 2 * MINUTE)] == [0, 1, 1, 2]
 
 
+def test_a_span_holds_the_bars_that_open_in_it_and_were_known_at_its_end() -> None:
+    whole = bars([0, 1, 2, 5, 6])
+    assert (whole.within(MINUTE, 6 * MINUTE).opened_at // MINUTE).tolist() == [1, 2, 5]
+    assert (whole.within(None, 2 * MINUTE).opened_at // MINUTE).tolist() == [0, 1]
+    assert (whole.within(3 * MINUTE, None).opened_at // MINUTE).tolist() == [5, 6]
+    assert len(whole.within(5 * MINUTE, 2 * MINUTE)) == 0
+    assert np.shares_memory(whole.within(MINUTE, None).close, whole.close)
+
+
 def test_a_gap_is_marked_at_the_bar_after_it() -> None:
     assert bars([0, 1, 3, 4, 9]).gap_before.tolist() == [False, False, True, False, True]
     assert bars([5]).gap_before.tolist() == [False]

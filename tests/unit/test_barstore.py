@@ -14,7 +14,7 @@ from atlas_core import Bars, DataError, parse_timeframe
 from atlas_core.barstore.columns import BLOCK_ROWS, TYPES, column_path
 from atlas_core.barstore.keys import PriceKind, SeriesKey
 from atlas_core.barstore.manifest import FILE_NAME, Manifest, Origin
-from atlas_core.barstore.store import BarStore
+from atlas_core.barstore.store import BarStore, StoredSeries
 from atlas_core.errors import NotFound
 from atlas_core.model.session import TradingSession
 
@@ -89,6 +89,21 @@ def test_a_replaced_series_leaves_readers_their_old_columns(store: BarStore) -> 
     assert same(before, bars(10))
     assert same(store.bars(KEY), bars(3, 50))
     assert [path.name for path in (store.root / KEY.path).glob("columns-*")] == ["columns-000002"]
+
+
+def test_a_reader_that_is_overtaken_by_a_writer_reads_the_new_columns(
+    store: BarStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, bars(10))
+    real = StoredSeries.bars
+
+    def overtaken(series: StoredSeries) -> Bars:
+        monkeypatch.setattr(StoredSeries, "bars", real)
+        put(store, bars(3, 50))
+        return real(series)
+
+    monkeypatch.setattr(StoredSeries, "bars", overtaken)
+    assert same(store.bars(KEY), bars(3, 50))
 
 
 def test_the_same_bars_have_one_identity_however_they_were_written(store: BarStore, tmp_path: Path) -> None:

@@ -261,7 +261,7 @@ def test_bars_may_come_in_any_order_of_files(tmp_path: Path) -> None:
 def test_what_was_imported_before_a_bad_file_stays_and_is_told(tmp_path: Path) -> None:
     good, bad = write(tmp_path, CLEAN[:10], "a.csv"), write(tmp_path, changed(12, 2, "")[10:], "b.csv")
     text = told("import", good, bad, "--symbol", "X")
-    assert "1 of 2 files were imported before this one" in text
+    assert "1 file imported before this one, and kept" in text
     assert "b.csv: 1 of 20 rows" in text
     assert len(BarStore.at().bars(KEY)) == 10
 
