@@ -23,16 +23,19 @@ CAUTION = (
 
 
 def run_under(profile: str, launch: Launch, fills: str, driver: str | None) -> None:
-    """Run a back-test under one scenario and show it, or under all and show them side by side."""
+    """Run a back-test under one scenario and show it, or under all and show them side by side.
+
+    Only base fills are a trial of the data: the others ask how much the same system hangs on an assumption.
+    """
     from atlas_core.cli.run import run_one_backtest
 
-    if fills != ALL:
-        run_one_backtest(under(profile, launch, FillScenario(fills)), driver)
-        return
     reports: list[tuple[FillScenario, RunInfo, Report]] = []
-    for scenario in FillScenario:
-        run, report = run_one_backtest(under(profile, launch, scenario), driver, is_shown=False)
+    for scenario in FillScenario if fills == ALL else (FillScenario(fills),):
+        launched, is_trial = under(profile, launch, scenario), scenario is FillScenario.BASE
+        run, report = run_one_backtest(launched, driver, is_shown=fills != ALL, is_trial=is_trial)
         reports.append((scenario, run, report))
+    if fills != ALL:
+        return
     if launch.showing.as_json:
         print_json({scenario.value: _facts(run, report) for scenario, run, report in reports})
         return
@@ -40,12 +43,14 @@ def run_under(profile: str, launch: Launch, fills: str, driver: str | None) -> N
 
 
 def under(profile: str, launch: Launch, scenario: FillScenario) -> Launch:
-    """Return the launch of the same profile under a scenario, as if the profile said so."""
+    """Return the launch of the same profile under a scenario, as if the profile said so; itself where it does."""
     from atlas_core.compose import broker_for
     from atlas_core.profile import open_profile
 
-    table = broker_for(launch.profile, launch.mode).table
-    overrides = (*launch.overrides, (f"{table}.fills", f'"{scenario.value}"'))
+    broker = broker_for(launch.profile, launch.mode)
+    if getattr(broker.options, "fills", None) is scenario:
+        return launch
+    overrides = (*launch.overrides, (f"{broker.table}.fills", f'"{scenario.value}"'))
     loaded, registry = open_profile(profile, overrides=overrides, resolve_secrets=True)
     return evolve(launch, profile=loaded, registry=registry, overrides=overrides)
 

@@ -346,8 +346,10 @@ class Launch:
         return report, manifest
 
 
-def run_one_backtest(launch: Launch, driver: str | None, *, is_shown: bool = True) -> tuple[RunInfo, Report]:
-    """Make one back-test, keep it and note it among the trials of its data; show its results."""
+def run_one_backtest(
+    launch: Launch, driver: str | None, *, is_shown: bool = True, is_trial: bool = True
+) -> tuple[RunInfo, Report]:
+    """Make one back-test, keep it and, where it is one, note it among the trials of its data; show its results."""
     from atlas_core.compose import compose
     from atlas_core.search.data import origin_of
     from atlas_core.search.noting import note_back_test
@@ -358,7 +360,7 @@ def run_one_backtest(launch: Launch, driver: str | None, *, is_shown: bool = Tru
     report = _in_columns(launch, system, run, screen, is_shown) if driver in (None, COLUMNS) else None
     report = report or _through_the_engine(launch, run, screen, driver, is_shown)
     data = screen.data_set(origin_of(system))
-    if data is not None:
+    if data is not None and is_trial:
         note_back_test(launch.store.home, run.run_id, system, launch.overrides, report.results, data)
     return run, report
 

@@ -13,6 +13,7 @@ from atlas_core.cli.main import run_command_line
 from atlas_core.journal import JournalReader
 from atlas_core.model.records import RunStarted
 from atlas_core.runstore import JOURNAL_NAME
+from atlas_core.search.ledger import Ledger
 
 Output = pytest.CaptureFixture[str]
 SHORT = ("demo", "--symbol", "BTC-PERP", "--to", "2026-04-07")
@@ -40,6 +41,9 @@ def test_all_three_scenarios_are_kept_and_answered_together(capsys: Output, own_
         assert total == sum(costs[name].values())
         assert (Path(told[name]["directory"]) / "exits.csv").is_file()
     assert told["base"]["figures"]["fills"]["inside_bar"] > 0
+    with Ledger.at(own_home) as ledger:  # the two others choose nothing, and are no trials
+        noted = {name: ledger.count(told[name]["run_id"]) for name in SCENARIOS}
+    assert noted == {"optimistic": 0, "base": 1, "pessimistic": 0}
 
 
 def test_one_scenario_is_a_run_of_its_own_that_names_it(capsys: Output) -> None:
