@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -25,11 +26,12 @@ READ_ONLY_REMEDY = "a journal is read where files can be created beside it: copy
 
 @frozen
 class KeptRun:
-    """A run with all records of its journal, in order."""
+    """A run with all records of its journal, in order, and the home that it is kept below."""
 
     run: RunInfo
     records: tuple[Record, ...]
     digest: str
+    home: Path = Path()
 
     def report(self, risk_free: float = 0.0) -> Report:
         """Return the report of the run, beside the buy and hold that it left; raises NotFound without a run."""
@@ -49,10 +51,11 @@ def open_run(ctx: click.Context, run_id: str | None) -> KeptRun:
     """Read a kept run, the latest for None; raises NotFound or JournalError."""
     from atlas_core.journal import JournalReader
 
-    run = store_of(ctx).find(run_id)
+    store = store_of(ctx)
+    run = store.find(run_id)
     try:
         with JournalReader.open(journal_of(run)) as reader:
-            return KeptRun(run, tuple(reader.records()), reader.digest())
+            return KeptRun(run, tuple(reader.records()), reader.digest(), store.home)
     except JournalError as fault:
         if os.access(run.directory, os.W_OK):
             raise

@@ -10,6 +10,7 @@ from atlas_core import __version__
 from atlas_core.cli.kept import KeptRun
 from atlas_core.cli.manifests import read_made_of
 from atlas_core.cli.report_market import read_market
+from atlas_core.cli.report_trials import trials_note
 from atlas_core.errors import AtlasError
 from atlas_core.report import export
 
@@ -51,7 +52,7 @@ def page_of(kept: KeptRun, report: Report) -> str:
     return html_report(
         Material(
             report=report, records=kept.records, run_id=kept.run.run_id, digest=kept.digest, version=__version__,
-            manifest=manifest, bars=bars, market_note=note,
+            manifest=manifest, bars=bars, market_note=note, trials_note=trials_note(kept.home, kept.run.run_id),
         )
     )  # fmt: skip
 

@@ -17,7 +17,7 @@ class Material:
     """One run: its figures, its records, what it was made of, and its market where that could be read again.
 
     `manifest` is what the run wrote at its end, `bars` are those of the run by symbol, `market_note` says why there are
-    none or that they differ from those of then.
+    none or that they differ from those of then. `trials_note` says how much was tried on the same data.
     """
 
     report: Report
@@ -28,3 +28,4 @@ class Material:
     manifest: Mapping[str, Any] = field(factory=dict)
     bars: Mapping[str, Bars] = field(factory=dict)
     market_note: str = ""
+    trials_note: str = ""

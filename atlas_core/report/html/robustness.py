@@ -24,7 +24,9 @@ def robustness(material: Material) -> Markup:
         return section("robustness", "Robustness", element("p", text, class_="empty"))
     (_, drawn), (_, ordered) = fans
     chart = _fan(drawn, ordered, results.closed_equity.tolist(), results.block)
-    return section("robustness", "Robustness", chart, _costs(results.trades), _parts(material))
+    return section(
+        "robustness", "Robustness", chart, _costs(results.trades), _parts(material), intro=material.trials_note
+    )
 
 
 def _fan(made: Fan, ordered: Fan, account: list[float], block: int) -> Markup:
