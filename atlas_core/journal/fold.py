@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any
 
 from atlas_core.journal import tables
@@ -45,7 +46,8 @@ class Rows:
     def write(self) -> None:
         """Write all touched rows."""
         if self._finished:
-            self._connection.executemany(self._table.write_sql, self._finished)
+            in_order = sorted(self._finished, key=itemgetter(0))  # of the key: neighbours share a page of the table
+            self._connection.executemany(self._table.write_sql, in_order)
         if self._by_key:
             self._connection.executemany(self._table.write_sql, [tuple(row.values()) for row in self._by_key.values()])
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atlas_core.journal.encoding import encode_int, encode_list, expect_storable
+from atlas_core.journal.encoding import encode_list, expect_storable
 from atlas_core.model.decisions import Outcome
 from atlas_core.model.instrument import Instrument
 from atlas_core.model.refusals import RefusedSignals, SignalSheet
@@ -68,8 +68,8 @@ def _texts(sheet: SignalSheet, detected: str, verdict: str) -> SheetTexts:
     told = [
         keys, _same(encode_basestring_ascii(sheet.scanner), count),
         *([quoted[text] for text in words[name]] for name in ("symbol", "timeframe", "pattern")),
-        [quoted[text] for text in side], [quoted[text] for text in entry], map(encode_int, setup_at),
-        map(encode_int, valid_until), *(_quoted_prices(prices[name]) for name in _PRICES), map(repr, score), context,
+        [quoted[text] for text in side], [quoted[text] for text in entry], map(str, setup_at),
+        map(str, valid_until), *(_quoted_prices(prices[name]) for name in _PRICES), map(repr, score), context,
     ]  # fmt: skip
     ended = [
         keys, _same(f'"{Outcome.REFUSED.value}"', count), _same(encode_basestring_ascii(gate), count),
