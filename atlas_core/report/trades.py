@@ -182,26 +182,33 @@ def closed_trades(records: Iterable[Record]) -> tuple[TradeRow, ...]:
         elif isinstance(record, PositionChanged):
             risks[record.trade_id] = record.initial_risk
         elif isinstance(record, PositionClosed):
-            row = _closed_row(record, opened.get(record.trade_id), risks.get(record.trade_id))
-            row = evolve(row, legs=book.closed(record))
-            rows.append(_of_signal(row, detected.get(record.signal_key), measured.get(record.signal_key, {})))
+            key, number = record.signal_key, record.trade_id
+            of_signal = _of_signal(detected.get(key), measured.get(key, {}))
+            rows.append(_closed_row(record, opened.get(number), risks.get(number), book.closed(record), of_signal))
     return tuple(rows)
 
 
-def _of_signal(row: TradeRow, signal: SignalDetected | None, measured: Mapping[str, float]) -> TradeRow:
+def _of_signal(signal: SignalDetected | None, measured: Mapping[str, float]) -> Mapping[str, Any]:
+    """Return what a trade has of its signal, nothing where the records do not hold it."""
     if signal is None:
-        return row
+        return {}
     family = family_of(signal.pattern, signal.context)
-    return evolve(row, family=family, score=signal.score, context=signal.context, gate_values=measured)
+    return {"family": family, "score": signal.score, "context": signal.context, "gate_values": measured}
 
 
-def _closed_row(closed: PositionClosed, opened: PositionOpened | None, risk: Decimal | None) -> TradeRow:
+def _closed_row(
+    closed: PositionClosed,
+    opened: PositionOpened | None,
+    risk: Decimal | None,
+    legs: tuple[ExitLeg, ...],
+    of_signal: Mapping[str, Any],
+) -> TradeRow:
     return TradeRow(
+        **{"family": closed.pattern, **of_signal},
         trade_id=closed.trade_id,
         symbol=closed.symbol,
         timeframe=closed.timeframe,
         setup=closed.pattern,
-        family=closed.pattern,
         side=closed.side,
         quantity=closed.quantity,
         leverage=opened.leverage if opened else Decimal(1),
@@ -228,6 +235,7 @@ def _closed_row(closed: PositionClosed, opened: PositionOpened | None, risk: Dec
         spread=closed.spread,
         impact=closed.impact,
         liquidation_fee=closed.liquidation_fee,
+        legs=legs,
     )
 
 
