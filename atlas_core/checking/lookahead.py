@@ -35,6 +35,7 @@ from atlas_core.errors import ContractError, DataError
 from atlas_core.model.orders import OrderRole
 from atlas_core.model.record import TradeRecord
 from atlas_core.model.records import (
+    FillBooked,
     OrderIntended,
     PositionOpened,
     Record,
@@ -270,6 +271,8 @@ class _Check:
             other = self._run(f"run, {CLOSE}", changed)
             keys = {r.key for run in (short, other) for r in run if isinstance(r, SignalTriggered) and r.ts == cut}
             keys &= {r.key for r in short if isinstance(r, SignalDetected) and r.symbol == symbol and r.ts < cut}
+            if _before_touch(short, keys, cut) != _before_touch(other, keys, cut):
+                continue  # what rested inside this bar fills by its close, which is the venue's truth and nobody's peek
             one, two = (_entry_told(records, keys, cut) for records in (short, other))
             difference = first_record_difference(one, two)
             if difference is not None:
@@ -345,6 +348,13 @@ def _touched(records: Sequence[Record], cut: int) -> list[str]:
     last = takewhile(lambda record: record.ts >= cut, reversed(records))
     touched = [waiting[r.key] for r in last if isinstance(r, SignalTriggered) and r.key in waiting]
     return list(dict.fromkeys(touched))
+
+
+def _before_touch(records: Sequence[Record], keys: set[str], cut: int) -> list[Record]:
+    """Return the fills at `cut` that came before the first of these signals was triggered."""
+    now = (record for record in records if record.ts == cut)
+    before = takewhile(lambda record: not (isinstance(record, SignalTriggered) and record.key in keys), now)
+    return [record for record in before if isinstance(record, FillBooked)]
 
 
 def _entry_told(records: Sequence[Record], keys: set[str], cut: int) -> list[Record]:

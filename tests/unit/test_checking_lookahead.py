@@ -54,6 +54,23 @@ def test_exits_of_a_lively_market_are_not_taken_for_entries_that_knew_their_clos
     assert report.runs > 9  # some of them changed the close of an entry's bar
 
 
+def test_a_target_that_fills_by_the_close_of_a_bar_is_no_peek_of_the_gate_that_learns_of_it() -> None:
+    steps = "[{ at_r = 0.5, close_pct = 40 }, { at_r = 1.0, close_pct = 30 }]"
+    tables = TABLES | {
+        "gates": [CONTINUITY, 'use = "cooldown"\nminutes = 5'],
+        "exits": [
+            'use = "stop"',
+            f'use = "scale-out"\nsteps = {steps}',
+            'use = "target"',
+            'use = "strat.opposite-reversal"',
+        ],
+        "broker": 'use = "paper"\ntaker_fee_bps = 5\nmaker_fee_bps = 2\nlatency_ms = 2000\nslippage_bps = 2',
+    }
+    profile = profile_of(registry(memory(MemoryProvider(random_bars(4)))), **tables)
+    report = check_lookahead(profile, record_market(profile), LookaheadPlan(scan_cuts=1, run_cuts=3))
+    assert report.findings == ()
+
+
 def test_a_market_without_signals_proves_nothing_and_says_so() -> None:
     silent = evolve(HONEST[0], scanner=lambda _context: Rows(keep=lambda bars: np.zeros(len(bars), dtype=bool)))
     report = checked(silent)
