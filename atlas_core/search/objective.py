@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from attrs import frozen
@@ -11,8 +10,6 @@ from atlas_core.errors import UsageError
 from atlas_core.report.catalogue import metric_named
 from atlas_core.report.metric import Better, Metric
 from atlas_core.search.ledger import Trial, TrialStatus
-
-DEFAULT_OBJECTIVE = "sharpe"
 
 
 @frozen
@@ -58,11 +55,3 @@ def read_objective(name: str, min_trades: int = 1) -> Objective:
     if metric.better is Better.NEITHER:
         raise UsageError(f"expected a metric that is better when higher or lower, was {name}: more of it is neither")
     return Objective(metric, min_trades)
-
-
-def spread(values: Sequence[float]) -> float:
-    """Return the standard deviation (ddof 1), 0 below two values."""
-    if len(values) < 2:
-        return 0.0
-    mean = math.fsum(values) / len(values)
-    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))

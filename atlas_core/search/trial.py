@@ -64,15 +64,3 @@ async def _span(system: System, histories: Histories) -> tuple[int, int]:
     async with opened(system) as live:
         market = await histories.market(live)
         return market.loaded.start, market.loaded.end
-
-
-def read_history(system: System, histories: Histories) -> None:
-    """Read the bars that a back-test needs, without loading a market of them; raises what the provider raises."""
-    asyncio.run(_read(histories.lend(system)))
-
-
-async def _read(system: System) -> None:
-    async with opened(system) as live:
-        universe = system.profile.universe
-        start = None if universe.start is None else live.warm_from(universe.start)
-        await live.system.provider.history(live.history(start, universe.end))

@@ -27,7 +27,7 @@ from atlas_core.search.history import Histories, SharedHistory
 from atlas_core.search.knowing import system_digest
 from atlas_core.search.ledger import Trial, TrialStatus
 from atlas_core.search.space import Setting
-from atlas_core.search.trial import read_history, run_trial, span_of_run
+from atlas_core.search.trial import run_trial, span_of_run
 
 _REASON_LENGTH = 500
 _CHOOSES_DATA = ("universe.", "provider.")
@@ -92,10 +92,10 @@ class Workbench:
         return span_of_run(compose(self.profile(task), Mode.BACKTEST), self.histories)
 
     def reach(self, task: Task) -> None:
-        """Read the history that a trial needs; a trial whose profile cannot be needs none."""
+        """Read the history that a trial needs; one whose profile or data cannot be needs none."""
         try:
-            read_history(compose(self.profile(task), Mode.BACKTEST), self.histories)
-        except ProfileError:
+            self.span(task)
+        except (ProfileError, DataError):
             return
 
     def trial(self, task: Task) -> Trial:
