@@ -224,7 +224,7 @@ def _increments(growth: Any) -> Any:
     def added(self: Bookkeeper, track: Any, event: Any) -> Growth | None:
         found = growth(self, track, event)
         if found is None and track.cumulative_quantity and event.cumulative_quantity and not track.status.is_terminal:
-            return Growth(event.cumulative_quantity, event.price, Decimal(0), Decimal(0))
+            return Growth(event.cumulative_quantity, event.price, *[Decimal(0)] * 4)
         return found  # type: ignore[no-any-return]
 
     return added
@@ -436,7 +436,6 @@ CHANGES: dict[str, Change] = {
     "entries ignore live entries": swap(LimitDesk, "_entry_orders", lambda _self: []),
     "left-overs do not block": _without_limit("unknown_order"),
     "reads may be old": _without_limit("reconcile_age_seconds"),
-    "data may be old": _without_limit("stale_data_seconds"),
     "no limit on entries a minute": _without_limit("max_orders_per_minute"),
     "no limit on positions": _without_limit("max_positions"),
     "no limit on exposure": both(_without_limit("max_exposure_pct"), _without_limit("buying_power")),

@@ -217,6 +217,17 @@ class DivergenceTold(Checker):
     moved: dict[str, int] = field(factory=dict)
     told: set[str] = field(factory=set)
     alarmed: dict[str, int] = field(factory=dict)
+    adjusted: dict[str, int] = field(factory=dict)
+
+    def pass_time(self, at: int) -> None:
+        """Judge whether people heard of what the books took over from the venue."""
+        for symbol, since in self.adjusted.items():
+            if not self.books.alarm_since(since, symbol):
+                self.breach(f"{symbol}: the books follow the venue, nobody was told")
+        self.adjusted.clear()
+
+    def after_position_adjusted(self, entry: Entry) -> None:
+        self.adjusted[entry.record.symbol] = self.at  # type: ignore[attr-defined]
 
     def after_alert_raised(self, entry: Entry) -> None:
         record = entry.record

@@ -52,7 +52,7 @@ class Setup:
             is_trailing=draw.random() < 0.5,
             leaves_at=draw.choice((0.0, 0.02, 0.1)),
             max_positions=draw.choice((1, 2, len(symbols), 6)),
-            max_orders_per_minute=draw.choice((2, 10, 60)),
+            max_orders_per_minute=draw.choice((1, 10, 60)),
             is_shuffled=draw.random() < 0.3,
             storm_seconds=draw.choice((1_200.0, 2_400.0, 4_800.0)),
         )

@@ -209,12 +209,13 @@ def _too_many(story: Story) -> None:
         story.signal(name).intend(name, key=name).request(name)
 
 
+ADJUSTED = r.PositionAdjusted(
+    ts=0, trade_id=1, symbol="X", ledger_quantity=Decimal("0.1"), venue_quantity=Decimal(0), reason=""
+)
+
+
 def _adjusted_on_one_read(story: Story) -> None:
-    story.entered().wait(30).read(held=100).wait(30).read(held=0, true=False).journal(
-        r.PositionAdjusted(
-            ts=0, trade_id=1, symbol="X", ledger_quantity=Decimal("0.1"), venue_quantity=Decimal(0), reason=""
-        )
-    )  # fmt: skip
+    story.entered().wait(30).read(held=100).wait(30).read(held=0, true=False).journal(ADJUSTED)
 
 
 def _held_on(story: Story) -> None:
@@ -296,6 +297,7 @@ BAD: list[tuple[str, str, Told]] = [
     ("I15", "not held against", lambda s: s.process("down").process("up").read().wait(30).read()),
     ("I15", "has not reconciled", lambda s: s.process("down").process("up").wait(200).settle()),
     ("I17", "complete reads", _manual_trade),
+    ("I17", "nobody was told", lambda s: s.entered().wait(30).journal(ADJUSTED).wait(5).read()),
     ("I18", "has quantity NaN", lambda s: s.venue("bad_number", client_id="e", name="quantity", value="NaN")),
     ("I18", "refused for its band", lambda s: s.venue("refused", client_id="e", code="band", symbol="X")),
     ("I18", "the market is", lambda s: s.signal().intend("e", price=10.0)),
