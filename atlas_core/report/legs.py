@@ -57,11 +57,10 @@ class LegBook:
         """Return the legs of a trade that ended, in the order of their first fills; their `gross` is the trade's."""
         legs = self._legs.get(record.trade_id, {})
         rest = record.quantity - sum((leg.quantity for leg in legs.values()), ZERO)
-        if rest:
-            legs = self._legs.setdefault(record.trade_id, legs)
-            legs[""] = _without_order(record, rest)
-            self._last[record.trade_id] = ""
         known = sum((leg.gross for leg in legs.values()), ZERO)
+        if rest:
+            self._legs.pop(record.trade_id, None)
+            return *legs.values(), _without_order(record, rest, record.gross - known)
         self._realise(record.trade_id, record.gross - known)
         return tuple(self._legs.pop(record.trade_id, {}).values())
 
@@ -96,7 +95,7 @@ def _leg(order: OrderIntended, fill: FillBooked) -> ExitLeg:
     )
 
 
-def _without_order(closed: PositionClosed, rest: Decimal) -> ExitLeg:
+def _without_order(closed: PositionClosed, rest: Decimal, gross: Decimal) -> ExitLeg:
     """Return the leg of what no order of ours closed, at the trade's average: a forced close, or others' doing."""
     return ExitLeg(
         trade_id=closed.trade_id,
@@ -106,7 +105,7 @@ def _without_order(closed: PositionClosed, rest: Decimal) -> ExitLeg:
         reason=closed.reason,
         quantity=rest,
         price=closed.exit_price,
-        gross=ZERO,
+        gross=gross,
         fee=closed.liquidation_fee,
     )
 

@@ -9,9 +9,11 @@ the peers, `growth --data FOLDER` measures how time grows with bars and symbols.
 from __future__ import annotations
 
 import argparse
+import statistics
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.benchmarks.data import stored
@@ -20,13 +22,20 @@ from tests.benchmarks.growth import growth
 from tests.benchmarks.table import Line, machine, markdown
 from tests.benchmarks.workloads import WORKLOADS, Workload
 
-PEERS = ("vectorbt==1.2.0", "backtesting==0.6.6", "backtrader==1.9.78.123", "nautilus_trader==1.221.0")
+PEERS = {
+    "vectorbt": ("vectorbt==1.2.0", "plotly<6"),
+    "backtesting.py": ("backtesting==0.6.6",),
+    "nautilus_trader": ("nautilus_trader==1.221.0",),
+    "backtrader": ("backtrader==1.9.78.123", "pandas"),
+}
 SIDES = {
     "vectorbt": ("vectorbt_side.py", ("W1", "W2", "W4")),
     "backtesting.py": ("backtesting_side.py", ("W1", "W2")),
     "nautilus_trader": ("nautilus_side.py", ("W1",)),
     "backtrader": ("backtrader_side.py", ("W1",)),
 }
+WHOLE = ("W1", "W2", "W3")
+WHOLE_ROUNDS = 5
 MODULE_OF = {"backtesting.py": "backtesting"}
 
 # The results of this version: a change of speed must leave them alone, a change of behaviour says why it does not.
@@ -34,6 +43,7 @@ KEPT = {
     "W1": "4b1d1875b26afc9c",
     "W2": "f29b120c818ff4f3",
     "W3": "876ca873399023bf",
+    "W4": "0f2b115843415863",
 }
 
 
@@ -57,9 +67,10 @@ def main() -> None:
 
 
 def _peers_env(given: argparse.Namespace) -> None:
-    subprocess.run([sys.executable, "-m", "venv", str(given.folder)], check=True)
-    for peer in PEERS:
-        done = subprocess.run([str(given.folder / "bin" / "pip"), "install", "-q", peer], check=False)
+    """Make one environment for each peer: what they require contradicts each other."""
+    for peer, wanted in PEERS.items():
+        subprocess.run([sys.executable, "-m", "venv", str(given.folder / peer)], check=True)
+        done = subprocess.run([str(given.folder / peer / "bin" / "pip"), "install", "-q", *wanted], check=False)
         print(f"{peer}: {'installed' if done.returncode == 0 else 'not available here'}")
 
 
@@ -71,13 +82,36 @@ def _run(given: argparse.Namespace) -> None:
         _expect(workload, ended.answer())
         lines.append(_line("Atlas", workload, ended))
         print(lines[-1].text(), flush=True)
+        if name in WHOLE:
+            lines.append(_whole(workload, store))
+            print(lines[-1].text(), flush=True)
         for peer, (side, offered) in SIDES.items():
-            if given.peers and name in offered and _has(given.peers, peer):
+            if given.peers and name in offered and _has(given.peers / peer, peer):
                 lines.append(_beside(given, peer, side, workload))
                 print(lines[-1].text(), flush=True)
     if given.markdown:
         given.markdown.write_text(markdown(lines), encoding="utf-8")
     print(f"\n{machine()}")
+
+
+def _whole(workload: Workload, store: Path) -> Line:
+    """Measure `atlas backtest` from the shell to its report: in a home of its own, after a run that is not measured."""
+    with TemporaryDirectory() as home:
+        profile = Path(home) / f"{workload.name.lower()}.toml"
+        profile.write_text(workload.profile(store), encoding="utf-8")
+        command = [sys.executable, "-m", "atlas_core", "backtest", str(profile)]
+        ended = [fresh(command, {"ATLAS_HOME": home}) for _ in range(WHOLE_ROUNDS + 1)][1:]
+    quickest = min(ended, key=lambda one: one.seconds)
+    return Line(
+        who="atlas backtest",
+        workload=workload,
+        first=statistics.median(one.seconds for one in ended),
+        again=quickest.seconds,
+        first_cpu=statistics.median(one.cpu for one in ended),
+        cpu=min(one.cpu for one in ended),
+        peak_mib=quickest.peak_mib,
+        counts={"lines of report": quickest.output.count("\n")},
+    )
 
 
 def _expect(workload: Workload, answer: dict[str, Any]) -> None:
@@ -102,7 +136,9 @@ def _python(environment: Path) -> str:
 def _beside(given: argparse.Namespace, peer: str, side: str, workload: Workload) -> Line:
     script = Path(__file__).with_name("peers") / side
     rounds = "2" if peer != "vectorbt" else str(given.rounds)
-    return _line(peer, workload, fresh([_python(given.peers), str(script), workload.name, str(given.data), rounds]))
+    return _line(
+        peer, workload, fresh([_python(given.peers / peer), str(script), workload.name, str(given.data), rounds])
+    )
 
 
 def _line(who: str, workload: Workload, ended: Ended) -> Line:

@@ -20,9 +20,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @frozen
 class Ended:
-    """A process that has ended: its seconds from start to end, its peak memory in MiB, and what it printed."""
+    """A process that has ended: its seconds, wall and CPU, its peak memory in MiB, and what it printed."""
 
     seconds: float
+    cpu: float
     peak_mib: float
     output: str
 
@@ -51,7 +52,7 @@ def fresh(command: Sequence[str], environment: Mapping[str, str] | None = None) 
         errors.seek(0)
         if process.returncode:
             raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{errors.read()[-2000:]}")
-    return Ended(seconds, used.ru_maxrss / 1024, output)
+    return Ended(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, output)
 
 
 def measured(module: str, *arguments: str) -> Ended:

@@ -22,6 +22,7 @@ class Line:
     workload: Workload
     first: float
     again: float | None
+    first_cpu: float
     cpu: float
     peak_mib: float
     counts: Mapping[str, int]
@@ -35,6 +36,7 @@ class Line:
             workload=workload,
             first=answer["first"],
             again=again,
+            first_cpu=answer["first_cpu"],
             cpu=answer["cpu"],
             peak_mib=peak_mib,
             counts=answer["counts"],
@@ -44,27 +46,20 @@ class Line:
         """Return the line as the cells of a table."""
         again = "-" if self.again is None else f"{self.again:.3f}"
         counts = ", ".join(f"{count:,} {name}" for name, count in self.counts.items())
-        return (
-            self.workload.name,
-            self.who,
-            f"{self.first:.3f}",
-            again,
-            f"{self.cpu:.3f}",
-            f"{self.peak_mib:,.0f}",
-            counts,
-        )
+        seconds = (f"{self.first:.3f}", again, f"{self.first_cpu:.3f}", f"{self.cpu:.3f}")
+        return self.workload.name, self.who, *seconds, f"{self.peak_mib:,.0f}", counts
 
     def text(self) -> str:
         """Return the line for a terminal."""
-        return "{:3} {:16} first {:>8} s   again {:>8} s   cpu {:>8} s   {:>6} MiB   {}".format(*self.cells())
+        return "{:3} {:16} first {:>8} s   again {:>8} s   CPU {:>7} and {:>7} s   {:>6} MiB   {}".format(*self.cells())
 
 
-HEADINGS = ("", "system", "first call, s", "again, s", "CPU, s", "peak, MiB", "result")
+HEADINGS = ("", "system", "first call, s", "again, s", "CPU, first", "CPU, again", "peak, MiB", "result")
 
 
 def markdown(lines: Sequence[Line]) -> str:
     """Return a Markdown table."""
-    rows = [HEADINGS, ("---",) * 2 + ("---:",) * 4 + ("---",), *(line.cells() for line in lines)]
+    rows = [HEADINGS, ("---",) * 2 + ("---:",) * 5 + ("---",), *(line.cells() for line in lines)]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
 
 

@@ -212,6 +212,8 @@ class Teller:
     def _withdrawn(self) -> Iterator[tuple[Place, list[Record]]]:
         """Yield the verdicts of entries that no opening followed."""
         worked, end = self.worked, self.worked.market.end
+        if not any((plan.endings.how == How.UNFILLED).any() for plan in worked.plans):
+            return
         entered = np.flatnonzero(worked.decisions.verdict == ENTERED)
         for place in entered.tolist():
             plan, row = worked.plans[worked.decisions.plan[place]], worked.decisions.row[place]

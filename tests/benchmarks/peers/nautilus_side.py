@@ -36,11 +36,20 @@ def main():
     )
     kind = BarType.from_str("M1.SIM-1-MINUTE-LAST-EXTERNAL")
     above, below = (marks.tolist() for marks in crossings(arrays["c"]))
-    columns = (arrays[key].tolist() for key in ("o", "h", "l", "c", "v", "ts"))
-    minute = 60_000_000_000
+    columns = (arrays[key].tolist() for key in ("o", "h", "l", "c", "ts"))
+    minute, size = 60_000_000_000, Quantity.from_int(1_000)
     bars = [
-        Bar(kind, Price(o, 4), Price(h, 4), Price(low, 4), Price(c, 4), Quantity(v, 3), ts + minute, ts + minute)
-        for o, h, low, c, v, ts in zip(*columns, strict=True)
+        Bar(
+            kind,
+            Price(o, 4),
+            Price(h, 4),
+            Price(low, 4),
+            Price(c, 4),
+            size,
+            ts + minute,
+            ts + minute,
+        )
+        for o, h, low, c, ts in zip(*columns, strict=True)
     ]
 
     class Crossover(Strategy):
