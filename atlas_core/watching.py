@@ -9,7 +9,6 @@ from typing import Generic, Protocol, TypeVar
 
 from attrs import define, field, frozen
 
-from atlas_core.journal import Journal
 from atlas_core.model.bars import Bars
 from atlas_core.model.costs import TradingCosts
 from atlas_core.model.instrument import ZERO, Instrument
@@ -116,6 +115,8 @@ class Scribe(Generic[RecordLogT_co]):
         records = self._waiting
         if not records:
             return
+        from atlas_core.journal import Journal
+
         seqs = self.journal.append(records if isinstance(self.journal, Journal) else unfolded(records))
         self._waiting, self._events = [], 0
         self.committed(seqs, records)
