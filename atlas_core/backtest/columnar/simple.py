@@ -131,8 +131,6 @@ def _venue(live: OpenSystem, market: LoadedMarket) -> Iterator[str]:
         yield "the broker has latency, impact or a share of the volume"
     if costs.spread_bps or costs.fills is not FillScenario.BASE:
         yield "the broker assumes a spread, or kinder or unkinder fills"
-    if costs.fills is not FillScenario.BASE or costs.spread_bps:
-        yield "the broker has a spread, or fills that are kinder or unkinder than usual"
     if costs.allow_spot_shorts:
         yield "the broker sells spot short"
     kinds = {live.instruments[symbol].kind for symbol in live.system.profile.universe.symbols}
