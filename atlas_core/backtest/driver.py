@@ -8,8 +8,8 @@ from enum import StrEnum
 from attrs import define, evolve
 from loguru import logger
 
-from atlas_core.backtest.markets import traded_market
-from atlas_core.backtest.skipping import SkippingDriver, can_skip
+from atlas_core.backtest.markets import has_bars_in_order, traded_market
+from atlas_core.backtest.skipping import SkippingDriver
 from atlas_core.backtest.stepped import looked_up
 from atlas_core.backtest.tapes import other_streams
 from atlas_core.compose import OpenSystem, System, opened
@@ -67,7 +67,7 @@ def driver_on(
     if market.detail:
         logger.info("finer bars tell what happened inside the bars: every bar is taken")
         return PlainDriver.on(live, market, scribe)
-    if not can_skip(market, live.system.profile.universe.symbols):
+    if not has_bars_in_order(market, live.system.profile.universe.symbols):
         logger.info("bars open before those before them have closed: every bar is taken")
         return PlainDriver.on(live, market, scribe)
     return SkippingDriver.on(live, market, broker, scribe)

@@ -11,7 +11,6 @@ import heapq
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-import numpy as np
 from attrs import define, field
 
 from atlas_core.backtest.lanes import Lane, Place
@@ -22,7 +21,7 @@ from atlas_core.contracts import PatientBroker
 from atlas_core.engine.passage import Passage
 from atlas_core.loading import LoadedMarket
 from atlas_core.marketdata.history import PastMarket
-from atlas_core.model.bars import Bars, FormingBar
+from atlas_core.model.bars import FormingBar
 from atlas_core.model.events import BarClosed, BarOpened, FundingDue, OperatorCommand, SignalsFound
 from atlas_core.model.records import (
     EquityMarked,
@@ -302,12 +301,3 @@ class SkippingDriver:
     async def _progress(self, done: int) -> None:
         self.desk.scribe.watch.progress(done, self._total, self.place[0])
         await asyncio.sleep(0)  # a cancellation arrives at an await only
-
-
-def can_skip(market: LoadedMarket, symbols: Iterable[str]) -> bool:
-    """Tell whether the bars of every symbol come one after the other: none opens before the one before has closed."""
-    return all(_is_in_order(market.bars_of_run(symbol)) for symbol in symbols)
-
-
-def _is_in_order(bars: Bars) -> bool:
-    return bool(np.all(bars.opened_at[1:] >= bars.available_at[:-1]))

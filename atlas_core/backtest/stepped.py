@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from atlas_core.columnar import ExitSteps, SteppedExit
 from atlas_core.compose import OpenSystem
-from atlas_core.contracts import ExitRule, MarketHistory, MarketNow, PatientRule
+from atlas_core.contracts import ExitRule, LevelRule, MarketHistory, MarketNow, PatientRule
 from atlas_core.engine.ports import EngineParts
 from atlas_core.loading import LoadedMarket
 from atlas_core.model.decisions import Exit, finite
@@ -66,4 +66,7 @@ def looked_up(live: OpenSystem, market: LoadedMarket) -> OpenSystem:
 
 
 def _looked_up(rule: ExitRule, market: LoadedMarket) -> ExitRule:
-    return LookedUp(rule, market.data) if isinstance(rule, SteppedExit) else rule
+    """Return a rule looked up; one that also gives levels is left as it is, as they are asked of it bar by bar."""
+    if isinstance(rule, LevelRule) or not isinstance(rule, SteppedExit):
+        return rule
+    return LookedUp(rule, market.data)

@@ -77,10 +77,11 @@ class EngineParts:
     @is_restless.default
     def _is_restless(self) -> bool:
         """Tell whether an exit rule may speak at any bar: it says neither when nor has it levels alone."""
-        return not all(isinstance(rule, PatientRule) or _has_levels_alone(rule) for _, rule in self.exits)
+        return not all(isinstance(rule, PatientRule) or has_levels_alone(rule) for _, rule in self.exits)
 
 
-def _has_levels_alone(rule: ExitRule) -> bool:
+def has_levels_alone(rule: ExitRule) -> bool:
+    """Tell whether a rule gives prices and never closes at the market."""
     return isinstance(rule, LevelRule) and type(rule).on_market is LevelRule.on_market
 
 

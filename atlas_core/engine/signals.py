@@ -59,7 +59,7 @@ class SignalDesk:
         None where no gate has a mask, or one fails: then the rows are judged at their own instant, and fail there.
         """
         try:
-            masks = [(label, _whole(gate.mask(table), table)) for label, gate in self.parts.masking_gates]
+            masks = [(label, whole_mask(gate.mask(table), table)) for label, gate in self.parts.masking_gates]
         except Exception:
             return None
         if not masks:
@@ -182,7 +182,7 @@ class SignalDesk:
 
     def _mask(self, label: str, gate: MaskingGate, table: SignalTable) -> GateMask:
         answer = self.guard.call(
-            f"gate {label}", f"{len(table)} signals", "refused them", lambda: _whole(gate.mask(table), table)
+            f"gate {label}", f"{len(table)} signals", "refused them", lambda: whole_mask(gate.mask(table), table)
         )
         if answer is not None:
             return answer
@@ -247,7 +247,7 @@ class SignalDesk:
         self.recorder.end(signal.key, outcome, LIFE_CYCLE, reason, value, threshold)
 
 
-def _whole(mask: GateMask, table: SignalTable) -> GateMask:
+def whole_mask(mask: GateMask, table: SignalTable) -> GateMask:
     """Return a gate's mask if it judges every row; raises ContractError."""
     if not isinstance(mask, GateMask):
         raise ContractError(f"expected a GateMask, was {mask!r}")

@@ -12,6 +12,8 @@ from atlas_core.backtest.columnar.endings import endings_of
 from atlas_core.backtest.columnar.simple import SimpleRules, asked, simple_rules
 from atlas_core.backtest.columnar.tape import SymbolTape
 from atlas_core.compose import OpenSystem
+from atlas_core.contracts import MaskingGate
+from atlas_core.engine.signals import whole_mask
 from atlas_core.loading import LoadedMarket, find_signals
 from atlas_core.model.decisions import GateMask
 from atlas_core.model.signals import SignalTable
@@ -38,7 +40,7 @@ def work_out(live: OpenSystem, market: LoadedMarket) -> Worked:
     tables = tuple(find_signals(live, market))
     symbols = live.system.profile.universe.symbols
     tapes = tuple(SymbolTape(market, live.instruments[symbol], rules, place) for place, symbol in enumerate(symbols))
-    masks = tuple(tuple(asked(f"gate {n}", partial(gate.mask, t)) for n, gate in rules.gates) for _, t in tables)
+    masks = tuple(_masks(rules, table) for _, table in tables)
     plans = tuple(
         Plan(candidates, endings_of(candidates, market.end))
         for scanner, (_, table) in enumerate(tables)
@@ -48,3 +50,12 @@ def work_out(live: OpenSystem, market: LoadedMarket) -> Worked:
     return Worked(
         live=live, market=market, rules=rules, tapes=tapes, tables=tables, masks=masks, plans=plans, decisions=decisions
     )
+
+
+def _masks(rules: SimpleRules, table: SignalTable) -> tuple[GateMask, ...]:
+    """Return what each gate answers to the signals of a scanner."""
+
+    def mask_of(gate: MaskingGate) -> GateMask:
+        return whole_mask(gate.mask(table), table)
+
+    return tuple(asked(f"gate {label}", partial(mask_of, gate)) for label, gate in rules.gates)

@@ -8,12 +8,13 @@ from typing import TypeVar
 
 from attrs import frozen
 
+from atlas_core.backtest.markets import has_bars_in_order
 from atlas_core.columnar import ColumnarLevels, ColumnarSizer, SteppedExit
 from atlas_core.compose import OpenSystem, System
 from atlas_core.contracts import LevelRule, MaskingGate
 from atlas_core.engine.money import minor_unit
 from atlas_core.engine.native import NativeOrders
-from atlas_core.engine.ports import EngineParts
+from atlas_core.engine.ports import EngineParts, has_levels_alone
 from atlas_core.loading import LoadedMarket
 from atlas_core.model.instrument import InstrumentKind
 from atlas_core.profile import Profile
@@ -98,6 +99,8 @@ def _deciders(parts: EngineParts) -> Iterator[str]:
             yield f"exit {label} offers no columns"
         if isinstance(rule, LevelRule) and not isinstance(rule, ColumnarLevels):
             yield f"exit {label} moves its levels"
+        if isinstance(rule, ColumnarLevels) and not has_levels_alone(rule):
+            yield f"exit {label} closes at the market beside its levels"
 
 
 _LIMITS_OF_RECORDS = (
@@ -124,6 +127,8 @@ def _venue(live: OpenSystem, market: LoadedMarket) -> Iterator[str]:
         return
     if native_of(live.system.broker.component.capabilities) != NativeOrders():
         yield "the broker does not take stops and targets by itself"
+    if not has_bars_in_order(market, live.system.profile.universe.symbols):
+        yield "bars open before those before them have closed"
     if market.detail:
         yield "finer bars tell what happened inside the bars"
     costs = broker.venue_costs()

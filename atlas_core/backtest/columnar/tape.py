@@ -16,6 +16,7 @@ from atlas_core.model.instrument import Instrument
 
 Column = NDArray[np.int64]
 BPS = 10_000
+_LARGEST = np.iinfo(np.int64).max
 
 
 class SymbolTape:
@@ -73,7 +74,9 @@ class SymbolTape:
         """Return what a buy (+1) or sale (-1) pays where the market stands at `reference`, in ticks."""
         if not self._slippage.number:
             return reference
-        whole = BPS * 10**self._slippage.digits
-        worse = reference * (whole + sign * self._slippage.number)
-        taken: Column = np.where(sign > 0, -(-worse // whole), np.maximum(worse // whole, 1))
+        whole, part = BPS * 10**self._slippage.digits, self._slippage.number
+        if int(reference.max(initial=0)) * (whole + part) > _LARGEST:
+            reference, sign = reference.astype(object), sign.astype(object)
+        worse = reference * (whole + sign * part)
+        taken: Column = np.where(sign > 0, -(-worse // whole), np.maximum(worse // whole, 1)).astype(np.int64)
         return taken

@@ -1,0 +1,145 @@
+"""What columns leave to the engine, and what they work out to the last digit at the bounds of their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+from attrs import define, evolve
+from numpy.typing import NDArray
+
+from atlas_core import components as offer
+from atlas_core.backtest.columnar.outcome import run_in_columns
+from atlas_core.backtest.columnar.simple import NotSimple
+from atlas_core.backtest.driver import DriverKind, run_backtest
+from atlas_core.columnar import NO_LEVEL, ColumnarLevels, EntryColumns, ExitSteps, LevelColumns
+from atlas_core.compose import System
+from atlas_core.contracts import LevelRule, MarketHistory, MarketNow, MaskingGate
+from atlas_core.journal import Journal
+from atlas_core.model.decisions import Approve, Exit, GateAnswer, GateMask, Levels
+from atlas_core.model.events import BarClosed
+from atlas_core.model.instrument import Instrument
+from atlas_core.model.portfolio import Portfolio, Position
+from atlas_core.model.records import PositionClosed, Record
+from atlas_core.model.signals import Signal, SignalTable
+from atlas_core.model.timeframe import SECOND
+from atlas_core.runs import Mode
+from atlas_core.watching import Unwatched
+from tests.memory import MemoryProvider, Script, bar, made, memory, system_of
+
+RISING = [bar(minute, 100 + minute, close=100.5 + minute) for minute in range(30)]
+PLAIN_STOP = ('use = "stop"\npct = 5',)
+
+
+@define
+class StopAndTime(LevelRule, ColumnarLevels):
+    """A stop far away, and an exit at the market after three bars that its columns know nothing of."""
+
+    def on_market(self, position: Position, market: MarketNow) -> Exit | None:
+        return Exit("three bars") if position.bars_held >= 3 else None
+
+    def levels(self, position: Position) -> Levels:
+        return Levels(stop=position.entry_price / 2)
+
+    def level_columns(self, instrument: Instrument, entries: EntryColumns) -> LevelColumns:
+        return LevelColumns(entries.price // 2, np.full(len(entries.price), NO_LEVEL))
+
+
+@define
+class StopAndSteps(LevelRule):
+    """A stop five percent away, and steps that never close anything."""
+
+    def on_market(self, position: Position, market: MarketNow) -> Exit | None:
+        return None
+
+    def levels(self, position: Position) -> Levels:
+        return Levels(stop=(position.entry_price * Decimal("0.95")).quantize(Decimal("0.01")))
+
+    def steps(self, market: MarketHistory, symbol: str) -> ExitSteps:
+        at = market.bars(symbol, "1m").available_at
+        never, nothing = np.zeros(len(at), dtype=bool), np.full(len(at), np.nan)
+        return ExitSteps(at, never, never, nothing, nothing, "", "")
+
+
+@define
+class ShortMask(MaskingGate):
+    """Forgets the last signal."""
+
+    def review(self, signal: Signal, portfolio: Portfolio, market: MarketNow) -> GateAnswer:
+        return Approve("")
+
+    def mask(self, signals: SignalTable) -> GateMask:
+        passed: NDArray[np.bool_] = np.ones(max(0, len(signals) - 1), dtype=bool)
+        return GateMask(passed, np.zeros(len(passed)), 0.0, "")
+
+
+def system(
+    *parts: Any,
+    bars: Sequence[BarClosed] = RISING,
+    exits: Sequence[str] = PLAIN_STOP,
+    gates: Sequence[str] = (),
+    costs: str = "",
+    minute: int = 5,
+) -> System:
+    return system_of(
+        memory(MemoryProvider(bars, [])),
+        made(offer.scanner, "script", Script([(minute, "X", 1)])),
+        *parts,
+        run_as=Mode.BACKTEST,
+        symbols=("X",),
+        gates=gates,
+        sizer='use = "fixed-quantity"\nquantity = 1',
+        exits=exits,
+        broker=f'use = "paper"\n{costs}',
+        mode="backtest",
+    )
+
+
+def closed(records: Sequence[Record]) -> list[PositionClosed]:
+    return [record for record in records if isinstance(record, PositionClosed)]
+
+
+def by_engine(made_system: System, kind: DriverKind = DriverKind.PLAIN) -> list[PositionClosed]:
+    with Journal.in_memory() as journal:
+        run_backtest(made_system, journal, None, kind)
+        return closed(list(journal.records()))
+
+
+@pytest.mark.parametrize("slippage", ["2", "1.2345678901234", "0.3333333333333333333"])
+def test_slippage_of_many_digits_costs_what_the_engine_books(slippage: str) -> None:
+    costs = f"slippage_bps = {slippage}"
+    outcome = run_in_columns(system(costs=costs), Unwatched())
+    assert closed(outcome.records) == by_engine(system(costs=costs))
+    assert closed(outcome.records)[0].slippage > 0
+
+
+def test_levels_in_columns_beside_an_exit_at_the_market_are_left_to_the_engine() -> None:
+    rule = made(offer.exit_rule, "both", StopAndTime())
+    with pytest.raises(NotSimple, match="exit both closes at the market beside its levels"):
+        run_in_columns(system(rule, exits=('use = "both"',)), Unwatched())
+
+
+def test_a_rule_with_steps_keeps_its_levels_in_a_back_test_that_skips() -> None:
+    falling = [bar(minute, 100 - minute, close=99.5 - minute) for minute in range(30)]
+    trades = [
+        by_engine(system(made(offer.exit_rule, "both", StopAndSteps()), bars=falling, exits=('use = "both"',)), kind)
+        for kind in DriverKind
+    ]
+    assert trades[0] == trades[1]
+    assert trades[0][0].reason.startswith("stop")
+
+
+def test_bars_that_overlap_are_left_to_the_engine() -> None:
+    late = [evolve(each, ts=each.ts + 30 * SECOND) for each in RISING]
+    overlapping = system(bars=late)
+    with pytest.raises(NotSimple, match="bars open before those before them have closed"):
+        run_in_columns(overlapping, Unwatched())
+
+
+def test_a_mask_that_is_too_short_is_left_to_the_engine_which_tells_the_fault() -> None:
+    gate = made(offer.gate, "short", ShortMask())
+    with pytest.raises(NotSimple, match="gate short failed: expected columns of 1 rows"):
+        run_in_columns(system(gate, gates=('use = "short"',)), Unwatched())
