@@ -11,6 +11,7 @@ import numpy as np
 from attrs import define, frozen
 
 from atlas_core import components as offer
+from atlas_core.columnar import ExitSteps
 from atlas_core.components import NoOptions
 from atlas_core.contracts import Context, MarketHistory, Need, Scanner
 from atlas_core.model.bars import Bars
@@ -230,6 +231,18 @@ class SharedGate:
         return Approve("", float(bars.close[place]))
 
 
+class ForesightedSteps:
+    """Is honest bar by bar, and knows the next close where it answers a whole history at once."""
+
+    def on_market(self, _position: Any, _market: Any) -> Exit | None:
+        return None
+
+    def steps(self, market: MarketHistory, symbol: str) -> ExitSteps:
+        bars = market.bars(symbol, "1m")
+        falls, nothing = np.append(np.diff(bars.close), 0.0) < 0, np.full(len(bars), np.nan)
+        return ExitSteps(bars.available_at, falls, ~falls, nothing, nothing, "it is going to fall", "to rise")
+
+
 @define
 class TiredExit:
     """Closes at every ninth time that it is asked."""
@@ -322,5 +335,6 @@ CHEATS = (
     Cheat(name="a sizer behind the view", blamed="sizer cheat", sizer=lambda _context: PeekingSizer()),
     Cheat(name="an exit by shared columns", blamed="exit rule cheat", scanner=_leaving,
           exit_rule=lambda context: SharedExit(_shared(context))),
+    Cheat(name="an exit by steps", blamed="exit rule cheat", exit_rule=lambda _context: ForesightedSteps()),
     Cheat(name="an exit that counts", blamed="exit rule cheat", exit_rule=lambda _context: TiredExit()),
 )  # fmt: skip

@@ -30,6 +30,7 @@ from atlas_core.checking.masks import Texts, mask_differences
 from atlas_core.checking.poison import poisoned, with_other_close
 from atlas_core.checking.running import ScanRoom, asked_twice, decided
 from atlas_core.checking.sources import warnings_of
+from atlas_core.checking.steps import step_differences
 from atlas_core.checking.witness import Witness
 from atlas_core.errors import ContractError, DataError
 from atlas_core.model.orders import OrderRole
@@ -50,6 +51,7 @@ Step = Callable[[str, int, int], None]
 """Learns what is being done, how many steps are done, and how many there are."""
 
 CUT, POISONED, CLOSE, MASKED = "future cut off", "future poisoned", "close of the bar changed", "later rows taken away"
+STEPPED = "steps of a shorter history"
 FEWEST_BARS = 3
 ELSEWHERE = "future cut off in another process"
 
@@ -64,6 +66,7 @@ _REPEAT_ADVICE = "draw from Context.random, take the time from `market.now`, kee
 _ELSEWHERE_ADVICE = "keep nothing in a module from one run to the next, and go through sorted values instead of sets"
 _ADVICE_OF_CHECK = {REPEATED: _REPEAT_ADVICE, ELSEWHERE: _ELSEWHERE_ADVICE}
 _MASK_ADVICE = "let `mask` judge every row by itself, as `review` does"
+_STEP_ADVICE = "let every step come from bars that were available at it, as `on_market` sees them"
 
 
 @frozen(kw_only=True)
@@ -107,6 +110,8 @@ class _Check:
         tables = {each.label: self._check_scanner(each.label) for each in self.profile.scanners}
         for label, difference, cut in mask_differences(self.profile, self.market, tables):
             self._note(f"gate {label}", MASKED, *difference, cut=cut, advice=_MASK_ADVICE)
+        for label, difference, cut in step_differences(self.profile, self.market):
+            self._note(f"exit rule {label}", STEPPED, *difference, cut=cut, advice=_STEP_ADVICE)
         whole = self._check_runs([name for name, _ in names])
         counts = answers_of(whole, [name for name, _ in names])
         counts.update({f"scanner {label}": len(table) for label, table in tables.items()})

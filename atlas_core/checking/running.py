@@ -11,6 +11,7 @@ from attrs import frozen
 
 from atlas_core.backtest.driver import DriverKind, driver_on
 from atlas_core.backtest.memory import MemoryRecords
+from atlas_core.backtest.stepped import looked_up
 from atlas_core.checking.market import RecordedMarket, on_record
 from atlas_core.compose import LabelledScanner, OpenSystem, System, compose, opened
 from atlas_core.engine.engine import Engine
@@ -51,7 +52,8 @@ def decided(
 ) -> list[Record]:
     """Return what the profile decides on a market from its start until `until`, before it is wound down.
 
-    In mode paper gates, sizer and exit rules that fail are records, as in a session; a back-test does not call `ask`.
+    In mode paper gates, sizer and exit rules that fail are records, as in a session; a back-test does not call `ask`,
+    and has exit rules with steps looked up as `atlas backtest` has, where bars are skipped.
     Raises ContractError for a scanner that fails, and in a back-test for every component.
     """
     system, watch = compose(on_record(profile, market), mode), watch or Unwatched()
@@ -73,10 +75,13 @@ async def _decided(
 ) -> list[Record]:
     kept = MemoryRecords()
     async with opened(system) as live:
-        asked = _AskedBy(
+        asked: OpenSystem = _AskedBy(
             system=live.system, instruments=live.instruments, broker=live.broker, timetable=live.timetable, ask=ask
         )
-        await driver_on(asked, market.loaded(live.timetable, until), Scribe(kept, watch), kind).run()
+        loaded = market.loaded(live.timetable, until)
+        if system.mode is Mode.BACKTEST and kind is DriverKind.SKIPPING:
+            asked = looked_up(asked, loaded)
+        await driver_on(asked, loaded, Scribe(kept, watch), kind).run()
     return kept.kept
 
 

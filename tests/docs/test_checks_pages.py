@@ -17,7 +17,15 @@ PARITY = (DOCS / "parity.md").read_text(encoding="utf-8")
 
 
 def test_the_page_names_every_way_in_which_a_profile_is_tried() -> None:
-    ways = (REPEATED, lookahead.CUT, lookahead.POISONED, lookahead.CLOSE, lookahead.MASKED, lookahead.ELSEWHERE)
+    ways = (
+        REPEATED,
+        lookahead.CUT,
+        lookahead.POISONED,
+        lookahead.CLOSE,
+        lookahead.MASKED,
+        lookahead.STEPPED,
+        lookahead.ELSEWHERE,
+    )
     for way in ways:
         assert f"| {way} |" in PAGE
 

@@ -29,7 +29,7 @@ from atlas_core.model.records import (
     PositionOpened,
 )
 from atlas_core.model.timeframe import MINUTE
-from tests.cheats import HONEST, Cheat, Rows
+from tests.cheats import CHEATS, HONEST, Cheat, Rows
 from tests.memory import at
 
 PLAIN = HONEST[0]
@@ -55,6 +55,12 @@ def test_session_and_back_test_of_an_honest_profile_are_equal() -> None:
         counts = {count.kind: count.same for count in report.counts}
         assert counts[DecisionKind.SIGNAL] > 30
         assert counts[DecisionKind.CLOSED] > 10
+
+
+def test_a_rule_whose_steps_say_something_else_than_it_says_bar_by_bar_departs() -> None:
+    profile = next(cheat for cheat in CHEATS if cheat.name == "an exit by steps").profile()
+    report = check_parity(profile, record_market(profile))
+    assert DecisionKind.EXIT in {departure.kind for departure in report.departures}
 
 
 @pytest.mark.parametrize("start", ["00:33:30", "01:07:00"])
