@@ -91,10 +91,12 @@ def _wait(waiting: Waiting) -> Waiting:
 def _answer(answer: Exit | None) -> Exit | None:
     if answer is not None and not isinstance(answer, Exit):
         raise ContractError(f"expected an Exit or None, was {answer!r}")
-    if answer is not None and answer.fraction is not None and not 0 < answer.fraction <= 1:
-        raise ContractError(f"expected a fraction above 0 and at most 1, was {answer.fraction}")
-    if answer is not None and answer.quantity is not None and not answer.quantity > 0:
-        raise ContractError(f"expected a quantity above 0, was {answer.quantity}")
+    if answer is None:
+        return None
+    if answer.fraction is not None and not (isinstance(answer.fraction, Decimal) and 0 < answer.fraction <= 1):
+        raise ContractError(f"expected a fraction above 0 and at most 1 as a Decimal, was {answer.fraction!r}")
+    if answer.quantity is not None and not (isinstance(answer.quantity, Decimal) and answer.quantity > 0):
+        raise ContractError(f"expected a quantity above 0 as a Decimal, was {answer.quantity!r}")
     return answer
 
 

@@ -165,7 +165,16 @@ def test_a_part_that_is_all_there_is_closes_the_position(answer: Exit) -> None:
     assert bench.one(ExitDecided).quantity is None
 
 
-@pytest.mark.parametrize("part", [{"fraction": Decimal("1.5")}, {"fraction": ZERO}, {"quantity": Decimal(-1)}])
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"fraction": Decimal("1.5")},
+        {"fraction": ZERO},
+        {"fraction": 0.5},
+        {"quantity": Decimal(-1)},
+        {"quantity": 1.0},
+    ],
+)
 def test_a_part_that_is_none_is_a_failure_of_the_rule(part: dict[str, Decimal]) -> None:
     bench = entered(exits=(("levels", SignalLevels()), ("odd", Always(Exit("odd", **part)))))
     assert "odd" in bench.of(ComponentFailed)[0].component
