@@ -28,7 +28,7 @@ from atlas_core.model.signals import Signal, SignalTable
 from atlas_core.model.timeframe import SECOND
 from atlas_core.runs import Mode
 from atlas_core.watching import Unwatched
-from tests.memory import MemoryProvider, Script, bar, made, memory, system_of
+from tests.memory import MemoryProvider, Script, at, bar, flat, made, memory, system_of
 
 RISING = [bar(minute, 100 + minute, close=100.5 + minute) for minute in range(30)]
 PLAIN_STOP = ('use = "stop"\npct = 5',)
@@ -82,18 +82,21 @@ def system(
     exits: Sequence[str] = PLAIN_STOP,
     gates: Sequence[str] = (),
     costs: str = "",
-    minute: int = 5,
+    signals: Sequence[tuple[int, str, int]] = ((5, "X", 1),),
+    quantity: int = 1,
+    more: str = "",
 ) -> System:
     return system_of(
         memory(MemoryProvider(bars, [])),
-        made(offer.scanner, "script", Script([(minute, "X", 1)])),
+        made(offer.scanner, "script", Script(signals)),
         *parts,
         run_as=Mode.BACKTEST,
-        symbols=("X",),
+        symbols=tuple(dict.fromkeys(each.symbol for each in bars)),
         gates=gates,
-        sizer='use = "fixed-quantity"\nquantity = 1',
+        sizer=f'use = "fixed-quantity"\nquantity = {quantity}',
         exits=exits,
         broker=f'use = "paper"\n{costs}',
+        more=more,
         mode="backtest",
     )
 
@@ -143,3 +146,15 @@ def test_a_mask_that_is_too_short_is_left_to_the_engine_which_tells_the_fault() 
     gate = made(offer.gate, "short", ShortMask())
     with pytest.raises(NotSimple, match="gate short failed: expected columns of 1 rows"):
         run_in_columns(system(gate, gates=('use = "short"',)), Unwatched())
+
+
+def test_exposure_counts_at_the_opening_of_a_bar_that_has_not_closed() -> None:
+    prices = {0: 100.0, 10: 100.0, 20: 300.0}
+    long_bars = [evolve(bar(minute, price, "Y"), ts=at(minute + 10)) for minute, price in prices.items()]
+    bars = [*long_bars, *flat(range(30))]
+    twenty = system(
+        bars=bars, signals=[(10, "Y", 1), (25, "X", 1)], quantity=20, more="[limits]\nmax_exposure_pct = 50"
+    )
+    assert [trade.symbol for trade in by_engine(twenty)] == ["Y"]
+    with pytest.raises(NotSimple, match="the exposure comes near its limit"):
+        run_in_columns(twenty, Unwatched())

@@ -68,9 +68,7 @@ def _last_ticks(candidates: Candidates, row: int, end: int) -> int:
     tape, fill = candidates.tape, int(candidates.fill[row])
     if tape.opened_at[fill] == end:
         return int(candidates.entry[row])
-    last = tape.row_at(end)
-    is_inside = last + 1 < len(tape) and tape.opened_at[last + 1] < end
-    return int(tape.open[last + 1]) if is_inside else int(tape.close[last])
+    return tape.seen_at(end)
 
 
 def marks_of(book: Book, start: int, last_event: int, day_end: Callable[[int], int]) -> list[tuple[Day, EquityMarked]]:

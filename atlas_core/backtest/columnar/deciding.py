@@ -188,7 +188,7 @@ class _Account:
         exposure, equity = facts.worth[row], float(self.cash)
         for held in self.held:
             other = held.facts.plan.candidates
-            price = int(other.tape.close[other.tape.row_at(now)])
+            price = other.tape.seen_at(now)
             exposure += _worth(other, held.row, price)
             if other.fill[held.row] < len(other.tape) and other.tape.opened_at[other.fill[held.row]] < now:
                 gain = (price - int(other.entry[held.row])) * int(other.side[held.row])

@@ -70,6 +70,12 @@ class SymbolTape:
         """Return the last row that was closed at a time, -1 for none."""
         return int(np.searchsorted(self.available_at, time, side="right")) - 1
 
+    def seen_at(self, time: int) -> int:
+        """Return the last price before the openings of a time, in ticks; a bar must have closed before."""
+        last = self.row_at(time)
+        is_inside = last + 1 < len(self) and self.opened_at[last + 1] < time
+        return int(self.open[last + 1]) if is_inside else int(self.close[last])
+
     def taken(self, reference: Column, sign: Column) -> Column:
         """Return what a buy (+1) or sale (-1) pays where the market stands at `reference`, in ticks."""
         if not self._slippage.number:
