@@ -358,7 +358,7 @@ def run_one_backtest(
     system = compose(launch.profile, launch.mode)
     run = launch.store.create(launch.profile.name, system.mode, system.synthetic, began=LiveClock().now())
     screen = launch.begin(system, run)
-    report = _in_columns(launch, system, run, screen, is_shown) if driver in (None, COLUMNS) else None
+    report = _in_columns(launch, system, run, screen, driver, is_shown)
     report = report or _through_the_engine(launch, run, screen, driver, is_shown)
     data = screen.data_set(origin_of(system))
     if data is not None and is_trial:
@@ -366,18 +366,27 @@ def run_one_backtest(
     return run, report
 
 
-def _in_columns(launch: Launch, system: System, run: RunInfo, screen: LiveScreen, is_shown: bool) -> Report | None:
-    """Work a back-test out in columns; return None, and say why, where the engine has to decide."""
+def _in_columns(
+    launch: Launch, system: System, run: RunInfo, screen: LiveScreen, driver: str | None, is_shown: bool
+) -> Report | None:
+    """Work a back-test out in columns unless another driver is asked for; return None where the engine has to decide.
+
+    Who asked for columns is told why.
+    """
     from loguru import logger
 
     from atlas_core.backtest.columnar.outcome import run_in_columns
     from atlas_core.backtest.columnar.simple import NotSimple
 
+    if driver not in (None, COLUMNS):
+        return None
     gc.disable()  # records hold no cycles, and looking for them takes a quarter of the time
     try:
         return launch.keep_columns(run, screen, partial(run_in_columns, system, screen), is_shown=is_shown)
     except NotSimple as reason:
         logger.debug("the engine decides: {}", reason)
+        if driver == COLUMNS:
+            click.echo(f"not worked out in columns, the engine decides: {reason}", err=True)
         return None
     finally:
         gc.enable()

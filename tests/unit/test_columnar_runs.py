@@ -133,6 +133,15 @@ def test_the_journal_is_written_when_it_is_asked_for_and_is_that_of_the_engine(o
     assert manifest_of(kept(own_home))["journal_digest"] == manifest_of(run)["journal_digest"]
 
 
+def test_who_asks_for_columns_in_vain_is_told_why(own_home: Path, profile: Path) -> None:
+    late = [str(profile), "-q", "--set", "broker.latency_ms=5"]
+    reason = "not worked out in columns, the engine decides: the broker has latency, impact or a share of the volume"
+    asked, unasked = (CliRunner().invoke(backtest, [*late, *more]) for more in (["--driver", "columns"], []))
+    assert reason in asked.stderr
+    assert reason not in unasked.stderr
+    assert (kept(own_home).directory / JOURNAL_NAME).exists()
+
+
 def test_a_run_in_columns_can_be_made_again(own_home: Path, profile: Path) -> None:
     call(backtest, str(profile), "-q")
     assert "the same" in call(reproduce)
