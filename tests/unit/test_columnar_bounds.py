@@ -23,7 +23,7 @@ from atlas_core.model.decisions import Approve, Exit, GateAnswer, GateMask, Leve
 from atlas_core.model.events import BarClosed
 from atlas_core.model.instrument import Instrument
 from atlas_core.model.portfolio import Portfolio, Position
-from atlas_core.model.records import PositionClosed, Record
+from atlas_core.model.records import PositionClosed, Record, VerdictReached
 from atlas_core.model.signals import Signal, SignalTable
 from atlas_core.model.timeframe import SECOND
 from atlas_core.runs import Mode
@@ -84,11 +84,12 @@ def system(
     costs: str = "",
     signals: Sequence[tuple[int, str, int]] = ((5, "X", 1),),
     quantity: int = 1,
+    stop: float = float("nan"),
     more: str = "",
 ) -> System:
     return system_of(
         memory(MemoryProvider(bars, [])),
-        made(offer.scanner, "script", Script(signals)),
+        made(offer.scanner, "script", Script(signals, extra={"stop": stop})),
         *parts,
         run_as=Mode.BACKTEST,
         symbols=tuple(dict.fromkeys(each.symbol for each in bars)),
@@ -158,3 +159,12 @@ def test_exposure_counts_at_the_opening_of_a_bar_that_has_not_closed() -> None:
     assert [trade.symbol for trade in by_engine(twenty)] == ["Y"]
     with pytest.raises(NotSimple, match="the exposure comes near its limit"):
         run_in_columns(twenty, Unwatched())
+
+
+def test_an_entry_that_money_refuses_is_not_refused_for_its_levels() -> None:
+    upside_down = system(exits=('use = "stop"',), stop=1_000.0, quantity=1_000)
+    with Journal.in_memory() as journal:
+        run_backtest(upside_down, journal, None, DriverKind.PLAIN)
+        assert [r.by for r in journal.records() if isinstance(r, VerdictReached)] == ["limit max_exposure_pct"]
+    with pytest.raises(NotSimple, match="an entry comes near what the account can carry"):
+        run_in_columns(upside_down, Unwatched())

@@ -132,13 +132,15 @@ class _Account:
         now = facts.at[row]
         if self.next_free <= now:
             self._let_go(now)
-        check = self._check(now, facts.place, facts.side[row])
-        if check is None and not facts.is_possible[row]:
-            check = Check("geometry", 1.0, 0.0, "expected stop, entry and target in this order")
-        if check is not None:
-            return self.refusals.setdefault(check, len(self.refusals))
-        self._take(now, facts, row)
-        return ENTERED
+        check = self._place_check(now, facts.place)
+        if check is None:
+            burden = _burden(facts, row)
+            self._expect_means(now, facts, row, burden)
+            check = self._entry_check(facts, row)
+            if check is None:
+                self._take(now, facts, row, burden)
+                return ENTERED
+        return self.refusals.setdefault(check, len(self.refusals))
 
     def _let_go(self, now: int) -> None:
         for held in self.held:
@@ -149,8 +151,8 @@ class _Account:
         self.held = [held for held in self.held if held.free_at > now]
         self.next_free = min((held.free_at for held in self.held), default=NEVER)
 
-    def _check(self, now: int, place: int, side: int) -> Check | None:
-        """Return the first limit that does not hold, in the engine's order; money is looked at after that."""
+    def _place_check(self, now: int, place: int) -> Check | None:
+        """Return the first limit that does not hold, in the engine's order, of those before money is looked at."""
         sent, rules = self.sent, self.rules
         while sent and sent[0] <= now - MINUTE:
             sent.popleft()
@@ -164,22 +166,24 @@ class _Account:
             places += rules.counts_closing or held.closing_at > now
         if places + 1 > rules.max_positions:
             return Check("max_positions", places + 1.0, float(rules.max_positions), "all positions are taken")
-        if side < 0 and not rules.can_sell_short:
-            return Check("short_selling", 1.0, 0.0, "the broker does not sell short")
         return None
 
-    def _take(self, now: int, facts: _Facts, row: int) -> None:
-        fee, cost = facts.entry_fee[row], facts.cost[row]
-        worst = cost if facts.side[row] > 0 else max(cost, _worst_loss(facts.plan, row))
-        burden = cost + worst + fee
-        self._expect_means(now, facts, row, burden)
+    def _entry_check(self, facts: _Facts, row: int) -> Check | None:
+        """Return the first limit that does not hold of those after money."""
+        if facts.side[row] < 0 and not self.rules.can_sell_short:
+            return Check("short_selling", 1.0, 0.0, "the broker does not sell short")
+        if not facts.is_possible[row]:
+            return Check("geometry", 1.0, 0.0, "expected stop, entry and target in this order")
+        return None
+
+    def _take(self, now: int, facts: _Facts, row: int, burden: int) -> None:
         held = _Held(facts, row, facts.free_at[row], facts.closing_at[row], burden)
         self.held.append(held)
         self.burden += burden
         self.next_free = min(self.next_free, held.free_at)
         self.sent.append(now)
         if not facts.is_unfilled[row]:
-            self.cash -= fee
+            self.cash -= facts.entry_fee[row]
 
     def _expect_means(self, now: int, facts: _Facts, row: int, burden: int) -> None:
         """Raise NotSimple unless no price of the positions held could keep the entry from its margin or its limit."""
@@ -195,6 +199,13 @@ class _Account:
                 equity += _worth(other, held.row, gain)
         if exposure * 100 > equity * float(self.rules.max_exposure_pct) * (1 - 1e-9):
             raise NotSimple("the exposure comes near its limit")
+
+
+def _burden(facts: _Facts, row: int) -> int:
+    """Return the most that an entry binds and loses, with its fee."""
+    cost = facts.cost[row]
+    worst = cost if facts.side[row] > 0 else max(cost, _worst_loss(facts.plan, row))
+    return cost + worst + facts.entry_fee[row]
 
 
 def _worth(candidates: Candidates, row: int, ticks: int) -> float:
