@@ -115,8 +115,9 @@ class SmaCrossExit(ExitRule, SteppedExit, NeedsBars, PatientRule):
         bars = market.bars(symbol, self._options.timeframe.text)
         rows, fast, slow = _sums(bars, self._options.fast, self._options.slow)
         lead = self._lead(fast, slow)
-        at = bars.available_at if len(rows) == len(bars) else bars.available_at[rows]
-        return ExitSteps(at, lead < 0, lead > 0, *self._averages(bars, fast, slow), FAST_BELOW, FAST_ABOVE)
+        return ExitSteps(
+            bars.available_at[rows], lead < 0, lead > 0, *self._averages(bars, fast, slow), FAST_BELOW, FAST_ABOVE
+        )
 
     def _lead(self, fast: NDArray[np.int64], slow: NDArray[np.int64]) -> NDArray[np.int64]:
         return fast * self._options.slow - slow * self._options.fast

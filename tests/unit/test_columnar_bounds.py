@@ -23,7 +23,7 @@ from atlas_core.model.decisions import Approve, Exit, GateAnswer, GateMask, Leve
 from atlas_core.model.events import BarClosed
 from atlas_core.model.instrument import Instrument
 from atlas_core.model.portfolio import Portfolio, Position
-from atlas_core.model.records import PositionClosed, Record, VerdictReached
+from atlas_core.model.records import EquityMarked, PositionClosed, Record, SignalDetected, VerdictReached
 from atlas_core.model.signals import Signal, SignalTable
 from atlas_core.model.timeframe import SECOND
 from atlas_core.runs import Mode
@@ -168,3 +168,16 @@ def test_an_entry_that_money_refuses_is_not_refused_for_its_levels() -> None:
         assert [r.by for r in journal.records() if isinstance(r, VerdictReached)] == ["limit max_exposure_pct"]
     with pytest.raises(NotSimple, match="an entry comes near what the account can carry"):
         run_in_columns(upside_down, Unwatched())
+
+
+def test_a_day_ends_with_the_first_event_of_any_symbol_also_where_bars_open_together() -> None:
+    opens = range(1_428, 1_460, 5)
+    bars = [evolve(bar(minute, 100.0, symbol), ts=at(minute + length)) for symbol, length in (("X", 1), ("Y", 4))
+            for minute in opens]  # fmt: skip
+    two = system(bars=bars, signals=[(1_442, "Y", 1)])
+    with Journal.in_memory() as journal:
+        run_backtest(two, journal, None, DriverKind.PLAIN)
+        engine = [r for r in journal.records() if isinstance(r, (SignalDetected, EquityMarked))]
+    columns = [r for r in run_in_columns(two, Unwatched()).records if isinstance(r, (SignalDetected, EquityMarked))]
+    assert [type(record) for record in engine] == [EquityMarked, SignalDetected, EquityMarked]
+    assert columns == engine

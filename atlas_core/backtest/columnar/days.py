@@ -119,9 +119,14 @@ def _different(tapes: Sequence[SymbolTape]) -> list[SymbolTape]:
     """Return the first tape of each run of times: those of the same times are noticed together."""
     found: list[SymbolTape] = []
     for tape in tapes:
-        if not any(np.array_equal(tape.opened_at, other.opened_at) for other in found):
+        if not any(_are_alike(tape, other) for other in found):
             found.append(tape)
     return found
+
+
+def _are_alike(one: SymbolTape, other: SymbolTape) -> bool:
+    opens_together = np.array_equal(one.opened_at, other.opened_at)
+    return opens_together and np.array_equal(one.available_at, other.available_at)
 
 
 def _first_after(tape: SymbolTape, end: int) -> int:
