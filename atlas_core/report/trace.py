@@ -238,7 +238,7 @@ _BASES = {FillBasis.PRINT: "", FillBasis.BAR: ", inside the bar", FillBasis.DETA
 
 
 def _money(value: Decimal) -> str:
-    return f"{value:,.2f}"
+    return f"{value:z,.2f}"
 
 
 def _opened(record: recorded.PositionOpened, scene: Scene) -> Step:

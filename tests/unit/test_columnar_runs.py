@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from atlas_core.cli.audit import audit
+from atlas_core.cli.explain import explain
 from atlas_core.cli.reproduce import reproduce
 from atlas_core.cli.run import backtest
 from atlas_core.errors import AtlasError
@@ -131,6 +132,13 @@ def test_the_journal_is_written_when_it_is_asked_for_and_is_that_of_the_engine(o
     assert (run.directory / "orders.csv").read_text().count("\n") > 20
     call(backtest, str(profile), "-q", "--driver", "plain")
     assert manifest_of(kept(own_home))["journal_digest"] == manifest_of(run)["journal_digest"]
+
+
+def test_a_trade_of_columns_is_explained_without_zeros_below_zero(own_home: Path, profile: Path) -> None:
+    call(backtest, str(profile), "-q")
+    told = call(explain, "trade", "1")
+    assert "slippage 0.00" in told
+    assert "-0.00" not in told
 
 
 def test_who_asks_for_columns_in_vain_is_told_why(own_home: Path, profile: Path) -> None:
