@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +120,20 @@ def write_text(path: Path, text: str, *, durable: bool = True) -> None:
         raise
     if durable:
         sync_directory(path.parent)
+
+
+@contextmanager
+def set_aside(path: Path) -> Iterator[Path]:
+    """Yield a path beside `path` whose file takes its place, durably and in one step, when nothing fails."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield aside
+        with aside.open("rb") as written:
+            os.fsync(written.fileno())
+        aside.replace(path)
+        sync_directory(path.parent)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> dict[str, Any]:

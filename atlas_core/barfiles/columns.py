@@ -69,7 +69,8 @@ def find_columns(file: str, first_row: Sequence[str], mapping: Mapping[str, str]
     if missing:
         raise DataError(
             f"{file}: expected columns for {', '.join(missing)}, was {', '.join(first_row)}; "
-            f'name them, as in columns = {{ {missing[0]} = "HEADER" }}'
+            f'name them: columns = {{ {missing[0]} = "HEADER" }} in a profile, '
+            f"--columns {missing[0]}=HEADER in an import"
         )
     taken = [place for place in places.values() if place is not None]
     if len(set(taken)) < len(taken):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,7 +17,7 @@ from atlas_core.barfiles.naming import NOTE
 from atlas_core.barstore.manifest import Manifest
 from atlas_core.clock import NANOSECONDS_PER_SECOND
 from atlas_core.model.bars import Bars
-from atlas_core.statedir import sync_directory
+from atlas_core.statedir import set_aside
 
 _PIECE_ROWS = 1 << 17
 _NUMBERS = ("open", "high", "low", "close", "volume")
@@ -34,7 +33,7 @@ def export_series(manifest: Manifest, bars: Bars, path: Path, form: str, progres
     """
     if form == "parquet":
         import_arrow("writing Parquet")  # before anything is begun
-    with _aside(path) as aside:
+    with set_aside(path) as aside:
         write = _write_parquet if form == "parquet" else _write_csv
         write(manifest, bars, aside, form, progress)
 
@@ -45,20 +44,6 @@ def export_name(manifest: Manifest, form: str) -> str:
     symbol = "".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in key.symbol)
     kind = "" if key.price == "trade" else f"-{key.price}"
     return f"{symbol}_{key.timeframe}{kind}.{form}"
-
-
-@contextmanager
-def _aside(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` whose file takes its place when nothing fails."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield aside
-        with aside.open("rb") as written:
-            os.fsync(written.fileno())
-        aside.replace(path)
-        sync_directory(path.parent)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _pieces(bars: Bars, progress: Progress) -> Iterator[tuple[Bars, int | None]]:

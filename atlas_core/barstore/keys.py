@@ -43,6 +43,13 @@ class SeriesKey:
         return Path(file_name(self.source), file_name(self.symbol), last)
 
 
+def is_folder_of(name: str, timeframe: Timeframe | None, price: PriceKind | None) -> bool:
+    """Tell whether a folder is one of series of this timeframe and these prices, None for any."""
+    spelt, _, kind = name.partition("-")
+    fits = timeframe is None or spelt == SeriesKey("", "", timeframe).path.name
+    return fits and price in (None, kind or PriceKind.TRADE)
+
+
 def file_name(text: str) -> str:
     """Return a name that every file system takes: what it could take amiss as `%` and two hexadecimal digits."""
     return _UNSAFE.sub(lambda found: "".join(f"%{byte:02X}" for byte in found.group().encode()), text)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from atlas_core.cli.data_download import download
 from atlas_core.cli.data_export import export
 from atlas_core.cli.data_import import import_
+from atlas_core.cli.data_options import choosing
 from atlas_core.cli.progress import WorkBar
 from atlas_core.errors import DataError, NotFound, UsageError
 
 if TYPE_CHECKING:
     from atlas_core.barstore.store import BarStore, StoredSeries
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 _SHOWN_GAPS = 20
 
 
@@ -34,20 +34,6 @@ data.add_command(download)
 data.add_command(export)
 
 
-def choosing(command: Command) -> Command:
-    """Add what chooses series: symbols as arguments, and options for the rest of what names one."""
-    for added in reversed(
-        (
-            click.argument("symbols", nargs=-1, metavar="[SYMBOL]..."),
-            click.option("--timeframe", metavar="TF", help="Only this timeframe, such as 1m."),
-            click.option("--source", metavar="NAME", help="Only bars of this source."),
-            click.option("--price", metavar="KIND", help="Only these prices: trade, mark, index or funding."),
-        )
-    ):
-        command = added(command)
-    return command
-
-
 @data.command("list", short_help="List the series that are kept.")
 @choosing
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -61,6 +47,8 @@ def list_(ctx: click.Context, /, as_json: bool, **chosen: Any) -> None:
     found, damaged = readable(store, **chosen)
     if as_json:
         print_json({"store": store.root, "series": [facts_of(series) for series in found], "damaged": damaged})
+    elif not found and not damaged and any(chosen.values()):
+        raise nothing_kept(store, chosen)
     else:
         print_series(store, found, damaged)
     ctx.exit(DataError.exit_code if damaged else 0)
@@ -75,9 +63,7 @@ def verify(ctx: click.Context, /, as_json: bool, **chosen: Any) -> None:
     from atlas_core.cli.tables import print_json, say
 
     store = store_of(ctx)
-    found, damaged = readable(store, **chosen)
-    if not found and not damaged:
-        raise nothing_kept(store, chosen)
+    found, damaged = chosen_series(store, **chosen)
     results = list(_verified(ctx, found, silent=as_json))
     broken = [line for _, faults in results for line in faults] + damaged
     if as_json:
@@ -157,18 +143,14 @@ def remove(ctx: click.Context, /, yes: bool, **chosen: Any) -> None:
 
 def _removable(store: BarStore, **chosen: Any) -> list[tuple[Path, str]]:
     """Return the folders of the chosen series with their titles, damaged ones too."""
-    found, _ = readable(store, **chosen)
+    found, _ = chosen_series(store, **chosen)
     sound = [(store.root / each.key.path, f"{each.key}, {each.manifest.rows:,} bars") for each in found]
     taken = {path for path, _ in sound}
-    source, symbols = chosen["source"], chosen["symbols"] or [None]
     damaged = [
         (path.parent, f"the damaged series in {path.parent}")
-        for symbol in symbols
-        for path in store.manifests(source, symbol)
+        for path in _manifests(store, **chosen)
         if path.parent not in taken and not _can_be_read(store, path)
     ]
-    if not sound and not damaged:
-        raise nothing_kept(store, chosen)
     return [*sound, *damaged]
 
 
@@ -194,19 +176,16 @@ def readable(
 ) -> tuple[list[StoredSeries], list[str]]:
     """Return the series that were chosen, and what is wrong with those whose manifest cannot be read."""
     from atlas_core.barstore.keys import PriceKind
-    from atlas_core.cli.data_options import read_price, read_timeframe
 
-    wanted_timeframe, wanted_price = read_timeframe(timeframe), read_price(price)
     found, damaged = [], []
-    for symbol in symbols or (None,):
-        for path in store.manifests(source, symbol):
-            try:
-                series = store.read(path)
-            except DataError as fault:
-                damaged.append(str(fault))
-                continue
-            if series and wanted_timeframe in (None, series.key.timeframe) and wanted_price in (None, series.key.price):
-                found.append(series)
+    for path in _manifests(store, symbols, timeframe, source, price):
+        try:
+            series = store.read(path)
+        except DataError as fault:
+            damaged.append(str(fault))
+            continue
+        if series is not None:
+            found.append(series)
     order = list(PriceKind)
     return sorted(
         found,
@@ -216,13 +195,32 @@ def readable(
     ), damaged  # fmt: skip
 
 
+def _manifests(
+    store: BarStore, symbols: Sequence[str], timeframe: str | None, source: str | None, price: str | None
+) -> list[Path]:
+    """Return the manifests of the series that were chosen; a damaged one is known by its folder."""
+    from atlas_core.barstore.keys import is_folder_of
+    from atlas_core.cli.data_options import read_price, read_timeframe
+
+    wanted = read_timeframe(timeframe), read_price(price)
+    every = [path for symbol in dict.fromkeys(symbols) or (None,) for path in store.manifests(source, symbol)]
+    return [path for path in every if is_folder_of(path.parent.name, *wanted)]
+
+
+def chosen_series(store: BarStore, **chosen: Any) -> tuple[list[StoredSeries], list[str]]:
+    """Return what `readable` does; raises NotFound for nothing, and for a symbol of which nothing was found."""
+    found, damaged = readable(store, **chosen)
+    strangers = [symbol for symbol in chosen["symbols"] if not _manifests(store, **chosen | {"symbols": (symbol,)})]
+    if strangers or not (found or damaged):
+        raise nothing_kept(store, chosen | {"symbols": strangers})
+    return found, damaged
+
+
 def required(store: BarStore, **chosen: Any) -> list[StoredSeries]:
     """Return the chosen series, at least one; raises NotFound, or DataError for one that is damaged."""
-    found, damaged = readable(store, **chosen)
+    found, damaged = chosen_series(store, **chosen)
     if damaged:
         raise DataError("\n".join(damaged))
-    if not found:
-        raise nothing_kept(store, chosen)
     return found
 
 

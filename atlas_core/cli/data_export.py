@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from atlas_core.cli.data_options import read_span
+from atlas_core.cli.data_options import choosing, read_span
 from atlas_core.cli.progress import WorkBar
 from atlas_core.errors import UsageError
 
@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Write series as Parquet or CSV files.")
-@click.argument("symbols", nargs=-1, metavar="[SYMBOL]...")
-@click.option("--timeframe", metavar="TF", help="Only this timeframe, such as 1m.")
-@click.option("--source", metavar="NAME", help="Only bars of this source.")
-@click.option("--price", metavar="KIND", help="Only these prices: trade, mark, index or funding.")
+@choosing
 @click.option(
     "--format", "form", default="parquet", show_default=True, type=click.Choice(["parquet", "csv", "csv.gz"]),
     help="Form of the files.",

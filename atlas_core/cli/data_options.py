@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
 
 from atlas_core.errors import UsageError
 
@@ -13,6 +15,21 @@ if TYPE_CHECKING:
     from atlas_core.model.timeframe import Timeframe
 
 SOURCE_HELP = "Name of where the bars came from."
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def choosing(command: Command) -> Command:
+    """Add what chooses series: symbols as arguments, and options for the rest of what names one."""
+    for added in reversed(
+        (
+            click.argument("symbols", nargs=-1, metavar="[SYMBOL]..."),
+            click.option("--timeframe", metavar="TF", help="Only this timeframe, such as 1m."),
+            click.option("--source", metavar="NAME", help="Only bars of this source."),
+            click.option("--price", metavar="KIND", help="Only these prices: trade, mark, index or funding."),
+        )
+    ):
+        command = added(command)
+    return command
 
 
 def read_timeframe(text: str | None) -> Timeframe | None:

@@ -13,6 +13,7 @@ from atlas_core.cli.report_market import read_market
 from atlas_core.cli.report_trials import trials_note
 from atlas_core.errors import AtlasError
 from atlas_core.report import export
+from atlas_core.statedir import set_aside
 
 if TYPE_CHECKING:
     from atlas_core.report.summary import Report
@@ -25,7 +26,7 @@ FILE_FORMATS = ("html", "png", "md", "json", "csv")
 def write_report(kept: KeptRun, report: Report, formats: tuple[str, ...], folder: Path) -> list[Path]:
     """Write the report in these formats below `folder`; return the paths, the page first.
 
-    Raises AtlasError when the folder cannot be written.
+    A file that was there before is replaced whole or not at all. Raises AtlasError when the folder cannot be written.
     """
     written = []
     try:
@@ -33,7 +34,8 @@ def write_report(kept: KeptRun, report: Report, formats: tuple[str, ...], folder
         for form in sorted(formats, key=FILE_FORMATS.index):
             for name, text in _MAKERS[form](kept, report).items():
                 path = folder / name
-                path.write_bytes(text if isinstance(text, bytes) else text.encode())
+                with set_aside(path) as aside:
+                    aside.write_bytes(text if isinstance(text, bytes) else text.encode())
                 written.append(path)
     except OSError as fault:
         raise AtlasError(

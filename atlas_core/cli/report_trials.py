@@ -5,18 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from atlas_core.errors import AtlasError
+
 if TYPE_CHECKING:
     from atlas_core.search.deflation import Deflation
 
 
 def trials_note(home: Path, run_id: str) -> str:
-    """Return it as a sentence, empty for a run that is no trial."""
+    """Return it as a sentence, empty for a run that is no trial; a ledger that cannot be opened is told as one."""
     from atlas_core.search.deflation import deflation
     from atlas_core.search.ledger import LEDGER_NAME, Ledger
 
     if not (home / "sweeps" / LEDGER_NAME).is_file():
         return ""
-    with Ledger.at(home) as ledger:
+    try:
+        opened = Ledger.at(home)
+    except AtlasError as fault:
+        return f"How much was tried on this data is not known: {fault}."
+    with opened as ledger:
         trial = next(iter(ledger.trials(run_id)), None)
         if trial is None:
             return ""

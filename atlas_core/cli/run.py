@@ -337,11 +337,10 @@ class Launch:
         manifest |= more or {}
         if summary.driver:
             manifest["driver"] = summary.driver
-        files = export_files(report, order_rows(records), manifest)
+        files = {BENCHMARK_NAME: equity_csv(benchmark)} if benchmark else {}
+        files |= export_files(report, order_rows(records), manifest)  # the manifest last: with it a run has ended
         if summary.driver == COLUMNS:
             del files[ORDERS_NAME]  # what was ordered is told by the journal, and written with it
-        if benchmark:
-            files[BENCHMARK_NAME] = equity_csv(benchmark)
         for name, text in files.items():
             (run.directory / name).write_text(text, encoding="utf-8", newline="")
         return report, manifest

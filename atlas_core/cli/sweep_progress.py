@@ -125,6 +125,6 @@ def _bar() -> Progress:
 
     columns: list[Any] = [
         TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(),
-        TimeRemainingColumn(), TextColumn("left  {task.fields[best]}"),
+        TimeRemainingColumn(), TextColumn("left  {task.fields[best]}", markup=False),
     ]  # fmt: skip
     return Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=5)

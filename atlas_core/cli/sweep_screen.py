@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from io import StringIO
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from attrs import asdict, frozen
@@ -181,8 +182,10 @@ def _print_next(found: Found) -> None:
     if found.ending != "complete":
         say_wrapped(f"{found.ending}: go on with  atlas sweep --resume {sweep}", 2)
     elif found.ranked:
-        chosen = " ".join(f"--set {key}={value}" for key, value in (*found.search.fixed, *found.ranked[0].settings))
-        say_wrapped(f"run it: atlas backtest {plan.profile} {chosen}", 8)
+        chosen = " ".join(
+            f"--set {quote(f'{key}={value}')}" for key, value in (*found.search.fixed, *found.ranked[0].settings)
+        )
+        say_wrapped(f"run it: atlas backtest {quote(plan.profile)} {chosen}", 8)
 
 
 def print_sweeps(sweeps: Sequence[Sweep], ledger: Ledger, *, as_json: bool) -> None:

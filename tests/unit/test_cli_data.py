@@ -104,6 +104,17 @@ def test_a_damaged_series_is_listed_as_damaged_and_can_be_removed(store: BarStor
     assert call("list").exit_code == 0
 
 
+def test_a_damaged_series_of_another_timeframe_is_neither_shown_nor_removed(store: BarStore) -> None:
+    manifest = store.root / KEY.path / "manifest.json"
+    manifest.write_text("")
+    assert isinstance(call("remove", "BTC/USD", "--timeframe", "5m", "--yes").exception, NotFound)
+    assert isinstance(call("remove", "BTC/USD", "--price", "mark", "--yes").exception, NotFound)
+    assert manifest.exists()
+    assert call("list", "--timeframe", "1h").exit_code == 0
+    assert call("remove", "BTC/USD", "--timeframe", "1m", "--price", "trade", "--yes").exit_code == 0
+    assert not manifest.exists()
+
+
 def test_the_doctor_opens_every_series(store: BarStore) -> None:
     sound = [finding for finding in examine(RunStore.at(), None) if finding.area == "Bars"]
     assert [(finding.level, finding.text) for finding in sound] == [
@@ -131,6 +142,29 @@ def test_what_was_not_found_is_told_with_what_is_kept() -> None:
     assert isinstance(failed.exception, NotFound)
     assert "expected bars of DOGE/USD in" in str(failed.exception)
     assert "kept are BTC/USD 1m of files, ETH/USD 1h of venue" in str(failed.exception)
+
+
+@pytest.mark.parametrize("command", [("export",), ("gaps",), ("verify",), ("remove", "--yes")])
+def test_one_symbol_of_several_that_is_not_kept_is_an_error_before_anything_is_done(
+    store: BarStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    failed = call(*command, "BTC/USD", "BTC/USDD")
+    assert isinstance(failed.exception, NotFound)
+    assert "expected bars of BTC/USDD in" in str(failed.exception)
+    assert (len(store.all()), failed.output, list(tmp_path.glob("*.parquet"))) == (2, "", [])
+
+
+@pytest.mark.usefixtures("store")
+def test_a_symbol_that_is_said_twice_is_exported_once(tmp_path: Path) -> None:
+    assert call("export", "BTC/USD", "BTC/USD", "--to", tmp_path / "out").exit_code == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["BTC-USD_1m.parquet"]
+
+
+@pytest.mark.usefixtures("store")
+def test_a_list_of_what_is_not_kept_does_not_say_that_the_store_is_empty() -> None:
+    assert isinstance(call("list", "DOGE/USD").exception, NotFound)
+    assert json.loads(call("list", "DOGE/USD", "--json").output)["series"] == []
 
 
 @pytest.mark.usefixtures("store")

@@ -233,3 +233,31 @@ def test_runs_are_sorted_and_filtered(own_home: Path, two: tuple[RunInfo, RunInf
     assert listed("--sort", "net")[:2] == listed("--sort", "net", "--reverse")[:2][::-1]
     assert listed("--last", "1") == names[2:]
     assert "none of the 3 runs" in call(runs, "--profile", "nobody")
+
+
+def test_a_ledger_that_cannot_be_read_costs_the_page_one_sentence(
+    own_home: Path, two: tuple[RunInfo, RunInfo], tmp_path: Path
+) -> None:
+    for left in (own_home / "sweeps").iterdir():
+        left.unlink()
+    (own_home / "sweeps" / "trials.db").write_bytes(b"no database at all")
+    page = Path(call(report, "1", "--format", "html", "--out", str(tmp_path)).strip()).read_text(encoding="utf-8")
+    assert "How much was tried on this data is not known" in page
+    del two
+
+
+def test_a_report_that_cannot_be_written_whole_leaves_the_one_that_was_there(
+    kept: RunInfo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "report.md"
+    page.write_text("the one before")
+
+    def cut_off(path: Path, content: bytes) -> None:
+        with path.open("wb") as file:
+            file.write(content[:10])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", cut_off)
+    with pytest.raises(AtlasError, match="No space left"):
+        call(report, kept.run_id, "--format", "md", "--out", str(tmp_path))
+    assert [path.read_text() for path in tmp_path.glob("*report*")] == ["the one before"]

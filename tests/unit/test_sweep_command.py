@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from atlas_core.cli.main import run_command_line
+from atlas_core.cli.sweep_progress import _bar
 from atlas_core.search.worker import Workbench
 from tests.search_profile import crossing
 
@@ -49,6 +52,24 @@ def test_the_best_of_a_sweep_is_what_the_back_test_shows(profile: str, capsys: p
     chosen = [part for key, value in best["settings"].items() for part in ("--set", f"{key}={value}")]
     report = document(capsys, "backtest", profile, *chosen)
     assert float(report["figures"]["net"]) == pytest.approx(best["figures"]["net_profit"], abs=1e-9)
+
+
+def test_the_command_that_runs_the_best_can_be_given_to_a_shell(
+    profile: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = 'universe.symbols=["ETH-PERP"],["BTC-PERP", "ETH-PERP"]'
+    text = printed(capsys, "sweep", profile, "--set", values, "--workers", "1", "--min-trades", "0")
+    command = shlex.split(text[text.index("run it:") :])
+    assert command[2:4] == ["atlas", "backtest"]
+    assert command[6] in ('universe.symbols=["ETH-PERP"]', 'universe.symbols=["BTC-PERP", "ETH-PERP"]')
+
+
+def test_the_bar_shows_values_in_brackets_as_they_are() -> None:
+    bar = _bar()
+    bar.add_task("trials", total=2, best="best 1.00: is_open [true]")
+    console = Console(file=StringIO(), width=200)
+    console.print(bar.get_renderable())
+    assert "best 1.00: is_open [true]" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_on_a_pipe_progress_is_a_line_now_and_then(
