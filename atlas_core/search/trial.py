@@ -11,6 +11,7 @@ from atlas_core.backtest.columnar.run import work_out
 from atlas_core.backtest.columnar.simple import NotSimple
 from atlas_core.backtest.driver import DriverKind, driver_on
 from atlas_core.backtest.memory import MemoryRecords
+from atlas_core.backtest.stepped import looked_up
 from atlas_core.compose import OpenSystem, System, opened
 from atlas_core.loading import LoadedMarket
 from atlas_core.report.results import Results
@@ -51,7 +52,7 @@ async def results_on(live: OpenSystem, market: LoadedMarket) -> Results:
         return worked_results(work_out(live, market))
     except NotSimple:
         records = MemoryRecords()
-        await driver_on(live, market, Scribe(records, Unwatched()), DriverKind.SKIPPING).run()
+        await driver_on(looked_up(live, market), market, Scribe(records, Unwatched()), DriverKind.SKIPPING).run()
         return run_results(records.kept)
 
 

@@ -20,7 +20,9 @@ from atlas_core.runs import Mode
 from atlas_core.search.history import Histories, LendingProvider
 from atlas_core.search.knowing import system_digest
 from atlas_core.search.ledger import Trial, TrialStatus
+from atlas_core.search.trial import run_trial
 from atlas_core.search.worker import Task
+from tests.cheats import CHEATS
 from tests.search_profile import bench, crossing
 
 SETTINGS = (
@@ -49,6 +51,15 @@ def test_a_trial_gives_what_the_back_test_gives(tmp_path: Path) -> None:
     trials = [work.trial(Task(number=n, settings=settings)) for n, settings in enumerate(SETTINGS)]
     assert [agrees(trial, by_back_test(profile, trial.settings)) for trial in trials] == [True] * 3
     assert len({trial.figures["net_profit"] for trial in trials}) == 3
+
+
+def test_a_trial_looks_steps_up_as_the_back_test_does() -> None:
+    cheat = next(cheat for cheat in CHEATS if cheat.name == "an exit by steps")
+    profile = cheat.profile(broker='use = "paper"\nlatency_ms = 5')  # too much for columns
+    results = run_trial(compose(profile, Mode.BACKTEST), Histories()).results
+    with Journal.in_memory() as journal:
+        run_backtest(compose(profile, Mode.BACKTEST), journal)
+        assert metric_values(results) == metric_values(run_results(list(journal.records())))
 
 
 def test_a_window_inside_what_was_read_gives_what_the_back_test_gives(tmp_path: Path) -> None:
