@@ -17,13 +17,18 @@ CHANGING = frozenset({"highest", "lowest", "last_price", "bars_held"})
 
 
 class TracedPosition(Position):
-    """A position that notes which of its changing facts are looked at."""
+    """A position that notes which of its changing facts are looked at.
+
+    Whoever makes another position of it looks at all of them, so that the other one need not note anything.
+    """
 
     looked_at: set[str]
 
     def __getattribute__(self, name: str) -> Any:
         if name in CHANGING:
-            object.__getattribute__(self, "looked_at").add(name)
+            looked_at = object.__getattribute__(self, "__dict__").get("looked_at")
+            if looked_at is not None:
+                looked_at.add(name)
         return object.__getattribute__(self, name)
 
 

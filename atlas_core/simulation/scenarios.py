@@ -28,7 +28,8 @@ class FillModel:
 
     `cost_factor` multiplies assumed spread, slippage and impact, `extra_ticks` are taken on top; `ticks_beyond` is
     added to the ticks that a price must go through a limit, 0 at least. `decides_for_us` resolves what a bar leaves
-    unclear in favour of the order, `improves_limits` lets a gap fill a limit better than its price.
+    unclear in favour of the order, `improves_limits` lets a gap fill a limit better than its price, and
+    an order at the market that arrived inside a bar fill at its close instead of its worst price.
     """
 
     cost_factor: Decimal
