@@ -22,11 +22,7 @@ def usual_timeframe(file: str, ts: NDArray[np.int64]) -> Timeframe:
     """Return the most common spacing of times in order; raises DataError when it is none of a bar."""
     if len(ts) < 2:
         raise DataError(f"{file}: expected two rows or more to see the timeframe, was {len(ts)}; say the timeframe")
-    spacings: Counter[int] = Counter()
-    for first in range(0, len(ts) - 1, _PIECE_ROWS):
-        found, counts = np.unique(np.diff(ts[first : first + _PIECE_ROWS + 1]), return_counts=True)
-        spacings.update(dict(zip(found.tolist(), counts.tolist(), strict=True)))
-    usual = min(spacings, key=lambda spacing: (-spacings[spacing], spacing))
+    usual = _usual(_spacings(ts))
     if 28 * DAY <= usual <= 31 * DAY:
         return parse_timeframe("1M")
     for unit, duration in _UNITS:
@@ -36,6 +32,34 @@ def usual_timeframe(file: str, ts: NDArray[np.int64]) -> Timeframe:
         f"{file}: expected bars spaced by whole minutes, was most often {usual / 1e9:g} seconds; "
         "if these are bars, say the timeframe"
     )
+
+
+def refuse_shorter_bars(file: str, ts: NDArray[np.int64], timeframe: Timeframe) -> None:
+    """Raise DataError when most bars are closer together than their timeframe is long: they would be other bars.
+
+    A session cuts some of its bars short, and daylight saving takes an hour from a day.
+    """
+    length = timeframe.duration
+    shortest = 28 * DAY * timeframe.count if timeframe.is_calendar_month else length - HOUR if length > HOUR else length
+    spacings = _spacings(ts)
+    shorter = sum(count for spacing, count in spacings.items() if spacing < shortest)
+    if shorter * 2 > spacings.total():
+        raise DataError(
+            f"{file}: expected bars of {timeframe}, was most often {_usual(spacings) / MINUTE:g} minutes from one to "
+            "the next; leave the timeframe away to have it seen, or correct it"
+        )
+
+
+def _spacings(ts: NDArray[np.int64]) -> Counter[int]:
+    spacings: Counter[int] = Counter()
+    for first in range(0, len(ts) - 1, _PIECE_ROWS):
+        found, counts = np.unique(np.diff(ts[first : first + _PIECE_ROWS + 1]), return_counts=True)
+        spacings.update(dict(zip(found.tolist(), counts.tolist(), strict=True)))
+    return spacings
+
+
+def _usual(spacings: Counter[int]) -> int:
+    return min(spacings, key=lambda spacing: (-spacings[spacing], spacing))
 
 
 def edges(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from attrs import evolve, frozen
 
-from atlas_core.barfiles.building import UsualTick, edges, usual_timeframe
+from atlas_core.barfiles.building import UsualTick, edges, refuse_shorter_bars, usual_timeframe
 from atlas_core.barfiles.dirt import DirtCount, DirtReport, Inspection
 from atlas_core.barfiles.form import BarFileForm, Repair
 from atlas_core.barfiles.labels import Chooser
@@ -109,6 +109,7 @@ def read_part(part: Part, form: BarFileForm, stage: Stage) -> BarFile:
     _judge(dirt.report(part.name, seen), form)
     timeframe = form.timeframe or usual_timeframe(part.name, rows.ts)
     if form.are_prices:
+        refuse_shorter_bars(part.name, rows.ts, timeframe)
         rows = on_grid(rows, timeframe, dirt)
     report = dirt.report(part.name, seen)
     _judge(report, form)

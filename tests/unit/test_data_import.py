@@ -314,6 +314,22 @@ def test_the_lines_of_a_chosen_series_are_those_of_the_file(tmp_path: Path) -> N
     imported(path, "--only", "Name=AAA")
 
 
+@pytest.mark.parametrize("timeframe", ["5m", "4h", "1d", "1M"])
+def test_bars_closer_together_than_they_are_said_to_be_long_are_refused(tmp_path: Path, timeframe: str) -> None:
+    path = write(tmp_path, CLEAN)
+    said = told("import", path, "--symbol", "X", "--timeframe", timeframe, "--repair", "drop-invalid")
+    assert f"expected bars of {timeframe}, was most often 1 minutes from one to the next" in said
+    assert kept() == 0
+
+
+def test_bars_that_a_session_cuts_short_are_those_they_are_said_to_be(tmp_path: Path) -> None:
+    days = [START + day * 1440 * MINUTE for day in range(5)]
+    opened = [day + minute * MINUTE for day in days for minute in (870, 960, 1200)]  # 14:30, 16:00 and 20:00
+    rows = [f"{ts // 10**6},100,102,99,101,5" for ts in opened]
+    imported(write(tmp_path, rows), "--timeframe", "4h")
+    assert len(BarStore.at().bars(SeriesKey("files", "X", parse_timeframe("4h")))) == 15
+
+
 def test_the_timeframes_of_one_file_are_imported_one_by_one(tmp_path: Path) -> None:
     del tmp_path
     path = shared_file("data/crypto/BTC-USDT_binance_multi-tf_2017-2018.csv.gz")
