@@ -33,7 +33,11 @@ class Ended:
 
 
 def fresh(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Ended:
-    """Run a command as a process of its own; raises RuntimeError with its last words when it fails."""
+    """Run a command as a process of its own; raises RuntimeError with its last words when it fails.
+
+    It may keep compiled modules, as a user's does, whatever this process was told.
+    """
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryFile("w+") as errors:
         watch = Stopwatch()
         process = subprocess.Popen(
@@ -42,7 +46,7 @@ def fresh(command: Sequence[str], environment: Mapping[str, str] | None = None) 
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            env={**os.environ, **(environment or {})},
+            env={**kept, **(environment or {})},
         )
         assert process.stdout is not None
         output = process.stdout.read()

@@ -192,12 +192,17 @@ class Recovered(Checker):
 
     name: ClassVar[str] = "I15"
     told_for: int = 0
+    refused_at: int = 0
+
+    def after_fault(self, entry: Entry) -> None:
+        if entry["what"].startswith("journal"):
+            self.refused_at = self.at  # nothing can be written, and nothing is decided that is not
 
     def pass_time(self, at: int) -> None:
         books = self.books
         if not books.is_up or books.reconciled_since_up or self.told_for == books.up_since or not books.reads:
             return
-        if at - books.reads[0].at > ALARM_GRACE:
+        if at - max(books.reads[0].at, self.refused_at) > ALARM_GRACE:
             self.told_for = books.up_since
             self.breach("a complete read of the account was not held against the books")
 
