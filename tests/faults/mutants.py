@@ -44,7 +44,7 @@ MUTANTS: dict[str, tuple[str, ...]] = {
 
 SEARCHED = (
     "entries ignore live entries", "entries sent however old", "exit does not wait for its stop",
-    "exit on the wrong side", "handed over for ever", "kill read from memory",
+    "exit on the wrong side", "fees not booked", "handed over for ever", "kill read from memory",
     "late fill on the next trade, orphans stay", "left-overs do not block", "no limit on positions",
     "orders of a read ignored", "orphans stay", "orphans stay, no surplus check", "overdue withdrawal told to nobody",
     "overfill cut off", "reads may be old", "records lost on their way", "second exit beside the first",
