@@ -14,6 +14,7 @@ from atlas_core.backtest.columnar.candidates import NEVER, NO_RULE, Candidates
 from atlas_core.backtest.columnar.endings import Endings, How
 from atlas_core.backtest.columnar.simple import NotSimple
 from atlas_core.backtest.columnar.tape import Column
+from atlas_core.engine.limits import Check
 from atlas_core.engine.ports import Rules
 from atlas_core.model.timeframe import MINUTE
 
@@ -22,16 +23,6 @@ DEAREST = 1.2
 
 ENTERED = -1
 BY_GATE = -2
-
-
-@frozen
-class Check:
-    """A limit that did not hold: what it compared, and what it says."""
-
-    limit: str
-    value: float
-    threshold: float
-    reason: str
 
 
 @frozen(eq=False)

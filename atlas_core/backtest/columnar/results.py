@@ -15,9 +15,8 @@ from atlas_core.backtest.columnar.endings import Numbers
 from atlas_core.backtest.columnar.money import Scaled
 from atlas_core.backtest.columnar.run import Worked
 from atlas_core.backtest.columnar.tape import Column
-from atlas_core.backtest.columnar.telling import Teller
+from atlas_core.backtest.columnar.telling import Teller, risk_of
 from atlas_core.backtest.columnar.trades import Trades, trades_of
-from atlas_core.columnar import NO_LEVEL
 from atlas_core.model.instrument import ZERO
 from atlas_core.model.records import EquityMarked
 from atlas_core.report.equity import equity_curve
@@ -97,15 +96,8 @@ def _multiples(plans: tuple[Plan, ...], trades: Trades, net: Numbers, digits: in
     for number, plan in enumerate(plans):
         candidates = plan.candidates
         places = np.flatnonzero(trades.plan == number)
-        stopped = places[candidates.levels.stop[trades.row[places]] != NO_LEVEL]
-        for place in stopped.tolist():
-            risk = _risk(candidates, int(trades.row[place]))
+        for place in places.tolist():
+            risk = risk_of(candidates, int(trades.row[place]))
             if risk:
                 found[place] = round(float(Decimal(int(net[place])).scaleb(-digits) / risk), 6)
     return found
-
-
-def _risk(candidates: Candidates, row: int) -> Decimal:
-    """Return the money between entry and stop."""
-    distance = abs(int(candidates.entry[row]) - int(candidates.levels.stop[row]))
-    return candidates.tape.purse.exact(distance * int(candidates.lots[row]))

@@ -142,7 +142,7 @@ class Teller:
             leverage=ONE,
             stop=_price(tape, int(levels.stop[row])),
             target=_price(tape, int(levels.target[row])),
-            initial_risk=_risk(candidates, row),
+            initial_risk=risk_of(candidates, row),
             multiplier=instrument.multiplier,
         )
 
@@ -163,7 +163,7 @@ class Teller:
         candidates, endings, row = plan.candidates, plan.endings, trades.row[trade]
         instrument, signal = candidates.tape.instrument, self._signal_of(trade)
         fees = int(trades.entry_fee[trade]) + int(trades.exit_fee[trade])
-        gross, risk = int(trades.gross[trade]), _risk(candidates, row)
+        gross, risk = int(trades.gross[trade]), risk_of(candidates, row)
         rule, reason = self._why(plan, row)
         net = self._money(gross - fees)
         return PositionClosed(
@@ -243,7 +243,7 @@ def _price(tape: SymbolTape, ticks: int) -> Decimal | None:
     return None if ticks == NO_LEVEL else tape.instrument.from_ticks(ticks)
 
 
-def _risk(candidates: Candidates, row: int) -> Decimal | None:
+def risk_of(candidates: Candidates, row: int) -> Decimal | None:
     """Return the money between entry and first stop, None without one."""
     stop = int(candidates.levels.stop[row])
     if stop == NO_LEVEL:
