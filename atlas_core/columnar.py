@@ -30,7 +30,8 @@ class ExitSteps:
     """The answers of an exit rule that depends on the bars and the side alone.
 
     From `at` on (int64 nanoseconds UTC, increasing) until the next step, a long position is closed where `long` is true
-    and a short one where `short` is. `value` and `threshold` are what the answer compared (float64).
+    and a short one where `short` is. `value` and `threshold` are what the answer compared (float64). Raises ValueError
+    for columns of several lengths and for times that go back.
     """
 
     at: NDArray[np.int64]
@@ -40,6 +41,13 @@ class ExitSteps:
     threshold: NDArray[np.float64]
     long_reason: str
     short_reason: str
+
+    def __attrs_post_init__(self) -> None:
+        lengths = {len(column) for column in (self.at, self.long, self.short, self.value, self.threshold)}
+        if len(lengths) > 1:
+            raise ValueError(f"expected columns of one length, were {sorted(lengths)}")
+        if bool((np.diff(self.at) < 0).any()):
+            raise ValueError("expected steps in the order of their times")
 
 
 @frozen(eq=False)

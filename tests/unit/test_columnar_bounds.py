@@ -15,14 +15,14 @@ from atlas_core import components as offer
 from atlas_core.backtest.columnar.outcome import run_in_columns
 from atlas_core.backtest.columnar.simple import NotSimple
 from atlas_core.backtest.driver import DriverKind, run_backtest
-from atlas_core.columnar import NO_LEVEL, ColumnarLevels, EntryColumns, ExitSteps, LevelColumns
+from atlas_core.columnar import NO_LEVEL, ColumnarLevels, ColumnarSizer, EntryColumns, ExitSteps, LevelColumns
 from atlas_core.compose import System
 from atlas_core.contracts import LevelRule, MarketHistory, MarketNow, MaskingGate
 from atlas_core.journal import Journal
-from atlas_core.model.decisions import Approve, Exit, GateAnswer, GateMask, Levels
+from atlas_core.model.decisions import Approve, Exit, GateAnswer, GateMask, Levels, OrderPlan
 from atlas_core.model.events import BarClosed
 from atlas_core.model.instrument import Instrument
-from atlas_core.model.portfolio import Portfolio, Position
+from atlas_core.model.portfolio import Account, Portfolio, Position
 from atlas_core.model.records import EquityMarked, PositionClosed, Record, SignalDetected, VerdictReached
 from atlas_core.model.signals import Signal, SignalTable
 from atlas_core.model.timeframe import SECOND
@@ -65,6 +65,28 @@ class StopAndSteps(LevelRule):
 
 
 @define
+class FractionalSizer(ColumnarSizer):
+    """Takes one lot, and says half a lot more in its columns."""
+
+    def size(self, signal: Signal, account: Account, market: MarketNow) -> OrderPlan:
+        return OrderPlan(symbol=signal.symbol, quantity=Decimal("0.001"))
+
+    def lots(self, instrument: Instrument, price: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.full(len(price), 1.5)  # type: ignore[return-value]
+
+
+@define
+class HalfLevels(LevelRule, ColumnarLevels):
+    """A stop far away, between two ticks in its columns."""
+
+    def levels(self, position: Position) -> Levels:
+        return Levels(stop=position.entry_price / 2)
+
+    def level_columns(self, instrument: Instrument, entries: EntryColumns) -> LevelColumns:
+        return LevelColumns(entries.price / 2, np.full(len(entries.price), NO_LEVEL))  # type: ignore[arg-type]
+
+
+@define
 class ShortMask(MaskingGate):
     """Forgets the last signal."""
 
@@ -84,6 +106,7 @@ def system(
     costs: str = "",
     signals: Sequence[tuple[int, str, int]] = ((5, "X", 1),),
     quantity: int = 1,
+    sizer: str = "",
     stop: float = float("nan"),
     more: str = "",
 ) -> System:
@@ -94,7 +117,7 @@ def system(
         run_as=Mode.BACKTEST,
         symbols=tuple(dict.fromkeys(each.symbol for each in bars)),
         gates=gates,
-        sizer=f'use = "fixed-quantity"\nquantity = {quantity}',
+        sizer=sizer or f'use = "fixed-quantity"\nquantity = {quantity}',
         exits=exits,
         broker=f'use = "paper"\n{costs}',
         more=more,
@@ -147,6 +170,26 @@ def test_a_mask_that_is_too_short_is_left_to_the_engine_which_tells_the_fault() 
     gate = made(offer.gate, "short", ShortMask())
     with pytest.raises(NotSimple, match="gate short failed: expected columns of 1 rows"):
         run_in_columns(system(gate, gates=('use = "short"',)), Unwatched())
+
+
+@pytest.mark.parametrize(
+    ("part", "tables", "reason"),
+    [
+        (made(offer.sizer, "odd", FractionalSizer()), {"sizer": 'use = "odd"'}, "sizer odd failed: expected whole"),
+        (made(offer.exit_rule, "odd", HalfLevels()), {"exits": ['use = "odd"']}, "exit odd failed: expected whole"),
+    ],
+)
+def test_columns_of_fractions_are_left_to_the_engine(part: Any, tables: dict[str, Any], reason: str) -> None:
+    with pytest.raises(NotSimple, match=reason):
+        run_in_columns(system(part, **tables), Unwatched())
+
+
+def test_steps_are_columns_of_one_length_in_the_order_of_time() -> None:
+    times, flags, numbers = np.array([1, 2]), np.zeros(2, dtype=bool), np.zeros(2)
+    with pytest.raises(ValueError, match=r"expected columns of one length, were \[1, 2\]"):
+        ExitSteps(times, flags, flags[:1], numbers, numbers, "", "")
+    with pytest.raises(ValueError, match="expected steps in the order of their times"):
+        ExitSteps(times[::-1], flags, flags, numbers, numbers, "", "")
 
 
 def test_exposure_counts_at_the_opening_of_a_bar_that_has_not_closed() -> None:

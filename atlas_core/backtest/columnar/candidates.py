@@ -12,12 +12,12 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from atlas_core.backtest.columnar.simple import NotSimple, SimpleRules, asked
+from atlas_core.backtest.columnar.simple import NotSimple, SimpleRules, asked, whole_column
 from atlas_core.backtest.columnar.tape import Column, SymbolTape
-from atlas_core.columnar import NO_LEVEL, EntryColumns, ExitSteps
+from atlas_core.columnar import NO_LEVEL, ColumnarLevels, EntryColumns, ExitSteps, LevelColumns
 from atlas_core.loading import LoadedMarket
 from atlas_core.model.decisions import GateMask
-from atlas_core.model.instrument import InstrumentKind
+from atlas_core.model.instrument import Instrument, InstrumentKind
 from atlas_core.model.signals import EntryKind, SignalTable
 from atlas_core.simulation.costs import LimitFill
 
@@ -129,7 +129,9 @@ def _of_symbol(
     price = tape.close[row]
     trigger, stop, target = (tape.levels(getattr(table, name)[rows]) for name in ("trigger", "stop", "target"))
     wanted = np.where(trigger == NO_LEVEL, price, trigger)
-    lots = asked(f"sizer {rules.sizer[0]}", lambda: rules.sizer[1].lots(tape.instrument, wanted))
+    lots = asked(
+        f"sizer {rules.sizer[0]}", lambda: whole_column(rules.sizer[1].lots(tape.instrument, wanted), len(rows))
+    )
     _expect_sizes(tape, lots, price)
     seen = merged_levels(rules, tape, EntryColumns(side, price, stop, target))
     fill = row + 1
@@ -180,7 +182,7 @@ def merged_levels(rules: SimpleRules, tape: SymbolTape, entries: EntryColumns) -
     none = np.full(len(side), NO_RULE, dtype=np.int64)
     stop, stop_rule, target, target_rule = nothing, none, nothing, none
     for place, (label, rule) in enumerate(rules.levels):
-        given = asked(f"exit {label}", partial(rule.level_columns, tape.instrument, entries))
+        given = asked(f"exit {label}", partial(_levels_of, rule, tape.instrument, entries))
         if given is None:
             raise NotSimple(f"exit {label} depends on more than the entry")
         if bool(
@@ -193,6 +195,13 @@ def merged_levels(rules: SimpleRules, tape: SymbolTape, entries: EntryColumns) -
         nearer = (given.target != NO_LEVEL) & ((target == NO_LEVEL) | ((given.target - target) * side < 0))
         target, target_rule = np.where(nearer, given.target, target), np.where(nearer, place, target_rule)
     return Levels(stop, stop_rule, target, target_rule)
+
+
+def _levels_of(rule: ColumnarLevels, instrument: Instrument, entries: EntryColumns) -> LevelColumns | None:
+    given = rule.level_columns(instrument, entries)
+    for column in () if given is None else (given.stop, given.target):
+        whole_column(column, len(entries.price))
+    return given
 
 
 def _in_order(levels: Levels, price: Column, side: Column) -> NDArray[np.bool_]:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import TypeVar
 
+import numpy as np
 from attrs import frozen
+from numpy.typing import NDArray
 
 from atlas_core.backtest.markets import has_bars_in_order
 from atlas_core.columnar import ColumnarLevels, ColumnarSizer, SteppedExit
@@ -15,6 +17,7 @@ from atlas_core.contracts import LevelRule, MaskingGate
 from atlas_core.engine.money import minor_unit
 from atlas_core.engine.native import NativeOrders
 from atlas_core.engine.ports import EngineParts, has_levels_alone
+from atlas_core.errors import ContractError
 from atlas_core.loading import LoadedMarket
 from atlas_core.model.instrument import InstrumentKind
 from atlas_core.profile import Profile
@@ -70,6 +73,13 @@ def asked(component: str, answer: Callable[[], T]) -> T:
         return answer()
     except Exception as error:
         raise NotSimple(f"{component} failed: {error}") from error
+
+
+def whole_column(column: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Return a column of a component if it has `count` whole numbers; raises ContractError."""
+    if not isinstance(column, np.ndarray) or column.dtype != np.int64 or column.shape != (count,):
+        raise ContractError(f"expected whole numbers (int64), {count} of them, was {column!r}")
+    return column
 
 
 def expect_simple_parts(system: System) -> None:
