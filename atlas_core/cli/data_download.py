@@ -238,7 +238,7 @@ def _tell(done: Downloaded) -> None:
 
     manifest = done.manifest
     if manifest is None or not manifest.rows:
-        say(f"{done.key}: nothing" if done.fault is None else f"{done.key}: {done.fault}")
+        say(f"{done.key}: {done.fault or 'nothing, the provider has no bars of it in this span'}")
         return
     say_parts(
         f"{done.key}: {done.added:,} bars added"

@@ -43,6 +43,7 @@ class _Keeper(Unwatched):
 
 def _write(run: RunInfo, manifest: Manifest, path: Path) -> None:
     from atlas_core.journal import Journal
+    from atlas_core.report.export import json_text
 
     making = path.with_name(f"{path.name}.making")
     _remove(making)
@@ -51,15 +52,12 @@ def _write(run: RunInfo, manifest: Manifest, path: Path) -> None:
             _made(run, manifest, journal)
             beside = _tables_beside(journal)
             manifest["journal_digest"] = journal.digest()
-    except BaseException:
+        # The journal comes last: as long as it is not there, all of this is done again.
+        for name, text in (*beside.items(), (MANIFEST_NAME, json_text(manifest))):
+            write_text(run.directory / name, text)
+        making.rename(path)
+    finally:
         _remove(making)
-        raise
-    making.rename(path)
-    _remove(making)
-    from atlas_core.report.export import json_text
-
-    for name, text in (*beside.items(), (MANIFEST_NAME, json_text(manifest))):
-        write_text(run.directory / name, text)
 
 
 def _remove(making: Path) -> None:

@@ -129,6 +129,10 @@ def sweeps(ctx: click.Context, /, sweep_id: str | None, **options: Any) -> None:
     store = SweepStore(home)
     with Ledger.at(home) as ledger:
         if sweep_id is None:
+            if options["as_csv"]:
+                raise UsageError(
+                    "expected the id of a sweep with --csv, which prints its trials: atlas sweeps ID --csv"
+                )
             print_sweeps(store.all(), ledger, as_json=options["as_json"])
             return
         found = store.find(sweep_id)

@@ -155,6 +155,21 @@ def test_a_run_in_columns_can_be_made_again(own_home: Path, profile: Path) -> No
     assert "the same" in call(reproduce)
 
 
+def test_a_journal_whose_manifest_cannot_be_written_is_written_the_next_time(
+    own_home: Path, profile: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call(backtest, str(profile), "--json")
+
+    def refused(path: Path, text: str) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    with monkeypatch.context() as full:
+        full.setattr("atlas_core.cli.late_journal.write_text", refused)
+        assert isinstance(CliRunner().invoke(audit, ["verify"]).exception, OSError)
+    assert not list(kept(own_home).directory.glob(f"{JOURNAL_NAME}*"))
+    assert json.loads(call(reproduce, "--json"))["ok"]
+
+
 def test_a_run_whose_trades_do_not_come_again_gets_no_journal(own_home: Path, profile: Path) -> None:
     call(backtest, str(profile), "-q")
     run = kept(own_home)

@@ -64,6 +64,11 @@ def test_the_command_that_runs_the_best_can_be_given_to_a_shell(
     assert command[6] in ('universe.symbols=["ETH-PERP"]', 'universe.symbols=["BTC-PERP", "ETH-PERP"]')
 
 
+def test_the_list_of_sweeps_has_no_trials_to_print(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command_line(["sweeps", "--csv"]) == 2
+    assert "expected the id of a sweep with --csv" in capsys.readouterr().err
+
+
 def test_the_bar_shows_values_in_brackets_as_they_are() -> None:
     bar = _bar()
     bar.add_task("trials", total=2, best="best 1.00: is_open [true]")
