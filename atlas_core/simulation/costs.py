@@ -72,7 +72,7 @@ class CostOptions(TellsCosts, TellsFills):
         ticks = self.ticks_through_limits
         limits = f"limits fill {ticks} {'tick' if ticks == 1 else 'ticks'} through" if ticks else "a touch fills limits"
         volume = "any quantity" if share is None else f"at most {share.normalize():f} % of a bar's volume"
-        scenario = "" if self.fills is FillScenario.BASE else f"{self.fills} fills: "
+        scenario = "" if self.fills is FillScenario.BASE else f"{self.fills}, "
         return f"{scenario}{limits}, {volume}, latency {self.latency_ms} ms"
 
     @property

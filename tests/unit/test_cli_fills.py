@@ -50,7 +50,7 @@ def test_one_scenario_is_a_run_of_its_own_that_names_it(capsys: Output) -> None:
     told = answer(capsys, "--fills", "pessimistic")
     with JournalReader.open(Path(told["directory"]) / JOURNAL_NAME) as journal:
         started = next(record for record in journal.records() if isinstance(record, RunStarted))
-    assert started.fill_model.startswith("pessimistic fills: limits fill 2 ticks through")
+    assert started.fill_model.startswith("pessimistic, limits fill 2 ticks through")
     assert run_command_line(["backtest", *SHORT, "--fills", "base"]) == 0
     assert "fills were decided inside a bar" in " ".join(capsys.readouterr().out.split())
 

@@ -132,7 +132,7 @@ def test_the_notes_say_how_many_fills_were_decided_inside_a_bar_and_by_what() ->
     counts = FillCounts(total=9, inside_bar=4, by_detail=3, unclear=1)
     told = "4 of 9 fills were decided inside a bar, 3 of them on finer bars; 1 were unclear and decided "
     assert told + "against us" in honesty(report.figures, counts)
-    assert told + "for us" in honesty(report.figures, counts, "optimistic fills: a touch fills limits")
+    assert told + "for us" in honesty(report.figures, counts, "optimistic, a touch fills limits")
     assert honesty(report.figures, FillCounts(total=9)) == honesty(report.figures, FillCounts())
 
 
