@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -136,9 +137,19 @@ def remove(ctx: click.Context, /, yes: bool, **chosen: Any) -> None:
     store = store_of(ctx)
     paths = _removable(store, **chosen)
     for path, title in paths:
-        if yes or click.confirm(f"remove {title}?"):
+        if yes or _is_agreed(f"remove {title}?"):
             store.remove_at(path)
             say(f"removed {title}")
+
+
+def _is_agreed(question: str) -> bool:
+    """Ask a person; raises UsageError where there is none."""
+    try:
+        return click.confirm(question)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise UsageError("expected an answer, was the end of the input; --yes removes without asking") from None
 
 
 def _removable(store: BarStore, **chosen: Any) -> list[tuple[Path, str]]:

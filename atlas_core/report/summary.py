@@ -27,6 +27,7 @@ from atlas_core.report.groups import Group, group_of, grouped
 from atlas_core.report.results import Results, TradeColumns, curve_columns
 from atlas_core.report.signals import Refusal, SignalRow, refusals, signal_rows, state_counts, sum_sentence
 from atlas_core.report.trades import OpenRow, TradeRow, closed_trades, open_positions, price_decimals
+from atlas_core.report.writing import percent
 
 NOT_FINISHED = "not finished"
 _LIMITS_OF_SESSIONS = (RunStarted, SessionResumed, SessionPaused, RunFinished)
@@ -253,8 +254,8 @@ def _compared(report: Report) -> list[str]:
     if results.block > 1:
         notes.append(f"trades were open at the same time: the interval draws {results.block} neighbours together")
     if held is not None and held.ending_equity > results.ending_equity:
-        earned = [one.ending_equity / one.starting_cash - 1 for one in (held, results)]
-        notes.append(f"buying and holding the universe earned more: {earned[0]:+.2%} against {earned[1]:+.2%}")
+        more, own = (percent(one.ending_equity / one.starting_cash - 1, sign=True) for one in (held, results))
+        notes.append(f"buying and holding the universe earned more: {more} against {own}")
     return notes
 
 

@@ -133,6 +133,9 @@ def test_nothing_is_removed_without_a_yes(store: BarStore) -> None:
     assert "removed BTC/USD 1m of files" in call("remove", "BTC/USD", answer="y\n").output
     assert [series.key for series in store.all()] == [OTHER]
     assert isinstance(call("remove").exception, UsageError)
+    unanswered = call("remove", "ETH/USD", answer="")
+    assert "--yes removes without asking" in str(unanswered.exception)
+    assert [series.key for series in store.all()] == [OTHER]
     assert isinstance(call("remove", "BTC/USD", "--yes").exception, NotFound)
 
 

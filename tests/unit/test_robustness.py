@@ -64,4 +64,4 @@ def test_a_run_says_that_holding_would_have_earned_more() -> None:
     points = report.curve
     assert not any("buying and holding" in note for note in notes_of(report.beside(points)))
     better = (points[0], *(evolve(point, equity=point.equity * 2) for point in points[1:]))
-    assert "buying and holding the universe earned more: +102.70% against +1.35%" in notes_of(report.beside(better))
+    assert "buying and holding the universe earned more: +102.70 % against +1.35 %" in notes_of(report.beside(better))
