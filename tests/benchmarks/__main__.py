@@ -122,11 +122,10 @@ def _expect(workload: Workload, answer: dict[str, Any]) -> None:
 
 
 def _has(environment: Path, peer: str) -> bool:
-    module = MODULE_OF.get(peer, peer)
-    return (
-        subprocess.run([_python(environment), "-c", f"import {module}"], capture_output=True, check=False).returncode
-        == 0
-    )
+    if not Path(_python(environment)).exists():
+        return False
+    asked = [_python(environment), "-c", f"import {MODULE_OF.get(peer, peer)}"]
+    return subprocess.run(asked, capture_output=True, check=False).returncode == 0
 
 
 def _python(environment: Path) -> str:
