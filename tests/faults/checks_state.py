@@ -64,16 +64,18 @@ class Protected(Checker):
         return len([r for r in self.books.reads if since < r["as_of"] and r["true"] and r.at < known_by]) >= 2
 
     def _is_told(self, symbol: str) -> bool:
-        """Tell whether people see the position as one without protection at this moment."""
-        bare = [t for t in self.books.trades.values() if t.symbol == symbol and not t.is_protected]
-        return any(self.books.alarm_since(t.unprotected_at - ALARM_GRACE, symbol) for t in bare)
-
-    def _alarm(self, symbol: str, since: int) -> bool:
-        """Tell whether people were told of the symbol since then, or ever of an order in it that may still work."""
+        """Tell whether people see, at this moment, a position without protection or an order that may still work."""
         books = self.books
         names = [name for name, intent in books.live.items() if intent.record.symbol == symbol]
         names += [order.client_id for order in books.open.values() if order.symbol == symbol]
-        return any(name in books.named for name in names) or books.alarm_since(since - ALARM_GRACE, symbol)
+        bare = [t for t in books.trades.values() if t.symbol == symbol and not t.is_protected]
+        return any(name in books.named for name in names) or any(
+            books.alarm_since(t.unprotected_at - ALARM_GRACE, symbol) for t in bare
+        )
+
+    def _alarm(self, symbol: str, since: int) -> bool:
+        """Tell whether people were told of the symbol since then."""
+        return self.books.alarm_since(since - ALARM_GRACE, symbol)
 
     def _look(self, symbol: str) -> None:
         held, books = self.books.held.get(symbol, 0), self.books
@@ -153,7 +155,7 @@ class Bounded(Checker):
         intent = self.books.intent_of(entry["client_id"])
         if intent is None or not intent.is_entry or entry["client_id"] in self.books.requests:
             return
-        self.recent = [*(at for at in self.recent if at > intent.at - A_MINUTE), intent.at]
+        self.recent = [*(at for at in self.recent if at > intent.record.ts - A_MINUTE), intent.record.ts]
         most = self.limits.get("max_orders_per_minute", 999)
         if len(self.recent) > most and not self.books.clock_offset:
             self.breach(f"{len(self.recent)} entries in a minute, at most {most} are allowed")
