@@ -176,6 +176,8 @@ class LimitDesk:
         if rules.reconcile_within is not None:
             strange = sum(1 for _, other, _ in self.state.foreign if other == symbol)
             yield Check("foreign_holdings", float(strange), 0.0, "the account holds what is not ours in this symbol")
+            doubtful = float(self.reconciling.is_doubtful(symbol))
+            yield Check("books_differ", doubtful, 0.0, "books and venue differ in this symbol")
             age = self.reconciling.age_seconds()
             limit = rules.reconcile_within / SECOND
             yield Check("reconcile_age_seconds", age, limit, "the account was not read completely for too long")

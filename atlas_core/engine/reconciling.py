@@ -78,6 +78,10 @@ class ReconcileDesk:
         """Tell whether another read would settle a difference."""
         return bool(self._doubts)
 
+    def is_doubtful(self, symbol: str) -> bool:
+        """Tell whether the last complete read showed another position than the books, which is not settled yet."""
+        return symbol in self._differs_since
+
     def reported(self, read: AccountRead) -> Iterator[BrokerEvent]:
         """Yield what the working orders of a read tell of ours; note those that are not."""
         for report in read.snapshot.orders:

@@ -52,7 +52,7 @@ ACCOUNT = Account(cash=Decimal(10_000), equity=Decimal(10_000), margin_used=Deci
 class Scene:
     """An engine whose venue is the test; `now` is in seconds after the start."""
 
-    def __init__(self, *, holds_quantity: bool = False) -> None:
+    def __init__(self, *, holds_quantity: bool = False, reconcile_within: int | None = None) -> None:
         market = MarketData({"X": bars_of_rows("X", parse_timeframe("1m"), [])}, {"X": PERP})
         self.now = 0.0
         self.records: list[Record] = []
@@ -61,7 +61,7 @@ class Scene:
         self.engine: Engine = make_engine(
             profile="p", namespace="p/live", instruments={"X": PERP}, market=PastMarket(market), quote="USD",
             parts=EngineParts(sizer=("fixed", FixedSize()), exits=(("levels", SignalLevels()),)),
-            rules=Rules(max_positions=5), stops_at_failure=False,
+            rules=Rules(max_positions=5, reconcile_within=reconcile_within), stops_at_failure=False,
             native=NativeOrders(limit=False, holds_quantity=holds_quantity),
         )  # fmt: skip
         self.engine.start(
@@ -205,6 +205,18 @@ def test_a_difference_that_lasts_is_told_once_before_it_can_be_believed() -> Non
         scene.read(held="3")
         scene.now += 30
     assert scene.alarms().count("Books and venue differ") == 2
+
+
+def test_nothing_is_entered_in_a_symbol_whose_position_differs_at_the_venue() -> None:
+    scene = Scene(reconcile_within=75 * SECOND)
+    scene.read()
+    scene.bar()
+    scene.read(held="3")
+    scene.signal()
+    assert [(v.outcome, v.by) for v in scene.found(VerdictReached)] == [("refused", "limit books_differ")]
+    scene.read()
+    scene.signal(setup=1)
+    assert [s.order.role for s in scene.sent] == [OrderRole.ENTRY]
 
 
 def test_no_entry_is_made_while_an_order_of_an_earlier_trade_may_still_fill() -> None:
