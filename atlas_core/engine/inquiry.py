@@ -45,7 +45,7 @@ class InquiryDesk:
     recorder: Recorder
 
     def tick(self) -> None:
-        """Ask about every order that has waited long enough since it was sent, withdrawn or asked about."""
+        """Ask about every order that waits for an answer, or that the last read did not have, when it is time."""
         for track in self.state.orders.values():
             if self._is_due(track):
                 self.ask(track)
@@ -69,12 +69,20 @@ class InquiryDesk:
         raise_alert(self.recorder, Severity.CRITICAL, "Order not withdrawn", text, intent.client_order_id)
 
     def answered(self, track: OrderTrack) -> None:
-        """Note that the venue knows the order; ask again for its end where that was asked for and is not confirmed."""
-        track.is_missing, track.reads_without = False, 0
+        """Note that the venue knows the order; ask again for its end where that was asked for and is not confirmed.
+
+        What reads of the account did not have is not there because one answer says so: answers about orders lag too.
+        """
+        track.is_missing = False
         track.answered_at = self.recorder.now
         if track.is_withdrawn and track.is_working and self.recorder.now - track.withdrawn_at >= FIRST_QUESTION_AFTER:
             track.withdrawn_at = self.recorder.now
             self.recorder.command(Cancel(track.intent.client_order_id))
+
+    def listed(self, track: OrderTrack) -> None:
+        """Note that a complete read of the account has the order."""
+        track.reads_without = 0
+        self.answered(track)
 
     def not_found(self, client_order_id: str) -> BrokerEvent | None:
         """Take the answer that the venue does not know an order; return its end once that is proven."""
@@ -110,7 +118,7 @@ class InquiryDesk:
         now, since = self.recorder.now, track.moved_at
         if track.is_withdrawn:
             since = track.withdrawn_at
-        elif track.status not in UNANSWERED:
+        elif track.status not in UNANSWERED and not track.reads_without:
             return False
         pause = min(FIRST_QUESTION_AFTER << min(track.times_asked, 4), LONGEST_BETWEEN_QUESTIONS)
         return now - max(since, track.asked_at) >= (pause if track.times_asked else FIRST_QUESTION_AFTER)

@@ -286,7 +286,7 @@ class ProtectionDesk:
         """Tell whether a stop works at the venue, or was sent a moment ago.
 
         One that we have withdrawn does not count, nor one of unknown outcome, nor one that two complete reads of the
-        account did not have.
+        account did not have, even where an answer about it says that it works: of two voices the worse one counts.
         """
         if track.is_withdrawn or track.reads_without >= MISSING_READS:
             return False

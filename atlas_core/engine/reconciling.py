@@ -87,7 +87,7 @@ class ReconcileDesk:
         for report in read.snapshot.orders:
             track = self.orders.find(report.client_order_id)
             if track is not None:
-                self.inquiry.answered(track)
+                self.inquiry.listed(track)
                 yield from events_of(report, read.ts)
                 if not track.is_working and track.moved_at < read.asked_at - AGREEMENT_SPAN:
                     self._stray(report, "an order that had ended works at the venue", is_known=True)

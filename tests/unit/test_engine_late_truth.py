@@ -320,6 +320,30 @@ def test_a_stop_that_two_complete_reads_do_not_have_protects_nothing() -> None:
     assert "Position without protection" in scene.alarms()
 
 
+def test_a_stop_that_two_complete_reads_do_not_have_protects_nothing_whatever_an_answer_says() -> None:
+    scene = Scene()
+    stop = scene.entered()
+    for _ in range(2):
+        scene.wait(30)
+        scene.read(held="1")
+        scene.report(stop, OrderStatus.ACKNOWLEDGED)
+    scene.wait(5)
+    assert "Position without protection" in scene.alarms()
+    assert [s.order.attempt for s in scene.sent if s.order.role is OrderRole.STOP] == [1]
+
+
+def test_an_order_that_a_read_does_not_have_is_asked_about_until_they_agree() -> None:
+    scene = Scene()
+    stop = scene.entered()
+    scene.wait(30)
+    scene.read(held="1")
+    scene.report(stop, OrderStatus.ACKNOWLEDGED)
+    scene.wait(10)
+    scene.feed(OrderCancelled(ts=scene.ts, client_order_id=stop))
+    assert scene.commands.count(Query(stop)) == 2
+    assert [s.order.attempt for s in scene.sent if s.order.role is OrderRole.STOP] == [1, 2]
+
+
 def test_an_exit_that_waited_when_the_process_died_withdraws_the_stop_again() -> None:
     scene = Scene(holds_quantity=True)
     stop = scene.entered()
