@@ -13,7 +13,10 @@ from atlas_core.cli.run import Command, profile_options, profile_overrides
 from atlas_core.cli.tables import print_json
 
 if TYPE_CHECKING:
+    from atlas_core.checking.findings import LookaheadReport
     from atlas_core.checking.market import RecordedMarket
+    from atlas_core.checking.parity import ParityReport
+    from atlas_core.checking.warmup import WarmupReport
     from atlas_core.profile import Profile
 
 FOUND = 4
@@ -66,6 +69,7 @@ def lookahead(
             scan_cuts=cuts, run_cuts=runs, seed=loaded.seed, driver=DriverKind(driver), witness=witness, step=bar.step
         )
         report = check_lookahead(loaded, market, plan)
+    keep_result(ctx, loaded, market, report)
     if as_json:
         print_json(lookahead_facts(report))
     else:
@@ -108,11 +112,23 @@ def warmup(
             starts=starts, windows=windows, runs=runs, seed=loaded.seed, driver=DriverKind(driver), step=bar.step
         )
         report = check_warmup(loaded, market, plan)
+    keep_result(ctx, loaded, market, report)
     if as_json:
         print_json(warmup_facts(report))
     else:
         print_warmup(report, monotonic_seconds() - began)
     ctx.exit(0 if report.is_clean else FOUND)
+
+
+def keep_result(
+    ctx: click.Context, profile: Profile, market: RecordedMarket, report: LookaheadReport | WarmupReport | ParityReport
+) -> None:
+    """Keep what a check found where the reports of runs of the same profile look for it."""
+    from atlas_core.checking.keeping import keep_check
+    from atlas_core.cli.kept import store_of
+    from atlas_core.clock import LiveClock
+
+    keep_check(store_of(ctx).home, profile, market, report, LiveClock().now())
 
 
 def recorded(profile: str, options: dict[str, Any]) -> tuple[Profile, RecordedMarket]:

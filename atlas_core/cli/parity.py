@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from attrs import evolve, fields_dict, frozen
 
-from atlas_core.cli.check import FOUND, driver_option, recorded
+from atlas_core.cli.check import FOUND, driver_option, keep_result, recorded
 from atlas_core.cli.check_bar import CheckBar
 from atlas_core.cli.completion import complete_profile
 from atlas_core.cli.journals import complete_journal, find_journal
@@ -50,7 +50,7 @@ def parity(ctx: click.Context, /, as_json: bool, **options: Any) -> None:
     asked.require_sense()
     began = monotonic_seconds()
     with CheckBar(ctx, silent=as_json) as bar:
-        report = _of_profile(asked, options, bar) if asked.run_name is None else _of_run(ctx, asked, options, bar)
+        report = _of_profile(ctx, asked, options, bar) if asked.run_name is None else _of_run(ctx, asked, options, bar)
     if as_json:
         print_json(parity_facts(report))
     else:
@@ -86,11 +86,13 @@ class Asked:
         return compared(profile, market, session, backtest, tolerance=round(self.tolerance * SECOND))
 
 
-def _of_profile(asked: Asked, options: dict[str, Any], bar: CheckBar) -> ParityReport:
+def _of_profile(ctx: click.Context, asked: Asked, options: dict[str, Any], bar: CheckBar) -> ParityReport:
     from atlas_core.checking.parity import session_told
 
     profile, market = recorded(str(asked.profile), options)
-    return asked.compare(profile, market, session_told(profile, market, bar.watch("session")), bar)
+    report = asked.compare(profile, market, session_told(profile, market, bar.watch("session")), bar)
+    keep_result(ctx, profile, market, report)
+    return report
 
 
 def _of_run(ctx: click.Context, asked: Asked, options: dict[str, Any], bar: CheckBar) -> ParityReport:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from atlas_core.cli.evidence import evidence_of
 from atlas_core.cli.formats import compact, price
 from atlas_core.cli.kept import KeptRun, complete_run, open_run
 from atlas_core.cli.tables import Column, money, percent, print_json, print_table, say, signed, terminal_width, when
@@ -180,6 +181,8 @@ def _rows(kept: KeptRun, what: str, view: View) -> tuple[tuple[str, ...], list[A
 
 
 def _document(kept: KeptRun, what: str, view: View) -> dict[str, Any]:
+    from atlas_core.cli.report_files import summary_of_kept
+
     facts = {
         "run_id": kept.run.run_id,
         "mode": kept.run.mode,
@@ -188,7 +191,7 @@ def _document(kept: KeptRun, what: str, view: View) -> dict[str, Any]:
     }
     if what == "summary":
         report = kept.report(view.risk_free)
-        return facts | export.summary_of(report) | export.compat_of(report, view.metrics_compat)
+        return facts | summary_of_kept(kept, report) | export.compat_of(report, view.metrics_compat)
     columns, rows = _rows(kept, what, view)
     return facts | {what: export.json_rows(columns, rows)}
 
@@ -203,7 +206,7 @@ def _print_table(kept: KeptRun, what: str, view: View) -> None:
 
     made = kept.report(view.risk_free)
     if what == "summary":
-        print_report(made, kept.run, view)
+        print_report(made, kept.run, view, evidence=evidence_of(kept))
         return
     say_header(banner(made.started, kept.run))
     if what == "trades":

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from atlas_core import __version__
+from atlas_core.cli.evidence import evidence_of
 from atlas_core.cli.kept import KeptRun
 from atlas_core.cli.manifests import read_made_of
 from atlas_core.cli.report_market import read_market
-from atlas_core.cli.report_trials import trials_note
 from atlas_core.errors import AtlasError
 from atlas_core.report import export
 from atlas_core.statedir import set_aside
@@ -54,16 +54,21 @@ def page_of(kept: KeptRun, report: Report) -> str:
     return html_report(
         Material(
             report=report, records=kept.records, run_id=kept.run.run_id, digest=kept.digest, version=__version__,
-            manifest=manifest, bars=bars, market_note=note, trials_note=trials_note(kept.home, kept.run.run_id),
+            manifest=manifest, bars=bars, market_note=note, evidence=evidence_of(kept),
         )
     )  # fmt: skip
+
+
+def summary_of_kept(kept: KeptRun, report: Report) -> dict[str, Any]:
+    """Return every figure of a report as JSON values, with what is known beside the run."""
+    return {**export.summary_of(report), **evidence_of(kept).facts()}
 
 
 def markdown_of(kept: KeptRun, report: Report) -> str:
     """Return the report as Markdown."""
     from atlas_core.report.markdown import markdown_report
 
-    return markdown_report(report, kept.run.run_id, __version__)
+    return markdown_report(report, kept.run.run_id, __version__, evidence_of(kept))
 
 
 def _tables(kept: KeptRun, report: Report) -> Made:
@@ -88,6 +93,6 @@ _MAKERS: Mapping[str, Callable[[KeptRun, Report], Made]] = {
     "html": lambda kept, report: {PAGE: page_of(kept, report)},
     "png": _card,
     "md": lambda kept, report: {TEXT: markdown_of(kept, report)},
-    "json": lambda _, report: {"summary.json": export.json_text(export.summary_of(report))},
+    "json": lambda kept, report: {"summary.json": export.json_text(summary_of_kept(kept, report))},
     "csv": _tables,
 }

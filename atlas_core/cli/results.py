@@ -29,6 +29,7 @@ from atlas_core.cli.viewing import View
 from atlas_core.clock import to_datetime
 from atlas_core.model.timeframe import DAY
 from atlas_core.report.correlation import correlations
+from atlas_core.report.evidence import NOTHING_KNOWN, Evidence
 from atlas_core.report.groups import GROUPINGS, group_of, grouped
 from atlas_core.report.writing import NOT_THERE
 from atlas_core.runs import Mode, RunInfo
@@ -144,7 +145,10 @@ def say_header(text: str) -> None:
     Console(file=sys.stdout).print(line, soft_wrap=True)
 
 
-def print_report(report: Report, run: RunInfo | None, view: View = PLAIN, *, with_header: bool = True) -> None:
+def print_report(
+    report: Report, run: RunInfo | None, view: View = PLAIN, *, evidence: Evidence = NOTHING_KNOWN,
+    with_header: bool = True,
+) -> None:  # fmt: skip
     """Print everything a person wants to know of a run; the trades of a back-test only when all rows are asked for."""
     if with_header:
         say_header(banner(report.started, run))
@@ -164,7 +168,7 @@ def print_report(report: Report, run: RunInfo | None, view: View = PLAIN, *, wit
         print_robustness(report)
     print_refusals(report.refusals)
     say_wrapped(report.sum_line, indent=2)
-    print_notes(report)
+    print_notes(report, evidence)
 
 
 def print_groups(report: Report, view: View) -> None:
@@ -386,11 +390,12 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def print_notes(report: Report) -> None:
+def print_notes(report: Report, evidence: Evidence) -> None:
     """Print what a reader should know before believing the figures."""
     from atlas_core.report.summary import notes_of
 
-    for index, note in enumerate(notes_of(report)):
+    tried = (evidence.tried,) if evidence.tried else ()
+    for index, note in enumerate((*notes_of(report), *evidence.notes(), *tried)):
         say_wrapped(f"{'Note   ' if index == 0 else '       '}{note}", indent=7)
 
 

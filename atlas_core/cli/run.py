@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from atlas_core.model.records import Record
     from atlas_core.plugins import Registry
     from atlas_core.profile import Profile
+    from atlas_core.report.evidence import Evidence
     from atlas_core.report.fill_counts import FillCounts
     from atlas_core.report.summary import Report
     from atlas_core.runstore import RunStore
@@ -252,7 +253,6 @@ class Launch:
 
         Returns its report.
         """
-        from atlas_core.cli.manifests import same_composition
         from atlas_core.journal import Journal
         from atlas_core.runstore import JOURNAL_NAME
 
@@ -272,7 +272,7 @@ class Launch:
             raise
         report, manifest = self._write_beside(records, run, summary, screen, made_of)
         if is_shown:
-            self._show(report, run, summary, same_composition(run, manifest))
+            self._show(report, run, summary, manifest)
         return report
 
     def keep_columns(
@@ -284,7 +284,6 @@ class Launch:
         """
         from atlas_core.backtest.columnar.outcome import trades_digest
         from atlas_core.backtest.columnar.simple import NotSimple
-        from atlas_core.cli.manifests import same_composition
 
         made_of = self.made_of()
         try:
@@ -300,14 +299,20 @@ class Launch:
         more, summary = {"trades_digest": trades_digest(outcome.records)}, outcome.summary
         report, manifest = self._write_beside(outcome.records, run, summary, screen, made_of, more, outcome.fills)
         if is_shown:
-            self._show(report, run, summary, same_composition(run, manifest))
+            self._show(report, run, summary, manifest)
         return report
 
-    def _show(self, report: Report, run: RunInfo, summary: RunSummary, earlier: tuple[RunInfo, bool] | None) -> None:
+    def _show(self, report: Report, run: RunInfo, summary: RunSummary, manifest: dict[str, Any]) -> None:
+        from atlas_core.cli.evidence import checks_of_run
+        from atlas_core.cli.manifests import same_composition
+        from atlas_core.report.evidence import Evidence
+
+        earlier = same_composition(run, manifest)
+        evidence = Evidence(checks=checks_of_run(self.store.home, manifest, report.started.profile_digest))
         if self.showing.as_json:
-            _print_json(report, run, summary, self.showing.view, earlier)
+            _print_json(report, run, summary, self.showing.view, earlier, evidence)
         else:
-            _print_screens(report, run, self.showing.view, earlier)
+            _print_screens(report, run, self.showing.view, earlier, evidence)
 
     def _write_beside(
         self,
@@ -405,8 +410,9 @@ def _kept_so_far(run: RunInfo) -> str:
 
 
 def _print_json(
-    report: Report, run: RunInfo, summary: RunSummary, view: View, earlier: tuple[RunInfo, bool] | None
-) -> None:
+    report: Report, run: RunInfo, summary: RunSummary, view: View, earlier: tuple[RunInfo, bool] | None,
+    evidence: Evidence,
+) -> None:  # fmt: skip
     from atlas_core.cli.tables import print_json
     from atlas_core.report.export import TRADE_COLUMNS, compat_of, json_rows, summary_of
 
@@ -419,15 +425,18 @@ def _print_json(
             **({"driver": summary.driver} if summary.driver else {}),
             **summary_of(report),
             **compat_of(report, view.metrics_compat),
+            "checks": evidence.facts()["checks"],
             "trades": json_rows(TRADE_COLUMNS, report.trades),
         }
     )
 
 
-def _print_screens(report: Report, run: RunInfo, view: View, earlier: tuple[RunInfo, bool] | None) -> None:
+def _print_screens(
+    report: Report, run: RunInfo, view: View, earlier: tuple[RunInfo, bool] | None, evidence: Evidence
+) -> None:
     from atlas_core.cli.results import print_earlier, print_next, print_report
 
-    print_report(report, run, view, with_header=False)
+    print_report(report, run, view, evidence=evidence, with_header=False)
     if earlier is not None:
         print_earlier(*earlier)
     print_next(report, run)

@@ -136,7 +136,7 @@ def sweeps(ctx: click.Context, /, sweep_id: str | None, **options: Any) -> None:
             print_sweeps(store.all(), ledger, as_json=options["as_json"])
             return
         found = store.find(sweep_id)
-        launch = Launch(found, _understood(found.plan, options["objective"], options["min_trades"]))
+        launch = Launch(found, understood(found.plan, options["objective"], options["min_trades"]))
         ending = Ending.COMPLETE if found.is_complete else Ending.INTERRUPTED
         outcome = Outcome(ledger.trials(found.sweep_id), ending, found.windows)
         _show(launch, outcome, ledger, Showing.of(options, is_quiet=True))
@@ -198,7 +198,7 @@ def _launch(ctx: click.Context, profile: str | None, options: dict[str, Any], re
     if profile is None:
         raise UsageError("expected a profile: atlas sweep PROFILE --set KEY=VALUES, or --resume ID")
     plan = _plan(profile, options, registry)
-    search = _understood(plan)
+    search = understood(plan)
     unfinished = None if options["new"] else store.unfinished(plan)
     if unfinished is not None:
         return Launch(unfinished, search, "goes on: the same sweep was cut off (another one: --new)")
@@ -210,7 +210,7 @@ def _resumed(store: SweepStore, sweep_id: str, registry: Registry) -> Launch:
 
     found = store.find(sweep_id)
     if found.is_complete:
-        return Launch(found, _understood(found.plan), "is complete: nothing is left to try")
+        return Launch(found, understood(found.plan), "is complete: nothing is left to try")
     for what, now, then in (
         ("the profile", profile_base(found.plan.profile)[1], found.plan.base),
         ("the code of Atlas or of a plugin", code_digest(registry), found.plan.code),
@@ -220,7 +220,7 @@ def _resumed(store: SweepStore, sweep_id: str, registry: Registry) -> Launch:
                 f"expected {what} to be what it was when {found.sweep_id} began: its trials would not compare; "
                 "start a new sweep with --new"
             )
-    return Launch(found, _understood(found.plan), "goes on")
+    return Launch(found, understood(found.plan), "goes on")
 
 
 def _plan(profile: str, options: dict[str, Any], registry: Registry) -> Plan:
@@ -260,7 +260,8 @@ def _name(path: Path) -> str:
     return name if isinstance(name, str) and name else path.stem
 
 
-def _understood(plan: Plan, objective: str | None = None, min_trades: int | None = None) -> Search:
+def understood(plan: Plan, objective: str | None = None, min_trades: int | None = None) -> Search:
+    """Return a plan as it is understood, ranked by another metric where one is named; raises UsageError."""
     from attrs import evolve
 
     from atlas_core.search.sweeping import understand

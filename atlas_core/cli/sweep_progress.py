@@ -29,7 +29,7 @@ def say_start(launch: Launch) -> None:
     """Say what is about to be tried."""
     plan, search = launch.sweep.plan, launch.search
     goal = f"{'highest' if search.objective.is_maximised else 'lowest'} {search.objective.metric.name}"
-    say_parts(" · ".join((f"sweep {launch.sweep.sweep_id}", f"profile {plan.name}", plan.method, goal)))
+    say_parts(" · ".join((f"sweep {launch.sweep.sweep_id}", f"profile {plan.name}", plan.way, goal)))
     for dimension in search.space.dimensions:
         say(f"  {dimension.key}  {_values(dimension)}")
     for key, followed in search.space.links:

@@ -8,15 +8,17 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from io import StringIO
+from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from attrs import asdict, frozen
 
+from atlas_core.cli.evidence import typed_profile
 from atlas_core.cli.sweep_figures import figure, settings_text, short_names
 from atlas_core.cli.sweep_map import heat_map
-from atlas_core.cli.sweep_walk import print_walk, walk_facts
-from atlas_core.cli.tables import Column, print_json, print_table, say, say_wrapped, terminal_width, when
+from atlas_core.cli.sweep_walk import print_walk, walk_facts, walk_text
+from atlas_core.cli.tables import Column, percent, print_json, print_table, say, say_wrapped, terminal_width, when
 from atlas_core.report.catalogue import metric_named
 from atlas_core.search.deflation import Deflation, deflation
 from atlas_core.search.ledger import Ledger, Trial, TrialStatus
@@ -106,6 +108,18 @@ def print_found(found: Found, *, top: int, mapped: str | None) -> None:
     _print_next(found)
 
 
+def result_text(found: Found) -> str:
+    """Return in one sentence what a sweep found."""
+    if found.walk is not None:
+        return walk_text(found.walk)
+    if not found.ranked:
+        return "no trial counts"
+    metric, best, sense = found.search.objective.metric, found.ranked[0], found.sensitivity
+    around = f", on a {sense.word}" if sense is not None and sense.kept is not None else ""
+    chosen = settings_text(best.settings, found.search.space.keys)
+    return f"best {metric.title} {figure(metric, found.search.objective.value(best))}: {chosen}{around}"
+
+
 def _print_ranking(found: Found, top: int) -> None:
     objective = found.search.objective
     names = short_names(found.search.space.keys)
@@ -170,7 +184,7 @@ def _print_worth(found: Found) -> None:
     sense = found.sensitivity
     if sense is not None and sense.possible:
         around = f"{len(sense.neighbours)} of {sense.possible} neighbours tried"
-        kept = "" if sense.kept is None else f", their median keeps {sense.kept:.0%} of its advantage"
+        kept = "" if sense.kept is None else f", their median keeps {percent(sense.kept, 0)} of its advantage"
         middle = f"the median of all is {figure(metric, sense.median_of_all)}"
         say_wrapped(f"around {sense.word}: {around}{kept}; {middle}", 7)
     if found.deflation is not None:
@@ -185,7 +199,7 @@ def _print_next(found: Found) -> None:
         chosen = " ".join(
             f"--set {quote(f'{key}={value}')}" for key, value in (*found.search.fixed, *found.ranked[0].settings)
         )
-        say_wrapped(f"run it: atlas backtest {quote(plan.profile)} {chosen}", 8)
+        say_wrapped(f"run it: atlas backtest {typed_profile(Path(plan.profile))} {chosen}", 8)
 
 
 def print_sweeps(sweeps: Sequence[Sweep], ledger: Ledger, *, as_json: bool) -> None:
@@ -201,7 +215,7 @@ def print_sweeps(sweeps: Sequence[Sweep], ledger: Ledger, *, as_json: bool) -> N
 def _cells(sweep: Sweep, trials: int) -> list[str]:
     plan = sweep.plan
     state = "complete" if sweep.is_complete else "cut off"
-    return [sweep.sweep_id, plan.name, plan.method, f"{trials:,}", plan.objective, when(sweep.created_at), state]
+    return [sweep.sweep_id, plan.name, plan.way, f"{trials:,}", plan.objective, when(sweep.created_at), state]
 
 
 def _facts(sweep: Sweep) -> dict[str, Any]:

@@ -35,11 +35,22 @@ def print_walk(walk: WalkForward, objective: Objective, keys: Sequence[str]) -> 
     say()
     print_table("In: where it was chosen; out: the time after it", columns, rows)
     say()
-    joined = [f"{metric_named(name).title} {figure(metric_named(name), walk.figures[name])}" for name in _JOINED]
-    say_wrapped(f"out of sample, joined: {' · '.join(joined)}", 2)
+    say_wrapped(f"out of sample, joined: {_joined(walk)}", 2)
     say_wrapped(f"efficiency {_efficiency(walk)}", 2)
-    for key in keys:
+    for key in keys if any(step.chosen is not None for step in walk.steps) else ():
         say_wrapped(f"  {_wandering(walk, key, names[key])}", 4)
+
+
+def _joined(walk: WalkForward) -> str:
+    return " · ".join(
+        f"{metric_named(name).title} {figure(metric_named(name), walk.figures[name])}" for name in _JOINED
+    )
+
+
+def walk_text(walk: WalkForward) -> str:
+    """Return in one sentence what became of the choices."""
+    efficiency = "n/a" if walk.efficiency is None else percent(walk.efficiency, 0)
+    return f"{len(walk.steps)} windows, out of sample, joined: {_joined(walk)}; efficiency {efficiency}"
 
 
 def _row(step: Step, objective: Objective, keys: Sequence[str]) -> list[str]:

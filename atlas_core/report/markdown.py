@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from atlas_core.report.catalogue import metric_values
+from atlas_core.report.evidence import NOTHING_KNOWN, Evidence
 from atlas_core.report.groups import Group
 from atlas_core.report.key_figures import account_of, terms_of, trade_pairs
 from atlas_core.report.summary import Report, notes_of
@@ -15,7 +16,7 @@ MOST_REFUSALS = 8
 _SPECIAL = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_[]|<>#~"})
 
 
-def markdown_report(report: Report, run_id: str, version: str) -> str:
+def markdown_report(report: Report, run_id: str, version: str, evidence: Evidence = NOTHING_KNOWN) -> str:
     """Return the report; names are escaped, so that no symbol or pattern can make a link or a tag."""
     started = report.started
     market = "synthetic market" if started.synthetic else "real market data"
@@ -31,9 +32,14 @@ def markdown_report(report: Report, run_id: str, version: str) -> str:
         *_groups("Setup", report.by_setup, report.total),
         *_groups("Exit", report.by_exit, report.total),
         *_refusals(report),
-        *(f"- {plain(note)}" for note in notes_of(report)),
+        *(f"- {plain(note)}" for note in (*notes_of(report), *evidence.notes(), *_tried(evidence))),
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _tried(evidence: Evidence) -> list[str]:
+    searched = [f"{found.sweep_id}, {found.method}: {found.result}" for found in evidence.searches]
+    return [*([evidence.tried] if evidence.tried else []), *searched]
 
 
 def plain(text: str) -> str:

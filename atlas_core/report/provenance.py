@@ -15,6 +15,7 @@ from atlas_core.marketdata.gaps import count_missing
 from atlas_core.marketdata.grid import UTC_GRID
 from atlas_core.model.bars import Bars
 from atlas_core.plugins import Registry
+from atlas_core.plugins.sources import package_digest, package_of
 from atlas_core.profile import Profile
 from atlas_core.profile.document import profile_texts
 from atlas_core.profile.render import resolved_values
@@ -42,6 +43,7 @@ def composition_of(
         "python": platform.python_version(),
         "numpy": np.__version__,
         "plugins": plugin_rows(registry),
+        "code": code_of(profile),
         "configuration": [
             {"key": value.key, "value": value.text, "origin": str(value.origin)} for value in resolved_values(profile)
         ],
@@ -55,6 +57,12 @@ def plugin_rows(registry: Registry) -> list[Row]:
         for record in registry.records
         if record.status.listed
     ]
+
+
+def code_of(profile: Profile) -> dict[str, str]:
+    """Return the digest of the sources of each package that a component of the profile comes from."""
+    packages = {package_of(chosen.component.factory) for chosen in profile.selections()}
+    return {package: package_digest(package) for package in sorted(packages)}
 
 
 def data_rows(bars: Iterable[Bars]) -> list[Row]:
@@ -77,6 +85,12 @@ def _data_row(bars: Bars) -> Row:
         "missing_bars": missing,
         "digest": bars_digest(bars),
     }
+
+
+def data_digest(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return the SHA-256 of what `data_rows` tells of the bars of a run, empty for none."""
+    told = sorted((row["symbol"], row["timeframe"], row["digest"]) for row in rows)
+    return hashlib.sha256(repr(told).encode()).hexdigest() if told else ""
 
 
 def bars_digest(bars: Bars) -> str:
@@ -133,6 +147,7 @@ def changes_between(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str
     return [
         *data_changes(then.get("data") or (), now.get("data") or ()),
         *_plugin_changes(old.get("plugins", ()), new.get("plugins", ())),
+        *_code_changes(old.get("code"), new.get("code")),
         *_changed("atlas", then.get("atlas"), now.get("atlas")),
         *_changed("driver", then.get("driver"), now.get("driver")),
         *_changed("python", old.get("python"), new.get("python")),
@@ -152,6 +167,14 @@ def _plugin_changes(then: Sequence[Row], now: Sequence[Row]) -> list[str]:
         for name in dict.fromkeys((*before, *after))
         for line in _changed(f"plugin {name}", before.get(name, "not there"), after.get(name, "not there"))
     ]
+
+
+def _code_changes(then: Mapping[str, str] | None, now: Mapping[str, str] | None) -> list[str]:
+    """Return which packages have other sources than then; nothing where one side does not know them."""
+    if not then or not now:
+        return []
+    changed = [package for package in sorted({*then, *now}) if then.get(package) != now.get(package)]
+    return [f"code of {package}: other sources than then" for package in changed]
 
 
 def data_changes(then: Sequence[Row], now: Sequence[Row]) -> list[str]:

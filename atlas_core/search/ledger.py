@@ -37,15 +37,17 @@ _OF_A_SWEEP = """
 SELECT part, number, data, system, settings, status, reason, seconds, figures FROM trials
 WHERE sweep = ? AND (? IS NULL OR part = ?) ORDER BY part, number
 """
-_ON_THE_SAME_DATA = """
-SELECT trial.system, json_extract(trial.figures, '$.sharpe') FROM trials AS trial
-WHERE trial.status = 'finished' AND trial.data IN (
+_THE_SAME_DATA = """
     SELECT other.identity FROM data AS other JOIN data AS own ON own.identity = ?1
     WHERE other.identity = own.identity OR (
         other.origin = own.origin AND other.symbol = own.symbol AND other.begins < own.ends AND own.begins < other.ends
     )
-) ORDER BY trial.data <> ?1, trial.id
 """
+_ON_THE_SAME_DATA = f"""
+SELECT trial.system, json_extract(trial.figures, '$.sharpe') FROM trials AS trial
+WHERE trial.status = 'finished' AND trial.data IN ({_THE_SAME_DATA}) ORDER BY trial.data <> ?1, trial.id
+"""  # noqa: S608
+_SWEEPS_ON_THE_SAME_DATA = f"SELECT DISTINCT sweep FROM trials WHERE data IN ({_THE_SAME_DATA})"  # noqa: S608
 
 
 Curve = tuple[tuple[int, float], ...]
@@ -204,6 +206,10 @@ class Ledger:
         for system, sharpe in self._connection.execute(_ON_THE_SAME_DATA, (data,)):
             found.setdefault(system, sharpe)
         return tuple(found.values())
+
+    def sweeps_on(self, data: str) -> frozenset[str]:
+        """Return the names under which anything was tried on a data set or on one that overlaps it."""
+        return frozenset(name for (name,) in self._connection.execute(_SWEEPS_ON_THE_SAME_DATA, (data,)))
 
 
 def _trial(row: Sequence[Any], sets: Mapping[str, DataSet]) -> Trial:

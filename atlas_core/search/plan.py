@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
-from importlib.util import find_spec
+from collections.abc import Sequence
 from pathlib import Path
 from shutil import rmtree
 from typing import Any, Self
@@ -16,6 +15,7 @@ from attrs import asdict, evolve, frozen
 from atlas_core import __version__
 from atlas_core.errors import AtlasError, NotFound
 from atlas_core.plugins import Registry
+from atlas_core.plugins.sources import package_digest, package_of
 from atlas_core.profile import find_profile
 from atlas_core.profile.document import read_document
 from atlas_core.runs import directory_name
@@ -56,6 +56,11 @@ class Plan:
         if self.method != "tpe" and not self.walk_forward:
             del facts["objective"], facts["min_trades"]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def way(self) -> str:
+        """Return in words how combinations are chosen."""
+        return f"walk-forward {self.walk_forward}, {self.method}" if self.walk_forward else self.method
 
     @classmethod
     def read(cls, facts: dict[str, Any]) -> Self:
@@ -192,22 +197,8 @@ def profile_base(profile: str) -> tuple[Path, str]:
 
 def code_digest(registry: Registry) -> str:
     """Return the digest of the sources of Atlas and of every plugin that offers a component."""
-    packages = {_package(component.factory) for component in registry.components()}
+    packages = {package_of(component.factory) for component in registry.components()}
     digest = hashlib.sha256(__version__.encode())
     for package in sorted({"atlas_core", *packages}):
-        for path in _sources(package):
-            digest.update(path.name.encode() + path.read_bytes())
+        digest.update(package_digest(package).encode())
     return digest.hexdigest()
-
-
-def _package(factory: Any) -> str:
-    return str(getattr(factory, "__module__", type(factory).__module__)).partition(".")[0]
-
-
-def _sources(package: str) -> Iterable[Path]:
-    try:
-        found = find_spec(package)
-    except (ImportError, ValueError):
-        return ()
-    folders = found.submodule_search_locations if found is not None else None
-    return sorted(path for folder in folders or () for path in Path(folder).rglob("*.py"))

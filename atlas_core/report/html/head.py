@@ -53,5 +53,5 @@ def head(material: Material) -> Markup:
 
 def notes(material: Material) -> Markup:
     """Return what a reader should know before believing the figures."""
-    told = notes_of(material.report)
+    told = (*notes_of(material.report), *material.evidence.notes())
     return element("ul", [element("li", note) for note in told], class_="notes") if told else joined()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from atlas_core.report.distributions import FAN_PATHS, Fan
 from atlas_core.report.html import charts
 from atlas_core.report.html.charts import Canvas
+from atlas_core.report.html.evidence import proved
 from atlas_core.report.html.markup import Markup, element, joined
 from atlas_core.report.html.material import Material
 from atlas_core.report.html.scales import Scale, axis_text
@@ -18,15 +19,13 @@ from atlas_core.report.writing import money, number, percent
 def robustness(material: Material) -> Markup:
     """Return the section of robustness."""
     results = material.report.results
-    fans = chance(results)
+    fans, known = chance(results), proved(material.evidence)
     if not fans:
         text = "Two closed trades are needed before chance can be asked."
-        return section("robustness", "Robustness", element("p", text, class_="empty"))
+        return section("robustness", "Robustness", known, element("p", text, class_="empty"))
     (_, drawn), (_, ordered) = fans
     chart = _fan(drawn, ordered, results.closed_equity.tolist(), results.block)
-    return section(
-        "robustness", "Robustness", chart, _costs(results.trades), _parts(material), intro=material.trials_note
-    )
+    return section("robustness", "Robustness", known, chart, _costs(results.trades), _parts(material))
 
 
 def _fan(made: Fan, ordered: Fan, account: list[float], block: int) -> Markup:
