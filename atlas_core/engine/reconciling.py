@@ -3,7 +3,8 @@
 Our orders are followed up, never guessed. What is not ours is noted and left alone. A position that differs is believed
 only when two reads some time apart agree, nothing of ours is on its way in the symbol, and the orders that could
 explain it have been asked about; then the books follow the venue, and people are told. They are told before, when a
-difference lasts and the venue does not answer.
+difference lasts and the venue does not answer. That a difference is over is believed of two reads too: an answer of the
+venue may leave out a position once.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ class ReconcileDesk:
     _read_at: int = 0
     _doubts: dict[str, _Doubt] = field(factory=dict)
     _differs_since: dict[str, int] = field(factory=dict)
+    _agrees_since: dict[str, int] = field(factory=dict)
     _told: set[str] = field(factory=set)
     _strays: set[str] = field(factory=set)
 
@@ -76,10 +78,10 @@ class ReconcileDesk:
     @property
     def is_in_doubt(self) -> bool:
         """Tell whether another read would settle a difference."""
-        return bool(self._doubts)
+        return bool(self._doubts or self._agrees_since)
 
     def is_doubtful(self, symbol: str) -> bool:
-        """Tell whether the last complete read showed another position than the books, which is not settled yet."""
+        """Tell whether complete reads showed another position than the books have, which is not settled yet."""
         return symbol in self._differs_since
 
     def reported(self, read: AccountRead) -> Iterator[BrokerEvent]:
@@ -119,12 +121,12 @@ class ReconcileDesk:
     def _positions(self, read: AccountRead) -> list[str]:
         held = {position.symbol: position for position in read.snapshot.positions}
         differences = []
-        for symbol in sorted(held.keys() | self.state.positions.keys() | self._doubts.keys() | self._strange()):
+        for symbol in sorted(held.keys() | self.state.positions.keys() | self._differs_since.keys() | self._strange()):
             venue = _signed(held.get(symbol))
             ledger = self.state.signed_quantity(symbol)
             unexplained = venue - ledger - self.state.foreign.get((POSITION, symbol, ""), ZERO)
             if not unexplained:
-                self._settled(symbol)
+                self._agree(symbol, read.asked_at)
             elif self._is_believed(symbol, ledger, venue, read):
                 differences.append(f"{symbol}: books {ledger}, venue {venue}")
                 self._follow(symbol, ledger, venue)
@@ -132,13 +134,23 @@ class ReconcileDesk:
                 self._tell_if_it_lasts(symbol, ledger, venue, read.asked_at)
         return differences
 
+    def _agree(self, symbol: str, asked_at: int) -> None:
+        """Begin anew to believe what differed; settle it once reads some time apart agree with the books."""
+        self._doubts.pop(symbol, None)
+        if symbol not in self._differs_since:
+            return
+        if asked_at - self._agrees_since.setdefault(symbol, asked_at) >= AGREEMENT_SPAN:
+            self._settled(symbol)
+
     def _settled(self, symbol: str) -> None:
         self._doubts.pop(symbol, None)
         self._differs_since.pop(symbol, None)
+        self._agrees_since.pop(symbol, None)
         self._told.discard(symbol)
 
     def _tell_if_it_lasts(self, symbol: str, ledger: Decimal, venue: Decimal, asked_at: int) -> None:
         """Tell people once of a difference that stands for long and cannot be believed yet."""
+        self._agrees_since.pop(symbol, None)
         since = self._differs_since.setdefault(symbol, asked_at)
         if symbol in self._told or asked_at - since < TOLD_AFTER:
             return

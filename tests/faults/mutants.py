@@ -47,7 +47,8 @@ SEARCHED = (
     "exit on the wrong side", "fees not booked", "handed over for ever", "kill read from memory",
     "late fill on the next trade, orphans stay", "left-overs do not block", "no limit on positions",
     "orders of a read ignored", "orphans stay", "orphans stay, no surplus check", "overdue withdrawal told to nobody",
-    "overfill cut off", "reads may be old", "records lost on their way", "second exit beside the first",
+    "overfill cut off", "proof without a read", "reads may be old", "records lost on their way",
+    "second exit beside the first",
     "signals never expire", "stop not released", "stops withdrawn at restart", "strays left alone", "surplus stays",
     "throttle not obeyed", "unanswered orders explain nothing",
 )  # fmt: skip

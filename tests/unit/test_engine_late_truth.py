@@ -200,9 +200,8 @@ def test_a_difference_that_lasts_is_told_once_before_it_can_be_believed() -> Non
         told.append(scene.alarms().count("Books and venue differ"))
         scene.now += 30
     assert told == [0, 0, 1, 1, 1]
-    scene.read(held="1")
-    for _ in range(3):
-        scene.read(held="3")
+    for held in ("1", "1", "3", "3", "3"):
+        scene.read(held=held)
         scene.now += 30
     assert scene.alarms().count("Books and venue differ") == 2
 
@@ -214,9 +213,26 @@ def test_nothing_is_entered_in_a_symbol_whose_position_differs_at_the_venue() ->
     scene.read(held="3")
     scene.signal()
     assert [(v.outcome, v.by) for v in scene.found(VerdictReached)] == [("refused", "limit books_differ")]
+    scene.now += 11
+    scene.read()
+    scene.now += 11
     scene.read()
     scene.signal(setup=1)
     assert [s.order.role for s in scene.sent] == [OrderRole.ENTRY]
+
+
+def test_a_single_read_that_agrees_settles_no_difference() -> None:
+    scene = Scene(reconcile_within=75 * SECOND)
+    scene.read()
+    scene.bar()
+    for held in ("3", "0", "3"):
+        scene.read(held=held)
+        assert scene.engine.reconciling.is_in_doubt
+        scene.now += 25
+    assert scene.alarms().count("Books and venue differ") == 1
+    scene.read()
+    scene.signal()
+    assert [(v.outcome, v.by) for v in scene.found(VerdictReached)] == [("refused", "limit books_differ")]
 
 
 def test_no_entry_is_made_while_an_order_of_an_earlier_trade_may_still_fill() -> None:
