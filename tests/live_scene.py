@@ -18,7 +18,7 @@ from atlas_core.model.events import BarClosed, BrokerEvent
 from atlas_core.model.instrument import Instrument, InstrumentKind
 from atlas_core.model.orders import Order
 from atlas_core.model.records import Record
-from atlas_core.model.timeframe import MINUTE
+from atlas_core.model.timeframe import MINUTE, SECOND
 from atlas_core.model.venue import OrderReport, VenueSnapshot
 from atlas_core.runs import Mode, RunSummary
 from atlas_core.runtime.recording import Recorder, Unrecorded
@@ -112,7 +112,7 @@ class Tape(MemoryProvider):
 
 @define
 class Scene:
-    """One account at one venue, and the journal that sessions on it continue."""
+    """One account at one venue, and the journal that sessions on it continue; our clock is `behind` by some seconds."""
 
     venue: Venue = field(factory=Venue)
     signals: Sequence[tuple[int, str, int]] = ((3, "X", 1),)
@@ -121,6 +121,7 @@ class Scene:
     journal: Journal = field(factory=Journal.in_memory)
     tables: dict[str, Any] = field(factory=dict)
     recorder: Callable[[], Recorder] = Unrecorded
+    behind: int = 0
 
     def run(self, minutes: float, meanwhile: Callable[[Session], Any] | None = None, *, start: float = 0) -> RunSummary:
         """Run a session from minute `start` for some minutes, then stop it in good order."""
@@ -147,7 +148,7 @@ class Scene:
         broker = made(offer.broker, "real", self.venue, *self.abilities)
         parts = registry(provider, broker, script(*self.signals))
         tables = {"broker": 'use = "real"', "mode": "live", "more": '[live]\naccount = "A-1"', **self.tables}
-        return compose(profile_of(parts, **tables), Mode.LIVE, VirtualClock(loop, START))
+        return compose(profile_of(parts, **tables), Mode.LIVE, VirtualClock(loop, START - self.behind * SECOND))
 
 
 @define

@@ -53,10 +53,8 @@ class LiveDesk:
     def start(self, ts: int) -> None:
         """Begin a journal at `ts`, or go on with the one that there is."""
         self.engine.restore(self.scribe.journal.records())
-        clock = self.live.system.clock
-        if isinstance(clock, SteadyClock):
-            clock.not_before(self.engine.recorder.now)
-            ts = max(ts, clock.now())
+        self._keep_up()
+        ts = max(ts, self.engine.recorder.now)
         if self.engine.state.is_begun:
             self.engine.resume(self.live.resumed(ts, crashed=not self.engine.state.is_paused))
         else:
@@ -68,6 +66,7 @@ class LiveDesk:
         for command in self.engine.process(event):
             self._keep(command)
         self.scribe.take(self.engine.take_records())
+        self._keep_up()
 
     def flush(self) -> None:
         """Write what was decided in one transaction, then ask for it."""
@@ -95,6 +94,15 @@ class LiveDesk:
         self.note()
         state = self.engine.state
         return self.scribe.summary(len(state.positions), state.account().equity, reason)
+
+    def _keep_up(self) -> None:
+        """Let our clock be nowhere behind what we were told: until it had caught up, no time would pass for the engine.
+
+        The venue's times, those of bars, and the last record of a journal may lie ahead of the machine's clock.
+        """
+        clock = self.live.system.clock
+        if isinstance(clock, SteadyClock):
+            clock.not_before(self.engine.recorder.now)
 
     def _write(self) -> None:
         """Write what waits, also with the room that was kept for it; then nothing is entered any more."""

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from atlas_core.errors import JournalFull, JournalLocked, NotSent, SessionFailed
+from atlas_core.errors import JournalFull, JournalLocked, NotSent, SessionFailed, Throttled
 from atlas_core.journal import Journal
 from atlas_core.model.events import OperatorCommand
 from atlas_core.model.orders import Order, OrderStatus
 from atlas_core.model.records import (
     AccountReconciled,
+    AlertRaised,
     OrderIntended,
     OrderMoved,
     PositionClosed,
@@ -162,3 +163,15 @@ def test_an_entry_that_was_withdrawn_before_it_left_does_not_leave() -> None:
     assert verdict.reason == "not sent: it was withdrawn before it left"
     assert scene.venue.names() == ["entry"]
     assert not scene.venue.venue.snapshot().positions
+
+
+def test_time_passes_also_where_the_machines_clock_is_behind_the_venues() -> None:
+    scene = Scene(behind=40)
+
+    def throttled(order: Order) -> None:
+        if order.role == "stop":
+            raise Throttled("429 too many requests", 60.0)
+
+    scene.venue.before["submit"] = throttled
+    scene.run(4.5)
+    assert "Position without protection" in [alert.title for alert in found(scene.records, AlertRaised)]
