@@ -40,6 +40,13 @@ class GrowingBars:
         self.times = np.empty((2, FIRST_CAPACITY), dtype=np.int64)
         self.values = np.empty((5, FIRST_CAPACITY), dtype=np.float64)
 
+    def add(self, opened_at: int, available_at: int, *values: float) -> None:
+        """Add one row."""
+        self._make_room(1)
+        self.times[:, self.count] = opened_at, available_at
+        self.values[:, self.count] = values
+        self.count += 1
+
     def extend(self, columns: Columns) -> None:
         """Add many rows."""
         added = len(columns.opened_at)
@@ -52,7 +59,7 @@ class GrowingBars:
 
     def view(self, first: int, last: int) -> Bars:
         """Return rows `first` to `last` (exclusive) without copying them; every row was checked when it came."""
-        columns = [sealed(column) for column in (*self.times[:, first:last], *self.values[:, first:last])]
+        columns = [*sealed(self.times[:, first:last]), *sealed(self.values[:, first:last])]
         return Bars.trusted(self.symbol, self.timeframe, self.tick_size, columns)
 
     def _make_room(self, rows: int) -> None:
@@ -93,11 +100,12 @@ class BarFeed:
         self._now = 0
         self._last_opened_at: int | None = None
         self._last_available_at = 0
+        self._last_close: float | None = None
         self._arrived: list[tuple[int, int, float, float, float, float, float]] = []
         self._forming: dict[str, Forming] = {}  # by the text of the timeframe, which hashes much faster
         self._adders: list[Callable[[int, float, float, float, float, float], None]] = []
         self._higher: dict[Timeframe, _Higher] = {}
-        self._views: dict[Timeframe, tuple[tuple[int, int], Bars]] = {}
+        self._views: dict[str, tuple[tuple[int, int], Bars]] = {}
 
     def __len__(self) -> int:
         """Return the number of base bars that are kept."""
@@ -108,6 +116,11 @@ class BarFeed:
         self._base.keep = rows
         for higher in self._higher.values():
             higher.columns.keep = rows
+
+    @property
+    def last_close(self) -> float | None:
+        """The close of the newest base bar, None before the first."""
+        return self._last_close
 
     @property
     def grid(self) -> BucketGrid:
@@ -134,6 +147,7 @@ class BarFeed:
             )
         self._arrived.append((opened_at, available_at, open_, high, low, close, volume))
         self._last_opened_at, self._last_available_at, self._now = opened_at, available_at, available_at
+        self._last_close = close
         for add in self._adders:
             add(opened_at, open_, high, low, close, volume)
 
@@ -150,10 +164,10 @@ class BarFeed:
         columns = self._base if timeframe == self.timeframe else self._closed(timeframe)
         first = 0 if last is None else max(0, columns.count - last)
         span = (columns.dropped + first, columns.dropped + columns.count)
-        seen_span, view = self._views.get(timeframe, (None, None))
+        seen_span, view = self._views.get(timeframe.text, (None, None))
         if view is None or seen_span != span:
             view = columns.view(first, columns.count)
-            self._views[timeframe] = span, view
+            self._views[timeframe.text] = span, view
         return view
 
     def forming(self, timeframe: Timeframe) -> FormingBar | None:
@@ -177,10 +191,14 @@ class BarFeed:
 
     def _store(self) -> None:
         """Write the bars that arrived into the columns: many at once cost hardly more than one."""
-        if self._arrived:
+        if not self._arrived:
+            return
+        if len(self._arrived) == 1:
+            self._base.add(*self._arrived[0])
+        else:
             opened_at, available_at, *values = zip(*self._arrived, strict=True)
             self._base.extend(Columns(np.array(opened_at), np.array(available_at), *map(np.array, values)))
-            self._arrived.clear()
+        self._arrived.clear()
 
     def _closed(self, timeframe: Timeframe) -> GrowingBars:
         higher = self._higher.get(timeframe)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from math import isfinite
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -124,9 +125,11 @@ class SignalTable:
             raise ContractError(
                 f"signal table: expected {len(self)} rows in every column, differ in {', '.join(wrong)}"
             )
+        if not set(self.entry.tolist()) <= _ENTRIES:
+            row = int(np.argmax(~np.isin(self.entry, list(EntryKind))))
+            raise ContractError(f"signal table: expected entries of {', '.join(EntryKind)}, row {row} has none")
         faults = (
             (np.abs(self.side) != 1, "sides of +1 or -1"),
-            (~np.isin(self.entry, list(EntryKind)), f"entries of {', '.join(EntryKind)}"),
             (self.setup_at > self.available_at, "setups that are not later than the time they were known"),
             (~np.isfinite(self.score), "a finite score"),
             *((np.isinf(getattr(self, name)), f"a finite {name} or NaN") for name in _PRICES),
@@ -203,6 +206,7 @@ def plain(value: np.generic) -> Any:
     return None if isinstance(plain, float) and not isfinite(plain) else plain
 
 
+_ENTRIES = frozenset(kind.value for kind in EntryKind)
 _PRICES = ("trigger", "stop", "target", "cancel_beyond", "void_beyond")
 COLUMNS = tuple(attribute.name for attribute in fields(SignalTable) if attribute.name != "context")
 FOREVER = np.iinfo(np.int64).max
@@ -232,8 +236,9 @@ def _repeated(column: Any, count: int) -> NDArray[Any]:
     return np.broadcast_to(values, (count,)) if values.size == 1 else values
 
 
+@cache
 def no_signals() -> SignalTable:
-    """Return a table without rows."""
+    """Return a table without rows, the same one at every call: nothing in it can change."""
     return signal_table(available_at=[], setup_at=[], symbol=[], timeframe=[], pattern=[], side=[])
 
 

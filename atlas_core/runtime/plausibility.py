@@ -25,21 +25,23 @@ class PlausiblePrices:
     def require(self, bar: BarClosed) -> None:
         """Raise DataError for prices that are not above zero, and for a jump that nothing has confirmed."""
         prices = (bar.open, bar.high, bar.low, bar.close)
-        named = f"the bar of {bar.symbol} that ends at {to_datetime(bar.ts):%Y-%m-%d %H:%M}Z"
         if min(prices) <= 0:
-            raise DataError(f"provider's stream: expected prices above 0, {named} has {min(prices)}")
-        feed = self.feeds[bar.symbol]
-        if not len(feed):
+            raise DataError(f"provider's stream: expected prices above 0, {_named(bar)} has {min(prices)}")
+        last = self.feeds[bar.symbol].last_close
+        if last is None:
             return
-        last = float(feed.bars(feed.timeframe, 1).close[-1])
         suspect = self._suspects.pop(bar.symbol, None)
         if _is_near(prices, last) or (suspect is not None and _is_near(prices, suspect)):
             return
         self._suspects[bar.symbol] = bar.close
         raise DataError(
-            f"provider's stream: expected prices near {last}, {named} closes at {bar.close}; it counts when the next "
-            "bar confirms it"
+            f"provider's stream: expected prices near {last}, {_named(bar)} closes at {bar.close}; it counts when the "
+            "next bar confirms it"
         )
+
+
+def _named(bar: BarClosed) -> str:
+    return f"the bar of {bar.symbol} that ends at {to_datetime(bar.ts):%Y-%m-%d %H:%M}Z"
 
 
 def _is_near(prices: tuple[float, ...], last: float) -> bool:

@@ -170,8 +170,10 @@ def _job(scanner: LabelledScanner, market: MarketHistory, now: int) -> Callable[
 def _signals_of(scanner: LabelledScanner, market: MarketHistory, now: int) -> SignalTable:
     """Return the signals of `now`; raises ContractError for more of them than anybody could look at."""
     table = scan(scanner.scanner, market)
+    if not len(table):
+        return table
     is_of_now = table.available_at == now
     most = max(FEWEST_SIGNALS_ALLOWED, SIGNALS_PER_NEED * len(market.symbols) * len(scanner.needs))
     if is_of_now.sum() > most:
         raise ContractError(f"expected at most {most:,} signals of one instant, were {is_of_now.sum():,}")
-    return table.take(is_of_now).sorted()
+    return table.take(is_of_now)  # rows of one instant keep the scanner's order

@@ -10,6 +10,8 @@ import asyncio
 from asyncio.base_events import BaseEventLoop
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
+from contextvars import Context, copy_context
+from heapq import heapify, heappop, heappush
 from typing import Any, TypeVar, TypeVarTuple
 from weakref import WeakKeyDictionary
 
@@ -21,6 +23,10 @@ Arguments = TypeVarTuple("Arguments")
 Choose = Callable[[int], int]
 
 MOST_ROUNDS_IN_AN_INSTANT = 100_000
+RESOLUTION = 1e-9
+"""Seconds by which timers may differ and still be due together, as on the clock of the machine."""
+
+FEWEST_TO_SIFT = 100
 
 
 class VirtualTimeError(AtlasError):
@@ -43,11 +49,15 @@ class VirtualLoop(BaseEventLoop):
     Deadlock and Livelock out of whatever runs the loop.
     """
 
+    _stopping: bool  # of the base class
+
     def __init__(self, choose: Choose | None = None) -> None:
         super().__init__()
         self._now = 0.0
         self._rounds = 0
-        self._selector = self  # what the base class waits with: this loop jumps instead
+        self._ready: deque[asyncio.Handle] = deque()
+        self._scheduled: list[tuple[float, _Timer]] = []
+        self._cancelled_timers = 0
         self._tasks: WeakKeyDictionary[asyncio.Task[Any], None] = WeakKeyDictionary()
         self.set_task_factory(self._remembered)
         if choose is not None:
@@ -57,19 +67,27 @@ class VirtualLoop(BaseEventLoop):
         """Return the virtual seconds since the loop was made."""
         return self._now
 
-    def select(self, timeout: float | None) -> list[Any]:
-        """Jump to the next timer instead of waiting for it; there are never any sockets."""
-        if timeout is None:
-            raise Deadlock(_told("every task waits and nothing is due", asyncio.all_tasks(self)))
-        if timeout > 0:
-            self._now = max(self._now, self._scheduled[0].when())  # type: ignore[attr-defined]
-            self._rounds = 0
-        else:
-            self._rounds += 1
-            if self._rounds > MOST_ROUNDS_IN_AN_INSTANT:
-                self._rounds = 0  # what cancels the tasks must still run
-                raise Livelock(_told(f"time stands still at {self._now} s", asyncio.all_tasks(self)))
-        return []
+    def call_soon(
+        self, callback: Callable[[*Arguments], object], *args: *Arguments, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Arrange for a call in the next round."""
+        handle = _Call(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_later(
+        self, delay: float, callback: Callable[[*Arguments], object], *args: *Arguments, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Arrange for a call in `delay` seconds."""
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def call_at(
+        self, when: float, callback: Callable[[*Arguments], object], *args: *Arguments, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Arrange for a call at a time of this loop."""
+        timer = _Timer(when, callback, args, self, context)
+        heappush(self._scheduled, (when, timer))
+        return timer
 
     def unfinished(self) -> list[asyncio.Task[Any]]:
         """Return the tasks that are not done, oldest first; `asyncio.all_tasks` has no order that a process repeats."""
@@ -99,11 +117,107 @@ class VirtualLoop(BaseEventLoop):
         self._tasks[task] = None
         return task
 
-    def _process_events(self, event_list: list[Any]) -> None:
-        """There are no events but timers and callbacks."""
+    def _run_once(self) -> None:
+        """Run rounds until the loop is to stop: what the base class does one call at a time, without its waiting."""
+        ready = self._ready
+        while True:
+            self._drop_cancelled()
+            self._pass_time()
+            scheduled, end = self._scheduled, self._now + RESOLUTION
+            while scheduled and scheduled[0][0] < end:
+                timer = heappop(scheduled)[1]
+                timer.is_waiting = False
+                ready.append(timer)
+            for _ in range(len(ready)):
+                handle: Any = ready.popleft()
+                if not handle._cancelled:
+                    try:
+                        handle._context.run(handle._callback, *handle._args)
+                    except (SystemExit, KeyboardInterrupt):
+                        raise
+                    except BaseException as error:
+                        told = {"message": f"Exception in callback {handle!r}", "exception": error, "handle": handle}
+                        self.call_exception_handler(told)
+            handle = None
+            if self._stopping:
+                return
+
+    def _pass_time(self) -> None:
+        """Jump to the next timer instead of waiting for it, where nothing is ready."""
+        if not self._ready and not self._stopping:
+            if not self._scheduled:
+                raise Deadlock(_told("every task waits and nothing is due", asyncio.all_tasks(self)))
+            if self._scheduled[0][0] > self._now:
+                self._now, self._rounds = self._scheduled[0][0], 0
+                return
+        self._rounds += 1
+        if self._rounds > MOST_ROUNDS_IN_AN_INSTANT:
+            self._rounds = 0  # what cancels the tasks must still run
+            raise Livelock(_told(f"time stands still at {self._now} s", asyncio.all_tasks(self)))
+
+    def _drop_cancelled(self) -> None:
+        """Forget cancelled timers that are next, or all of them where they are the most."""
+        scheduled = self._scheduled
+        if len(scheduled) > FEWEST_TO_SIFT and self._cancelled_timers > len(scheduled) / 2:
+            self._scheduled = [entry for entry in scheduled if not entry[1].cancelled()]
+            heapify(self._scheduled)
+            self._cancelled_timers = 0
+            return
+        while scheduled and scheduled[0][1].cancelled():
+            heappop(scheduled)
+            self._cancelled_timers -= 1
+
+    def _timer_handle_cancelled(self, timer: asyncio.TimerHandle) -> None:
+        assert isinstance(timer, _Timer)
+        self._cancelled_timers += timer.is_waiting
 
     def _write_to_self(self) -> None:
         """Nobody waits, so nobody is woken."""
+
+
+class _Call(asyncio.Handle):
+    """A call that is to be made; made without asking for the loop's debug mode, which takes longer than the rest."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        loop: asyncio.AbstractEventLoop,
+        context: Context | None,
+    ) -> None:
+        self._context = copy_context() if context is None else context
+        self._loop = loop
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._repr = None
+        self._source_traceback = None
+
+
+class _Timer(asyncio.TimerHandle):
+    """A call that waits for its time."""
+
+    __slots__ = ("is_waiting",)
+
+    def __init__(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        loop: asyncio.AbstractEventLoop,
+        context: Context | None,
+    ) -> None:
+        self._when = when
+        self._context = copy_context() if context is None else context
+        self._loop = loop
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._repr = None
+        self._source_traceback = None
+        self.is_waiting = True
 
 
 class _Shuffled(deque[Any]):

@@ -28,7 +28,6 @@ class Result:
     breaches: tuple[str, ...]
     struck: Counter[str]
     covered: Counter[str]
-    digest: str
     crashes: int
     starts: int
 
@@ -41,7 +40,6 @@ class Result:
             breaches=tuple(str(breach) for breach in outcome.breaches),
             struck=outcome.struck,
             covered=outcome.covered,
-            digest=outcome.digest,
             crashes=outcome.crashes,
             starts=outcome.starts,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +53,16 @@ def _facts(value: Any) -> Any:
     """Return a state as plain values, without the notes that come back with the market."""
     if isinstance(value, dict):
         return {key: _facts(item) for key, item in value.items()}
-    attributes = getattr(type(value), "__attrs_attrs__", None)
-    if attributes is None:
-        return value
-    return {a.name: _facts(getattr(value, a.name)) for a in attributes if a.name not in NOTES_OF_THE_MOMENT}
+    names = _names_of(value.__class__)
+    return {name: _facts(getattr(value, name)) for name in names} if names else value
+
+
+@cache
+def _names_of(kind: type) -> tuple[str, ...]:
+    """Return what of a class counts; nothing where its values are compared whole, as those of the model are."""
+    if kind.__module__.startswith("atlas_core.model."):
+        return ()
+    return tuple(a.name for a in getattr(kind, "__attrs_attrs__", ()) if a.name not in NOTES_OF_THE_MOMENT)
 
 
 def _short(value: Any) -> str:

@@ -39,7 +39,6 @@ class Outcome:
     trace: Trace
     struck: Counter[str]
     covered: Counter[str]
-    digest: str
     crashes: int = 0
     starts: int = 0
     hours: float = 0.0
@@ -47,6 +46,11 @@ class Outcome:
     @property
     def failed(self) -> bool:
         return bool(self.breaches)
+
+    @property
+    def digest(self) -> str:
+        """A hash of everything observed, made when it is asked for: it takes as long as the checkers do."""
+        return self.trace.digest()
 
     def story(self, last: int = 200) -> str:
         """Return the entries that led to the first breach."""
@@ -176,7 +180,6 @@ def simulate(setup: Setup, changed: AbstractContextManager[Any] | None = None) -
         trace=world.trace,
         struck=world.weather.struck,
         covered=coverage_of(world.trace),
-        digest=world.trace.digest(),
         crashes=host.crashes,
         starts=host.starts,
         hours=world.loop.time() / 3_600,
