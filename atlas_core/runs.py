@@ -56,7 +56,11 @@ class RunInfo:
 
 @frozen(kw_only=True)
 class RunSummary:
-    """How a run ended, in the quote currency; `driver` is what took a back-test through its bars."""
+    """How a run ended, in the quote currency.
+
+    `driver` is what took a back-test through its bars; `every_bar_because` says why none was passed over although that
+    was asked for.
+    """
 
     signals: int
     trades: int
@@ -66,3 +70,4 @@ class RunSummary:
     digest: str
     reason: str
     driver: str = field(default="", eq=False)
+    every_bar_because: str = field(default="", eq=False)

@@ -49,16 +49,13 @@ def funding_events(due: Iterable[FundingDue]) -> Iterator[Timed[TapeEvent]]:
         yield event.ts, Phase.MARKET, event
 
 
-def signal_events(label: str, table: SignalTable) -> Iterator[Timed[TapeEvent]]:
-    """Yield the signals of each instant together; they come after the bars and funding of that instant."""
-    for ts, begin, end in _instants(table):
-        yield ts, Phase.MARKET, SignalsFound(ts, label, table.take(slice(begin, end)))
-
-
 def judged_events(
     label: str, table: SignalTable, judge: Callable[[str, SignalTable], SignalSheet | None]
 ) -> Iterator[Timed[TapeEvent]]:
-    """Yield the signals of each instant as rows of sheets that `judge` makes of some thousand rows at a time."""
+    """Yield the signals of each instant together, as rows of sheets that `judge` makes of some thousand at a time.
+
+    They come after the bars and funding of that instant; where there is no sheet they are a table of their own.
+    """
     instants = list(_instants(table))
     while instants:
         first = instants[0][1]

@@ -6,7 +6,6 @@ import asyncio
 from enum import StrEnum
 
 from attrs import define, evolve
-from loguru import logger
 
 from atlas_core.backtest.markets import has_bars_in_order, traded_market
 from atlas_core.backtest.skipping import SkippingDriver
@@ -50,27 +49,30 @@ async def _run(system: System, journal: Journal, watch: Watch, kind: DriverKind)
         skips = looked_up(live, market) if kind is DriverKind.SKIPPING else live
         driver = driver_on(skips, market, Scribe(journal, watch), kind)
         summary = await driver.run()
-    ran = DriverKind.PLAIN if isinstance(driver, PlainDriver) else DriverKind.SKIPPING
-    return evolve(summary, driver=str(ran))
+        ran = DriverKind.PLAIN if isinstance(driver, PlainDriver) else DriverKind.SKIPPING
+        reason = "" if ran is kind else every_bar_because(live, market)
+    return evolve(summary, driver=str(ran), every_bar_because=reason)
 
 
 def driver_on(
     live: OpenSystem, market: LoadedMarket, scribe: Scribe[RecordLog], kind: DriverKind
 ) -> PlainDriver | SkippingDriver:
     """Return the driver of a loaded market: the plain one also where it cannot be known which bars matter."""
-    if kind is DriverKind.PLAIN:
-        return PlainDriver.on(live, market, scribe)
     broker = live.broker
-    if not isinstance(broker, PatientBroker):
-        logger.info("broker {} does not tell what it waits for: every bar is taken", live.system.broker.label)
-        return PlainDriver.on(live, market, scribe)
-    if market.detail:
-        logger.info("finer bars tell what happened inside the bars: every bar is taken")
-        return PlainDriver.on(live, market, scribe)
-    if not has_bars_in_order(market, live.system.profile.universe.symbols):
-        logger.info("bars open before those before them have closed: every bar is taken")
+    if kind is DriverKind.PLAIN or every_bar_because(live, market) or not isinstance(broker, PatientBroker):
         return PlainDriver.on(live, market, scribe)
     return SkippingDriver.on(live, market, broker, scribe)
+
+
+def every_bar_because(live: OpenSystem, market: LoadedMarket) -> str:
+    """Return why it cannot be known which bars of a market matter, empty where it can."""
+    if not isinstance(live.broker, PatientBroker):
+        return f"broker {live.system.broker.label} does not tell what it waits for"
+    if market.detail:
+        return "finer bars tell what happened inside the bars"
+    if not has_bars_in_order(market, live.system.profile.universe.symbols):
+        return "bars open before those before them have closed"
+    return ""
 
 
 @define

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve
 
 from atlas_core.cli.formats import number
-from atlas_core.cli.tables import Column, money, percent, print_json, print_table, say, say_wrapped, signed
+from atlas_core.cli.tables import Column, money, percent, print_json, print_table, say, say_parts, say_wrapped, signed
 from atlas_core.simulation.scenarios import FillScenario
 
 if TYPE_CHECKING:
@@ -62,8 +62,15 @@ def _facts(run: RunInfo, report: Report) -> dict[str, Any]:
 
 
 def _print_side_by_side(reports: list[tuple[FillScenario, RunInfo, Report]]) -> None:
+    from atlas_core.cli.results import header, say_header, span_line
+    from atlas_core.runs import Mode
+
     columns = (Column("Fills"), *(Column(scenario.value, numeric=True) for scenario, _, _ in reports))
     cells = [side_cells(report) for _, _, report in reports]
+    _, _, first = reports[0]
+    started = first.started
+    say_header(header(started.profile, Mode(started.mode), started.synthetic, started.seed))
+    say_parts(span_line(first))
     say()
     print_table("The same profile under three kinds of fills", columns, [
         [name, *(each[name] for each in cells)] for name in cells[0]
@@ -71,20 +78,20 @@ def _print_side_by_side(reports: list[tuple[FillScenario, RunInfo, Report]]) -> 
     say()
     say_wrapped(f"Note   {CAUTION}", indent=7)
     for scenario, run, _ in reports:
-        say(f"Saved  {scenario.value}: atlas report {run.run_id}")
+        say(f"Saved  {scenario.value.ljust(11)}  atlas report {run.run_id}")
 
 
 def side_cells(report: Report) -> dict[str, str]:
     """Return what is compared of a run, by name."""
     figures, fills = report.figures, report.fills
     return {
-        "Net": signed(figures.net),
+        "Net result": signed(figures.net),
         "Total return": percent(figures.total_return, sign=True),
         "Max drawdown, daily": percent(-figures.drawdown.depth),
         "Trades": f"{figures.trades.count:,}",
         "Win rate": percent(figures.trades.win_rate, 1),
         "Expectancy per trade": signed(figures.trades.expectancy),
-        "Expectancy in R": number(figures.expectancy_r, sign=True),
+        "Expectancy per trade in R": number(figures.expectancy_r, sign=True),
         **{f"Costs: {name}": money(value) for name, value in figures.costs.parts.items()},
         "Costs in all": money(figures.costs.total),
         "Fills": f"{fills.total:,}",

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import click
 from attrs import define, field
 
 from atlas_core.cli.formats import number, price, signed, when
@@ -143,6 +144,13 @@ class LiveScreen(AbstractContextManager["LiveScreen"]):
         self._lines += 1
         if self._lines <= EVENT_LINES:
             self._show(line)
+
+    def note(self, text: str) -> None:
+        """Say something on stderr, above the bar."""
+        if self._progress is not None:
+            self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            click.echo(text, err=True)
 
     def _show(self, line: str) -> None:
         if self._progress is not None and sys.stdout.isatty():  # above the bar, not through it

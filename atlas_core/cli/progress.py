@@ -62,11 +62,15 @@ class WorkBar(AbstractContextManager["WorkBar"]):
             self._progress.update(self._task, completed=done)
 
 
-def drawn_bar(*, before: str = "", after: str = "") -> Progress:
-    """Return a bar on stderr that goes away at its end, with texts of a task before and after it."""
+def drawn_bar(*, before: str = "", after: str = "", counts: bool = False) -> Progress:
+    """Return a bar on stderr that goes away at its end, with texts of a task before and after it.
+
+    With `counts` it tells how many steps of how many are done, else what part of them.
+    """
     from rich.console import Console
     from rich.progress import (
         BarColumn,
+        MofNCompleteColumn,
         Progress,
         TaskProgressColumn,
         TextColumn,
@@ -76,6 +80,7 @@ def drawn_bar(*, before: str = "", after: str = "") -> Progress:
 
     texts = [[TextColumn(text, markup=False)] if text else [] for text in (before, after)]
     columns: list[Any] = [
-        *texts[0], BarColumn(), TaskProgressColumn(), *texts[1], TimeElapsedColumn(), TimeRemainingColumn(),
+        *texts[0], BarColumn(20 if counts else 40), MofNCompleteColumn() if counts else TaskProgressColumn(),
+        TimeElapsedColumn(), TimeRemainingColumn(), *texts[1],
     ]  # fmt: skip
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    return Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=5)

@@ -81,7 +81,7 @@ DAYS = (
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Write files there instead of into the run's directory.",
+    help="Write files there instead of into the folder report of the run's directory.",
 )
 @click.option("--open", "opens", is_flag=True, help="Open the HTML page in a browser.")
 @click.pass_context
@@ -121,12 +121,12 @@ def _formats(text: str, as_json: bool, opens: bool) -> tuple[str, ...]:
 def _write_files(
     kept: KeptRun, wanted: tuple[str, ...], out: Path | None, view: View, *, opens: bool, what: str
 ) -> None:
-    from atlas_core.cli.report_files import PAGE, write_report
+    from atlas_core.cli.report_files import FOLDER, PAGE, write_report
 
     if what != "summary":
         raise click.UsageError(f"--what {what} is printed: files hold the whole report")
     forms = ("html",) if wanted == ("table",) else wanted
-    written = write_report(kept, kept.report(view.risk_free), forms, out or kept.run.directory)
+    written = write_report(kept, kept.report(view.risk_free), forms, out or kept.run.directory / FOLDER)
     for path in written:
         say(str(path))
     if opens:

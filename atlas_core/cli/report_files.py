@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from atlas_core.report.summary import Report
 
 Made = Mapping[str, str | bytes]
+FOLDER = "report"
+"""Where reports of a run lie below its directory: what it wrote itself at its end stays as it is."""
+
 PAGE, CARD, TEXT = "report.html", "report.png", "report.md"
 FILE_FORMATS = ("html", "png", "md", "json", "csv")
 

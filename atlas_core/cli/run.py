@@ -229,12 +229,12 @@ class Launch:
     overrides: Sequence[Override]
     showing: Showing
 
-    def begin(self, system: System, run: RunInfo) -> LiveScreen:
+    def begin(self, system: System, run: RunInfo, *, with_header: bool = True) -> LiveScreen:
         """Say what begins; return what shows it."""
         from atlas_core.cli.live_screen import LiveScreen
         from atlas_core.cli.results import header, say_header
 
-        if not self.showing.as_json:
+        if with_header and not self.showing.as_json:
             say_header(header(self.profile.name, system.mode, system.synthetic, self.profile.seed, run.run_id))
         with_events = not self.showing.quiet and system.mode is not Mode.BACKTEST
         keeps, with_bar = not system.is_real_time, not self.showing.quiet
@@ -361,7 +361,7 @@ def run_one_backtest(
 
     system = compose(launch.profile, launch.mode)
     run = launch.store.create(launch.profile.name, system.mode, system.synthetic, began=LiveClock().now())
-    screen = launch.begin(system, run)
+    screen = launch.begin(system, run, with_header=is_shown)
     report = _in_columns(launch, system, run, screen, driver, is_shown)
     report = report or _through_the_engine(launch, run, screen, driver, is_shown)
     data = screen.data_set(origin_of(system))
@@ -402,7 +402,14 @@ def _through_the_engine(launch: Launch, run: RunInfo, screen: LiveScreen, driver
 
     system = compose(launch.profile, launch.mode)
     kind = DriverKind(driver) if driver in list(DriverKind) else DriverKind.SKIPPING
-    return launch.keep(run, screen, partial(run_backtest, system, watch=screen, driver=kind), is_shown=is_shown)
+
+    def execute(journal: Journal) -> RunSummary:
+        summary = run_backtest(system, journal, watch=screen, driver=kind)
+        if driver is not None and summary.every_bar_because:
+            screen.note(f"no bar was passed over: {summary.every_bar_because}")
+        return summary
+
+    return launch.keep(run, screen, execute, is_shown=is_shown)
 
 
 def _kept_so_far(run: RunInfo) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from atlas_core.cli.formats import held
+from atlas_core.cli.progress import drawn_bar
 from atlas_core.cli.sweep_figures import figure, settings_text
 from atlas_core.cli.tables import say, say_parts
 from atlas_core.clock import NANOSECONDS_PER_SECOND, Stopwatch
@@ -49,12 +50,17 @@ def _values(dimension: Dimension) -> str:
     return f"{', '.join(dimension.values[:2])} ... {dimension.values[-1]} ({len(dimension)} values)"
 
 
+def sweep_bar() -> Progress:
+    """Return the bar of a sweep: the trials, the time left, and the best so far."""
+    return drawn_bar(before="{task.description}", after="left  {task.fields[best]}", counts=True)
+
+
 class SweepProgress(AbstractContextManager["SweepProgress"]):
     """The watch of a sweep: a bar on a terminal, and on a pipe a line now and then."""
 
     def __init__(self, objective: Objective, keys: Sequence[str], *, with_bar: bool) -> None:
         self._objective, self._keys = objective, keys
-        self._progress: Progress | None = _bar() if with_bar and sys.stderr.isatty() else None
+        self._progress: Progress | None = sweep_bar() if with_bar and sys.stderr.isatty() else None
         self._task: TaskID | None = None
         self._best: Trial | None = None
         self._is_quiet = not with_bar
@@ -110,21 +116,3 @@ class SweepProgress(AbstractContextManager["SweepProgress"]):
             self._progress.console.print(text, markup=False, highlight=False)
         elif not self._is_quiet:
             click.echo(text, err=True)
-
-
-def _bar() -> Progress:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns: list[Any] = [
-        TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(),
-        TimeRemainingColumn(), TextColumn("left  {task.fields[best]}", markup=False),
-    ]  # fmt: skip
-    return Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=5)

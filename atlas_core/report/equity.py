@@ -106,15 +106,11 @@ def periods_per_year(curve: Sequence[EquityPoint]) -> int:
     return WEEK_DAYS if spanned and not marked else EVERY_DAY
 
 
-def deepest_drawdown(curve: Sequence[EquityPoint]) -> Drawdown:
-    """Return the deepest fall of a curve from its running peak, which includes the first point."""
-    return deepest_fall(
-        np.array([point.ts for point in curve], dtype=np.int64), np.array([float(point.equity) for point in curve])
-    )
-
-
 def deepest_fall(times: Times, equity: Floats) -> Drawdown:
-    """Return the deepest fall of a curve as columns, from the last time that it stood at its peak."""
+    """Return the deepest fall of a curve as columns, from the last time that it stood at its peak.
+
+    The first point counts as a peak.
+    """
     below = underwater(equity)
     if not len(below) or below.min() >= 0:
         return Drawdown(0.0)

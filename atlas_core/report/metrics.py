@@ -105,11 +105,6 @@ def max_drawdown(equity: Numbers) -> float:
     return float(below.min()) if len(below) else 0.0
 
 
-def longest_underwater(equity: Numbers) -> int:
-    """Return the most points in a row that are below the highest one before them."""
-    return longest_run(underwater(equity) < 0)
-
-
 def longest_run(holds: NDArray[np.bool_]) -> int:
     """Return the most places in a row at which something holds."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], holds, [False])).astype(np.int8)))

@@ -186,16 +186,6 @@ class SimulatedVenue:
         holding = self._listed(symbol).holding
         return holding.snapshot() if holding.quantity else None
 
-    @property
-    def fees_paid(self) -> Decimal:
-        """Return all fees so far."""
-        return self._ledger.fees
-
-    @property
-    def funding_paid(self) -> Decimal:
-        """Return all funding so far, below 0 when more was received than paid."""
-        return self._ledger.funding
-
     def _listed(self, symbol: str) -> Market:
         market = self._market(symbol)
         if market is None:

@@ -60,13 +60,6 @@ class CompoundOutside:
     taken_low_at: int
 
 
-def two_bar_points(bars: LabelledBars, at: int) -> tuple[tuple[Point, Point], tuple[Point, Point]]:
-    """Return the upper and the lower points of the formation that the bar at a position makes with the one before."""
-    upper = ((at - 1, int(bars.high[at - 1])), (at, int(bars.high[at])))
-    lower = ((at - 1, int(bars.low[at - 1])), (at, int(bars.low[at])))
-    return upper, lower
-
-
 def broadening(highs: Sequence[Point], lows: Sequence[Point], at: int) -> Broadening | None:
     """Return what the last two of confirmed swing highs and lows make, None while there are fewer.
 

@@ -64,7 +64,8 @@ def test_every_bar_is_taken_where_the_broker_does_not_tell_what_it_waits_for() -
     broker = offer.broker("quiet", quiet_broker, options=CostOptions, capabilities=abilities)
     parts = (memory(MemoryProvider(flat(range(20)))), script((5, "X", 1)), broker)
     system = system_of(*parts, run_as=Mode.BACKTEST, broker='use = "quiet"', mode="backtest")
-    assert summary_of(system, DriverKind.SKIPPING).driver == "plain"
+    summary = summary_of(system, DriverKind.SKIPPING)
+    assert (summary.driver, summary.every_bar_because) == ("plain", "broker quiet does not tell what it waits for")
 
 
 @pytest.mark.parametrize("driver", ["plain", "skipping"])
@@ -76,3 +77,13 @@ def test_the_command_line_chooses_the_driver_and_the_run_says_which_it_was(
     told = json.loads(capsys.readouterr().out)
     manifest = json.loads((Path(told["directory"]) / "manifest.json").read_text())
     assert (told["driver"], manifest["driver"]) == (driver, driver)
+
+
+def test_who_asks_for_skipping_is_told_why_no_bar_was_passed_over(capsys: pytest.CaptureFixture[str]) -> None:
+    changes = ("universe.base_timeframe=5m", "universe.detail_timeframe=1m")
+    call = ["backtest", "demo", "--symbol", "BTC-PERP", "--to", "2026-04-06T03:00", "--json"]
+    call += [part for change in changes for part in ("--set", change)]
+    why = "no bar was passed over: finer bars tell what happened inside the bars\n"
+    for driver, told in (("skipping", why), ("plain", "")):
+        assert run_command_line([*call, "--driver", driver]) == 0
+        assert capsys.readouterr().err == told

@@ -58,6 +58,7 @@ def test_one_scenario_is_a_run_of_its_own_that_names_it(capsys: Output) -> None:
 def test_the_three_are_shown_side_by_side_with_what_is_not_guaranteed(capsys: Output) -> None:
     assert run_command_line(["backtest", *SHORT, "--fills", "all", "-q"]) == 0
     text = " ".join(capsys.readouterr().out.split())
+    assert text.count("profile demo · BACKTEST") == text.count("2026-04-06 00:00Z to 2026-04-07") == 1
     assert "Fills optimistic base pessimistic" in text
     assert "Whole runs are not bound to that order" in text
     assert text.count("Saved ") == 3

@@ -18,7 +18,7 @@ from atlas_core.clock import from_datetime, to_datetime
 from atlas_core.model.timeframe import DAY
 from atlas_core.report import metrics
 from atlas_core.report.catalogue import metric_values
-from atlas_core.report.equity import EquityPoint, deepest_drawdown
+from atlas_core.report.equity import EquityPoint, deepest_fall
 from atlas_core.report.results import Results, TradeColumns, curve_columns
 from tests.shared import shared_file
 
@@ -78,7 +78,7 @@ def _of_curve(equity: list[float], days: list[str] | None, periods: int) -> dict
     curve = _curve(equity, days)
     values = np.array(equity, dtype=np.float64)
     returns, start, end = values[1:] / values[:-1] - 1.0, equity[0], equity[-1]
-    fall, depth = deepest_drawdown(curve), metrics.max_drawdown(values)
+    fall, depth = deepest_fall(*curve_columns(curve)[:2]), metrics.max_drawdown(values)
     by_periods = metrics.cagr_of_periods(start, end, len(returns), periods)
     by_calendar = metrics.cagr(start, end, (curve[-1].ts - curve[0].ts) / DAY, minimum_days=0)
     figure: Callable[[Callable[..., float]], float | None] = lambda of: float(of(returns)) if len(returns) else None  # noqa: E731
@@ -87,7 +87,7 @@ def _of_curve(equity: list[float], days: list[str] | None, periods: int) -> dict
         "cagr_calendar_365_25": by_calendar, "ann_vol": metrics.volatility(returns, periods),
         "sharpe": metrics.sharpe(returns, periods), "sortino": metrics.sortino(returns, periods),
         "max_drawdown": depth, "mdd_peak": _day(fall.peak_at), "mdd_trough": _day(fall.trough_at),
-        "longest_underwater_bars": metrics.longest_underwater(values),
+        "longest_underwater_bars": metrics.longest_run(metrics.underwater(values) < 0),
         "calmar_periods": metrics.calmar(by_periods, depth), "calmar_calendar": metrics.calmar(by_calendar, depth),
         "calmar": metrics.calmar(by_periods, depth), "best_day": figure(np.max), "worst_day": figure(np.min),
         "positive_days_pct": figure(lambda found: np.mean(found > 0)), "var_95_hist": metrics.value_at_risk(returns),

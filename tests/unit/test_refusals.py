@@ -21,7 +21,7 @@ from atlas_core.model.records import SignalDetected, VerdictReached
 from atlas_core.model.refusals import RefusedSignals, SignalSheet, events_of, numbered, unfolded
 from atlas_core.model.signals import SignalTable, signal_table
 from atlas_core.runs import Mode
-from atlas_core.tape import TapeEvent, signal_events
+from atlas_core.tape import TapeEvent, judged_events
 from tests.systems import CONFIGS, system_of
 
 TICKS = ("0.01", "0.25", "0.00000001", "1", "10", "0.5", "0.000001")
@@ -124,7 +124,7 @@ def test_a_back_test_that_judges_ahead_writes_the_journal_of_one_that_judges_at_
             return run_backtest(system_of(CONFIGS / "demo.toml", Mode.BACKTEST, changes), journal).digest
 
     def at_each_instant(label: str, table: SignalTable, _judge: object) -> Iterator[tuple[int, int, TapeEvent]]:
-        return signal_events(label, table)
+        return judged_events(label, table, lambda *_: None)
 
     ahead = digest()
     monkeypatch.setattr(tapes, "judged_events", at_each_instant)

@@ -16,11 +16,12 @@ from atlas_core.model.bars import Bars
 from atlas_core.model.timeframe import DAY, HOUR, MINUTE, parse_timeframe
 from atlas_core.report.daily import day_rows
 from atlas_core.report.distributions import fan, histogram, last_streak
-from atlas_core.report.equity import EquityPoint, deepest_drawdown
+from atlas_core.report.equity import EquityPoint, deepest_fall
 from atlas_core.report.html.candles import spread, thinned_candles
 from atlas_core.report.html.charts import thinned
 from atlas_core.report.html.scales import Scale, axis_text, decimals_of, round_step, time_ticks
 from atlas_core.report.periods import drawdowns, monthly_returns, rolling_sharpe, yearly_returns
+from atlas_core.report.results import curve_columns
 from atlas_core.report.summary import report_of
 from tests.sample_run import START, sample_run
 from tests.unit.test_report_page import many_trades
@@ -62,7 +63,7 @@ def test_midnight_belongs_to_the_month_that_it_ends() -> None:
 def test_the_deepest_of_the_drawdowns_is_the_maximum_drawdown_and_they_do_not_overlap(values: list[Decimal]) -> None:
     points = tuple(EquityPoint(START + day * DAY, value) for day, value in enumerate(values))
     falls = drawdowns(points, most=100)
-    assert (falls[0].depth if falls else 0.0) == pytest.approx(deepest_drawdown(points).depth)
+    assert (falls[0].depth if falls else 0.0) == pytest.approx(deepest_fall(*curve_columns(points)[:2]).depth)
     assert [fall.depth for fall in falls] == sorted((fall.depth for fall in falls), reverse=True)
     spans = sorted((fall.peak_at or 0, fall.recovered_at or points[-1].ts) for fall in falls)
     assert all(before[1] <= after[0] for before, after in pairwise(spans))

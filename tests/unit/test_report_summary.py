@@ -13,13 +13,15 @@ from atlas_core.model.decisions import Outcome
 from atlas_core.model.records import ComponentFailed, PositionOpened, Record, SessionPaused, SessionResumed
 from atlas_core.model.timeframe import DAY, HOUR, SECOND
 from atlas_core.report.equity import (
+    Drawdown,
     EquityPoint,
     daily_returns,
-    deepest_drawdown,
+    deepest_fall,
     equity_curve,
     periods_per_year,
 )
 from atlas_core.report.fill_counts import FillCounts
+from atlas_core.report.results import curve_columns
 from atlas_core.report.signals import refusals, signal_rows, state_counts, sum_sentence
 from atlas_core.report.summary import honesty, notes_of, report_of
 from atlas_core.report.trades import closed_trades, open_positions, price_decimals
@@ -183,8 +185,12 @@ def test_daily_returns_are_simple_ones() -> None:
     assert daily_returns(_curve(100, 110, 99)) == pytest.approx((0.1, -0.1))
 
 
+def _fall(*equity: int) -> Drawdown:
+    return deepest_fall(*curve_columns(_curve(*equity))[:2])
+
+
 def test_the_deepest_drawdown_has_its_peak_trough_and_recovery() -> None:
-    drawdown = deepest_drawdown(_curve(100, 120, 90, 110, 120, 119))
+    drawdown = _fall(100, 120, 90, 110, 120, 119)
     assert drawdown.depth == pytest.approx(0.25)
     assert (drawdown.peak_at, drawdown.trough_at, drawdown.recovered_at) == (
         START + DAY, START + 2 * DAY, START + 4 * DAY,
@@ -192,9 +198,9 @@ def test_the_deepest_drawdown_has_its_peak_trough_and_recovery() -> None:
 
 
 def test_a_drawdown_that_lasts_has_no_recovery() -> None:
-    assert deepest_drawdown(_curve(100, 50)).recovered_at is None
-    assert deepest_drawdown(_curve(100, 101)).depth == 0
-    assert deepest_drawdown([]).depth == 0
+    assert _fall(100, 50).recovered_at is None
+    assert _fall(100, 101).depth == 0
+    assert _fall().depth == 0
 
 
 def test_days_of_a_year_follow_whether_the_market_rests_at_weekends() -> None:

@@ -395,9 +395,18 @@ def test_a_dumb_terminal_gets_no_escape_sequences() -> None:
 
 def test_a_page_and_tables_are_written_into_the_directory_of_the_run(kept: RunInfo) -> None:
     paths = _call(report, "--format", "html,md,csv,json").splitlines()
-    assert paths[0] == str(kept.directory / "report.html")
+    assert paths[0] == str(kept.directory / "report" / "report.html")
     assert {path.rpartition("/")[2] for path in paths} >= {"report.md", "trades.csv", "signals.csv", "summary.json"}
-    assert (kept.directory / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert (kept.directory / "report" / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_a_report_of_another_kind_leaves_what_the_run_wrote_as_it_is(kept: RunInfo) -> None:
+    wrote = kept.directory / "summary.json"
+    wrote.write_text("what the run wrote", encoding="utf-8")
+    _call(report, "--format", "html,json", "--risk-free-pct", "4")
+    assert wrote.read_text(encoding="utf-8") == "what the run wrote"
+    written = json.loads((kept.directory / "report" / "summary.json").read_text(encoding="utf-8"))
+    assert written["figures"]["risk_free"] == 0.04
 
 
 @pytest.mark.usefixtures("kept")
@@ -439,12 +448,12 @@ def test_markdown_escapes_what_would_mean_something_and_adds_up() -> None:
 
 
 def test_a_card_is_a_picture_of_1200_by_675_pixels(kept: RunInfo) -> None:
-    assert _call(report, "--format", "png").splitlines() == [str(kept.directory / "report.png")]
-    data = (kept.directory / "report.png").read_bytes()
+    assert _call(report, "--format", "png").splitlines() == [str(kept.directory / "report" / "report.png")]
+    data = (kept.directory / "report" / "report.png").read_bytes()
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
     assert (int.from_bytes(data[16:20]), int.from_bytes(data[20:24])) == (1200, 675)
     _call(report, "--format", "png")
-    assert (kept.directory / "report.png").read_bytes() == data
+    assert (kept.directory / "report" / "report.png").read_bytes() == data
 
 
 @pytest.mark.usefixtures("kept")

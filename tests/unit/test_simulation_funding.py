@@ -36,7 +36,6 @@ def test_longs_pay_and_shorts_receive_a_positive_rate_on_the_last_price(action: 
     (event,) = stage.funding(rate)
     assert event == FundingCharged(ts=stage.now, symbol="X", rate=Decimal(rate), amount=Decimal(amount))
     assert stage.venue.account().cash == 1_000 - Decimal(amount)
-    assert stage.venue.funding_paid == Decimal(amount)
 
 
 def test_a_repeated_funding_time_is_booked_once() -> None:

@@ -212,7 +212,6 @@ def test_money_is_conserved_to_the_last_digit(flow: list[Step], options: CostOpt
     assert (Decimal(0) if position is None else position.quantity) == held
     account = log.venue.account()
     assert account.equity + fees + funding == START + gross
-    assert (log.venue.fees_paid, log.venue.funding_paid) == (fees, funding)
 
 
 @FEW

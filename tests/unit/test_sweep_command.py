@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from atlas_core.cli.main import run_command_line
-from atlas_core.cli.sweep_progress import _bar
+from atlas_core.cli.sweep_progress import sweep_bar
 from atlas_core.search.worker import Workbench
 from tests.search_profile import crossing
 
@@ -70,7 +70,7 @@ def test_the_list_of_sweeps_has_no_trials_to_print(capsys: pytest.CaptureFixture
 
 
 def test_the_bar_shows_values_in_brackets_as_they_are() -> None:
-    bar = _bar()
+    bar = sweep_bar()
     bar.add_task("trials", total=2, best="best 1.00: is_open [true]")
     console = Console(file=StringIO(), width=200)
     console.print(bar.get_renderable())

@@ -11,7 +11,7 @@ from atlas_core.model.bars import bars_of_rows
 from atlas_core.model.events import BarClosed, BarOpened, FundingDue, Phase, SignalsFound
 from atlas_core.model.signals import SignalTable, no_signals, signal_table
 from atlas_core.model.timeframe import MINUTE, parse_timeframe
-from atlas_core.tape import bar_events, bar_pair, funding_events, signal_events
+from atlas_core.tape import bar_events, bar_pair, funding_events, judged_events
 
 M1 = parse_timeframe("1m")
 
@@ -21,6 +21,10 @@ def signals(times: list[int], scores: list[float] | None = None) -> SignalTable:
         available_at=times, setup_at=0, symbol="X", timeframe="1m", pattern="p", side=1,
         score=list(map(float, range(len(times)))) if scores is None else scores,
     )  # fmt: skip
+
+
+def unjudged(table: SignalTable) -> list[Any]:
+    return list(judged_events("strat", table, lambda *_: None))
 
 
 def grouped(events: list[Any]) -> list[tuple[int, list[float]]]:
@@ -68,7 +72,7 @@ def test_funding_comes_at_its_own_time() -> None:
 
 
 def test_the_signals_of_one_instant_come_together_in_the_scanners_order() -> None:
-    events = list(signal_events("strat", signals([5, 5, 7, 9, 9, 9])))
+    events = unjudged(signals([5, 5, 7, 9, 9, 9]))
     assert grouped(events) == [(5, [0.0, 1.0]), (7, [2.0]), (9, [3.0, 4.0, 5.0])]
     assert {(phase, found.scanner) for _, phase, found in events if isinstance(found, SignalsFound)} == {
         (Phase.MARKET, "strat")
@@ -76,12 +80,12 @@ def test_the_signals_of_one_instant_come_together_in_the_scanners_order() -> Non
 
 
 def test_a_table_without_signals_brings_no_event() -> None:
-    assert list(signal_events("strat", no_signals())) == []
+    assert unjudged(no_signals()) == []
 
 
 @given(st.lists(st.integers(0, 9), max_size=20).map(sorted))
 def test_every_signal_comes_once_and_at_its_time(times: list[int]) -> None:
-    events = list(signal_events("strat", signals(times)))
+    events = unjudged(signals(times))
     marks = [ts for ts, _, _ in events]
     assert marks == sorted(set(times))
     tables = [found.table for _, _, found in events if isinstance(found, SignalsFound)]

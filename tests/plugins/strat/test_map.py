@@ -10,7 +10,7 @@ from hypothesis import given
 
 from atlas_core import Bars, from_datetime
 from atlas_strat.breaks import simultaneous_breaks
-from atlas_strat.broadening import broadening, compound_outside, formation, swings, two_bar_points
+from atlas_strat.broadening import broadening, compound_outside, formation, swings
 from atlas_strat.exhaustion import price_exhaustion, time_left
 from atlas_strat.labels import Label, LabelledBars, label_bars
 from atlas_strat.pivots import consumed, falling_highs, machine_guns, rising_lows
@@ -81,7 +81,7 @@ def test_every_vector_of_broadening_holds() -> None:
 
 def facts_of_bars(bars: LabelledBars) -> dict[str, Any]:
     last = len(bars) - 1
-    upper, lower = two_bar_points(bars, last)
+    upper, lower = ([(at, int(prices[at])) for at in (last - 1, last)] for prices in (bars.high, bars.low))
     compound = compound_outside(bars, last)
     return {
         "is_3": bool(bars.label[last] == Label.OUTSIDE),
