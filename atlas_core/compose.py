@@ -3,8 +3,7 @@ opens."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -30,7 +29,7 @@ from atlas_core.contracts import (
 )
 from atlas_core.engine.guard import Ask, directly
 from atlas_core.engine.ports import EngineParts, MovingMarket
-from atlas_core.errors import ContractError, NotReady, ProfileError
+from atlas_core.errors import ContractError, ProfileError
 from atlas_core.margins import group_problems, limit_problems, margin_problems
 from atlas_core.marketdata.grid import UTC_GRID, BucketGrid
 from atlas_core.marketdata.timetable import Timetable
@@ -38,6 +37,7 @@ from atlas_core.model.costs import TellsCosts, TellsFills, TradingCosts
 from atlas_core.model.instrument import Instrument, InstrumentKind
 from atlas_core.model.records import RunStarted, SessionResumed
 from atlas_core.model.timeframe import Timeframe, parse_timeframe
+from atlas_core.opening import Introduce, closed_in_time, in_time, introduced
 from atlas_core.options import Problem
 from atlas_core.profile import Profile, Selection
 from atlas_core.profile.model import DEFAULT
@@ -48,9 +48,6 @@ if TYPE_CHECKING:
     from atlas_core.engine.engine import Engine
 
 T = TypeVar("T")
-
-OPEN_SECONDS = 60.0
-CLOSE_SECONDS = 5.0
 
 _TRADED_KINDS = (InstrumentKind.SPOT, InstrumentKind.PERP, InstrumentKind.STOCK, InstrumentKind.OPTION)
 
@@ -239,19 +236,17 @@ def compose(profile: Profile, mode: Mode, clock: Clock | None = None) -> System:
 
 @asynccontextmanager
 async def opened(
-    system: System, *, adapt: Callable[[System, Broker], Broker] | None = None
+    system: System, *, adapt: Callable[[System, Broker], Broker] | None = None, introduce: Introduce | None = None
 ) -> AsyncIterator[OpenSystem]:
     """Open provider and broker in this order, and close what was opened in reverse.
 
-    `adapt` may put something around a broker that is not simulated. The alerters are opened by the outbox: telling
-    people may fail, and keeps no session from its start. Raises ProfileError when the broker cannot be made or does not
-    take an instrument, NotReady for an adapter that does not answer in its time, and what the adapters raise.
+    `adapt` may put something around a broker that is not simulated, `introduce` stand for `introduced`. The alerters
+    are opened by the outbox: telling people may fail, and keeps no session from its start. Raises ProfileError when the
+    broker cannot be made or does not take an instrument, NotReady for an adapter that does not answer in its time, and
+    what the adapters raise.
     """
     async with AsyncExitStack() as stack:
-        provider, name = system.provider, f"provider {system.profile.provider.label}"
-        await _in_time(name, provider.open())
-        stack.push_async_callback(_closed_in_time, name, provider.close)
-        instruments = await _in_time(name, provider.instruments(system.profile.universe.symbols))
+        instruments = await (introduce or introduced)(system, stack)
         timetable = timetable_of(system.profile, instruments)
         _require_tradable(system, instruments, timetable)
         system.instruments.update(instruments)
@@ -260,8 +255,8 @@ async def opened(
         if adapt is not None and not is_simulated:
             broker = adapt(system, broker)
         name = f"broker {system.broker.label}"
-        await _in_time(name, broker.open())
-        stack.push_async_callback(_closed_in_time, name, broker.close)
+        await in_time(name, broker.open())
+        stack.push_async_callback(closed_in_time, name, broker.close)
         if is_simulated and not isinstance(broker, SimulatedBroker):
             raise ContractError(
                 f"broker {system.broker.label}: declares `simulated` but has no observe, place, withdraw"
@@ -282,29 +277,6 @@ def _require_tradable(system: System, instruments: Mapping[str, Instrument], tim
     problems += group_problems(system.profile, instruments)
     if problems:
         raise ProfileError(problems)
-
-
-async def _in_time(name: str, answer: Awaitable[T]) -> T:
-    """Return what an adapter answers; raises NotReady when it does not."""
-    deadline = asyncio.timeout(OPEN_SECONDS)
-    try:
-        async with deadline:
-            return await answer
-    except TimeoutError:
-        if not deadline.expired():
-            raise
-        raise NotReady(f"{name}: expected an answer within {OPEN_SECONDS:g} s of its opening, there was none") from None
-
-
-async def _closed_in_time(name: str, close: Callable[[], Awaitable[None]]) -> None:
-    deadline = asyncio.timeout(CLOSE_SECONDS)
-    try:
-        async with deadline:
-            await close()
-    except TimeoutError:
-        if not deadline.expired():
-            raise
-        logger.error("{} could not be closed within {} s", name, CLOSE_SECONDS)
 
 
 def _made(selection: Selection, context: Context) -> Any:

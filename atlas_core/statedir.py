@@ -81,6 +81,11 @@ class StateDirectory:
         return self.path / "last-words.json"
 
     @property
+    def instruments(self) -> Path:
+        """What the last session on a market that goes on traded."""
+        return self.path / "instruments.json"
+
+    @property
     def stacks(self) -> Path:
         """Where every thread stood when a loop stopped."""
         return self.path / "stacks.txt"

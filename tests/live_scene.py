@@ -21,6 +21,7 @@ from atlas_core.model.records import Record
 from atlas_core.model.timeframe import MINUTE, SECOND
 from atlas_core.model.venue import OrderReport, VenueSnapshot
 from atlas_core.runs import Mode, RunSummary
+from atlas_core.runtime.instrument_memory import InstrumentMemory
 from atlas_core.runtime.recording import Recorder, Unrecorded
 from atlas_core.runtime.session import Session, SessionPlan, run_session
 from atlas_core.simulation.costs import CostOptions
@@ -122,6 +123,8 @@ class Scene:
     tables: dict[str, Any] = field(factory=dict)
     recorder: Callable[[], Recorder] = Unrecorded
     behind: int = 0
+    memory: InstrumentMemory | None = None
+    tape: Callable[..., Tape] = Tape
 
     def run(self, minutes: float, meanwhile: Callable[[Session], Any] | None = None, *, start: float = 0) -> RunSummary:
         """Run a session from minute `start` for some minutes, then stop it in good order."""
@@ -141,10 +144,11 @@ class Scene:
             if meanwhile is not None:
                 meanwhile(session)
 
-        return await run_session(self._system(loop), self.journal, SessionPlan(begun=begun, recorder=self.recorder()))
+        plan = SessionPlan(begun=begun, recorder=self.recorder(), memory=self.memory)
+        return await run_session(self._system(loop), self.journal, plan)
 
     def _system(self, loop: asyncio.AbstractEventLoop) -> System:
-        provider = memory(Tape((), venue=self.venue, prices=self.prices))
+        provider = memory(self.tape((), venue=self.venue, prices=self.prices))
         broker = made(offer.broker, "real", self.venue, *self.abilities)
         parts = registry(provider, broker, script(*self.signals))
         tables = {"broker": 'use = "real"', "mode": "live", "more": '[live]\naccount = "A-1"', **self.tables}

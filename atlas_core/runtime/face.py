@@ -81,7 +81,7 @@ class SessionFace(HostedSession):
             equity=str(state.account().equity),
             marks={symbol: str(price) for symbol, price in prices if price is not None},
             state_hash=self.journal.digest(),
-            stopped="" if state.trading_state == ACTIVE else state.trading_state,
+            stopped=self.session.arrival.refusal() or ("" if state.trading_state == ACTIVE else state.trading_state),
         )
 
 

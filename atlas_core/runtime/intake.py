@@ -7,6 +7,7 @@ bar, the scanners look at the trailing window. The decisions are the same, and s
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable
 from math import isfinite
 from typing import Protocol
@@ -18,6 +19,7 @@ from atlas_core.engine.engine import Engine
 from atlas_core.engine.queue import EventQueue
 from atlas_core.errors import DataError
 from atlas_core.marketdata.feed import BarFeed
+from atlas_core.marketdata.grid import UTC_GRID, BucketGrid
 from atlas_core.marketdata.timetable import Intake
 from atlas_core.model.events import BarClosed, Event, FundingDue, OperatorCommand, Phase, SignalsFound
 from atlas_core.runtime.closings import closing_events
@@ -81,9 +83,12 @@ class MarketIntake:
     waiting: list[OperatorCommand] = field(factory=list)
     plausible: PlausiblePrices = field(init=False)
     _group: dict[str, BarClosed] = field(factory=dict)
+    _symbols_with_hours: Counter[BucketGrid] = field(factory=Counter)
 
     def __attrs_post_init__(self) -> None:
         self.plausible = PlausiblePrices(self.feeds)
+        grids = (self.door.timetable.grid(symbol) for symbol in self.feeds)
+        self._symbols_with_hours.update(grid for grid in grids if grid is not UTC_GRID)
 
     @property
     def is_waiting(self) -> bool:
@@ -115,10 +120,15 @@ class MarketIntake:
         if bar.symbol in self._group or (self.now is not None and bar.ts <= self.now):
             raise _out_of_order(bar)
         self._group[bar.symbol] = bar
-        if len(self._group) == len(self.feeds):
+        if len(self._group) + self._not_traded(bar.ts) == len(self.feeds):
             self.take_group()
             return True
         return was_complete
+
+    def _not_traded(self, ts: int) -> int:
+        """Return how many symbols have no bar that ends at `ts`: their market is closed."""
+        hours, base = self._symbols_with_hours.items(), self.door.base
+        return sum(symbols for grid, symbols in hours if grid.end(base, ts - 1) != ts)
 
     def take_group(self) -> None:
         """Process the bars of one instant and everything that was due until then."""
@@ -143,12 +153,20 @@ class MarketIntake:
         self.now = ts
         self.desk.start(ts)
         if not self.replays:
-            for feed in self.feeds.values():
-                self.desk.engine.catch_up(feed.bars(feed.timeframe))
+            self._catch_up()
         for command in self.waiting:
             self.desk.feed(evolve(command, ts=ts))
         self.waiting = []
         self.funding = [due for due in self.funding if due.ts > ts]
+
+    def rejoin(self, ts: int) -> None:
+        """Go on at `ts` with feeds that were filled since the beginning: their bars are history."""
+        self.now = ts
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        for feed in self.feeds.values():
+            self.desk.engine.catch_up(feed.bars(feed.timeframe))
 
     def pass_time(self, now: int) -> None:
         """Let what is due by `now` happen; of the bars only those that have come are known."""

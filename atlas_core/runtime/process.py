@@ -31,6 +31,7 @@ from atlas_core.runtime.hardening import hardened
 from atlas_core.runtime.heart import Heart
 from atlas_core.runtime.host import Host, News
 from atlas_core.runtime.instance_lock import hold_account, hold_instance
+from atlas_core.runtime.instrument_memory import InstrumentFile
 from atlas_core.runtime.last_words import LastWords
 from atlas_core.runtime.notify import Notifier
 from atlas_core.runtime.pacing import PacedClock, Speed, paced, until
@@ -130,6 +131,7 @@ class SessionProcess:
             plan, watch=BoardWatch(plan.watch, board), pace=self._pace, permit=lambda _order: self.permit.refusal(),
             account_id=profile.live.account if system.mode is Mode.LIVE else "", begun=begun,
             random=system.context(system.broker).random("supervisor").random,
+            memory=InstrumentFile(self.state.instruments) if system.is_real_time else plan.memory,
         )  # fmt: skip
         with self._watchdog(board, words), self._kept_apart(plan) as apart:
             try:

@@ -16,24 +16,26 @@ from loguru import logger
 
 from atlas_core.clock import to_datetime
 from atlas_core.compose import OpenSystem, System, opened
-from atlas_core.contracts import Capability, HistoryRequest, QuoteProvider
+from atlas_core.contracts import Broker, Capability, HistoryRequest, QuoteProvider
 from atlas_core.engine.guard import directly
 from atlas_core.engine.state import SignalState
-from atlas_core.errors import DataError
+from atlas_core.errors import DataError, SessionFailed
 from atlas_core.journal import Journal
 from atlas_core.loading import funding_of
-from atlas_core.marketdata.feed import BarFeed
 from atlas_core.marketdata.history import PastMarket
 from atlas_core.marketdata.live import LiveMarket
 from atlas_core.marketdata.timetable import Intake
 from atlas_core.model.events import AccountRead, BarClosed, Event, OperatorCommand, Quote, SignalsFound, Tick
-from atlas_core.model.timeframe import DAY, HOUR, MINUTE
+from atlas_core.model.orders import Order
+from atlas_core.model.timeframe import HOUR, MINUTE
 from atlas_core.runs import Mode, RunSummary
+from atlas_core.runtime.arrival import MarketArrival, PatientBroker
 from atlas_core.runtime.bounded_calls import BackgroundCalls, BoundedCalls
 from atlas_core.runtime.closings import close_job
 from atlas_core.runtime.disk_room import DiskRoom
 from atlas_core.runtime.gateway import OrderGateway, Permit, anything
 from atlas_core.runtime.inbox import EndOfStream, Inbox, MarketItem, StopAsked, Turn, UrgentItem
+from atlas_core.runtime.instrument_memory import InstrumentMemory
 from atlas_core.runtime.intake import Look, MarketIntake
 from atlas_core.runtime.isolation import Isolation
 from atlas_core.runtime.live_desk import LiveDesk
@@ -46,15 +48,14 @@ from atlas_core.runtime.scan_times import ScanTimes, scan_job
 from atlas_core.runtime.scanning import ScanDesk
 from atlas_core.runtime.supervisor import Restart, Supervisor, TaskFailure
 from atlas_core.runtime.wall_clock import SteadyClock
+from atlas_core.runtime.warm_up import WarmUp
 from atlas_core.trading import TradingDesk
 from atlas_core.watching import Scribe, Unwatched, Watch
 
 TICK_SECONDS = 5.0
 GRACE_TICKS = 1
 SETTLE_SECONDS = 8.0
-FEWEST_BARS_KEPT = 10_000
-LOOKED_BACK = 30 * DAY
-"""How old a position may be whose whole life is read again when a session continues."""
+WAITED_FOR = "came up without it: positions keep their stops, nothing is entered, tried again until it is there"
 
 Stream = Callable[[AsyncIterator[BarClosed]], AsyncIterator[BarClosed]]
 
@@ -70,7 +71,8 @@ class SessionPlan:
 
     `pace` may hold back the provider's stream, `permit` may hold back entries, `account_id` is the account that the
     keys must belong to (empty: any), `random` spreads the waits between tries, `begun` is told when the session is up.
-    What the session is given is recorded with `recorder`, for a replay.
+    What the session is given is recorded with `recorder`, for a replay. With a `memory` a session that goes on comes up
+    also while its market or its venue cannot be reached.
 
     Three parts keep plugins from delaying each other, and an exit: with `calls` the deciders are called in a thread,
     with a deadline; with `background` the scanners of a live session work beside its loop; with `isolation` the
@@ -85,6 +87,7 @@ class SessionPlan:
     background: BackgroundCalls | None = None
     isolation: Isolation | None = None
     recorder: Recorder = field(factory=Unrecorded)
+    memory: InstrumentMemory | None = None
     random: Callable[[], float] = lambda: 0.5
     begun: Callable[[Session], None] = lambda _session: None
 
@@ -103,7 +106,13 @@ async def run_session(system: System, journal: Journal, plan: SessionPlan | None
         isolation = plan.isolation
         if isolation is not None:
             system = isolation.isolated(system)
-        live = await stack.enter_async_context(opened(system, adapt=isolation.broker if isolation else None))
+        arrival = MarketArrival(system, plan.memory)
+
+        def adapted(system: System, broker: Broker) -> Broker:
+            broker = isolation.broker(system, broker) if isolation else broker
+            return PatientBroker(broker) if arrival.can_wait else broker
+
+        live = await stack.enter_async_context(opened(system, adapt=adapted, introduce=arrival.introduce))
         inbox = Inbox()
         told: list[Session] = []
         tasks = await stack.enter_async_context(
@@ -113,7 +122,7 @@ async def run_session(system: System, journal: Journal, plan: SessionPlan | None
         outbox = Outbox(journal, system.alerters, rules, system.clock.now, plan.random)
         outbox.start(tasks)
         stack.push_async_callback(outbox.drain)
-        session = await _prepare(live, Scribe(journal, plan.watch, outbox.committed), inbox, tasks, plan)
+        session = await _prepare(live, Scribe(journal, plan.watch, outbox.committed), inbox, tasks, plan, arrival)
         told.append(session)
         plan.begun(session)
         return await session.run()
@@ -130,6 +139,8 @@ class Session:
     tasks: Supervisor
     request: HistoryRequest
     plan: SessionPlan
+    arrival: MarketArrival
+    warm_up: WarmUp
     reconciler: Reconciler | None = None
     prices: PricePoll | None = None
     progress: dict[str, int] = field(factory=dict)
@@ -155,6 +166,7 @@ class Session:
         self._start_tasks()
         if self.is_real_time:
             self.intake.begin(self.live.system.clock.now())
+            self._tell_of_absence()
         reason = ""
         while not reason:
             reason = self._take(await self.inbox.get())
@@ -179,12 +191,39 @@ class Session:
             label = self.live.system.broker.label
             self.tasks.own("account", self.reconciler.run, plugin=label, critical=True, restart=Restart.ALWAYS)
             self.tasks.own("broker events", self._read_events, plugin=label, critical=True, restart=Restart.ALWAYS)
+        if not self.arrival.fault:
+            self._poll_prices()
+
+    def _poll_prices(self) -> None:
         if self.prices is not None:
             label = self.live.system.profile.provider.label
             self.tasks.own("prices", self.prices.run, plugin=label, restart=Restart.ALWAYS)
 
+    def _tell_of_absence(self) -> None:
+        """Tell people that the session came up without its market, or without its venue."""
+        absent = [(f"provider {self.live.system.profile.provider.label}", self.arrival.fault)]
+        if isinstance(self.live.broker, PatientBroker):
+            absent.append((f"broker {self.live.system.broker.label}", self.live.broker.fault))
+        for component, fault in absent:
+            if fault:
+                self.desk.engine.component_failed(component, fault, WAITED_FOR)
+                self.desk.note()
+
+    async def _meet_market(self) -> None:
+        """Do what the start could not: the bars until now are history, as they would have been then."""
+        try:
+            await self.arrival.complete(lambda: self.warm_up.fill(self.live.system.clock.now()))
+        except SessionFailed as error:
+            self.tasks.end_session(error)
+            raise
+        self.intake.rejoin(self.live.system.clock.now())
+        logger.info("the market is there")
+        self._poll_prices()
+
     async def _read_stream(self) -> None:
         """Read the provider's stream to its end; where the market goes on, its end is a failure that is tried again."""
+        if self.arrival.fault:
+            await self._meet_market()
         stream = self.plan.pace(self.live.system.provider.stream(self.request))
         try:
             async for item in stream:
@@ -324,6 +363,7 @@ async def _prepare(
     inbox: Inbox,
     tasks: Supervisor,
     plan: SessionPlan,
+    arrival: MarketArrival,
 ) -> Session:
     """Make the session: read the warm-up history and make the growing market."""
     system, universe = live.system, live.system.profile.universe
@@ -336,11 +376,9 @@ async def _prepare(
         for symbol in universe.symbols
     }
     request = live.history(start, universe.end)
+    warm_up = WarmUp(live, feeds, scribe.journal)
     if start is not None:
-        await _warm_up(live, feeds, start, scribe.journal)
-    if system.is_real_time:
-        for feed in feeds.values():
-            feed.keep_last(max(FEWEST_BARS_KEPT, 2 * len(feed)))
+        await arrival.warm_up(lambda: warm_up.fill(start))
     everything, calls = LiveMarket(feeds, live.instruments), plan.calls
     engine = live.engine(PastMarket(calls.lease(everything) if calls else everything), calls or directly)
     engine = plan.recorder.engine(engine)
@@ -349,7 +387,11 @@ async def _prepare(
         desk = TradingDesk(live, engine, scribe)
         reconciler = None
     else:
-        gateway = OrderGateway(live.broker, system.broker.label, system.clock, tasks, inbox.tell, plan.permit)
+
+        def permit(order: Order) -> str:
+            return arrival.refusal() or plan.permit(order)
+
+        gateway = OrderGateway(live.broker, system.broker.label, system.clock, tasks, inbox.tell, permit)
         desk = LiveDesk(live, engine, scribe, gateway, DiskRoom.beside(scribe.journal))
         reconciler = Reconciler(live.broker, system.clock, inbox.tell, plan.account_id)
     window = LiveMarket(feeds, live.instruments, system.window_bars())
@@ -363,7 +405,7 @@ async def _prepare(
     replays, closings = not system.is_real_time, close_job(system.profile)
     intake = MarketIntake(desk, feeds, scans, look, funding, door, start, replays=replays, closings=closings)
     prices = _price_poll(live, desk, inbox) if system.is_real_time else None
-    return Session(live, desk, intake, inbox, tasks, request, plan, reconciler, prices)
+    return Session(live, desk, intake, inbox, tasks, request, plan, arrival, warm_up, reconciler, prices)
 
 
 def _price_poll(live: OpenSystem, desk: TradingDesk | LiveDesk, inbox: Inbox) -> PricePoll | None:
@@ -397,24 +439,6 @@ def _look_beside(scans: ScanDesk, calls: BackgroundCalls, inbox: Inbox, tasks: S
         return ()
 
     return look
-
-
-async def _warm_up(live: OpenSystem, feeds: dict[str, BarFeed], start: int, journal: Journal) -> None:
-    """Fill the feeds with what the scanners look back on and what open positions have seen; it is never traded.
-
-    In a market of the past the bar in which the session begins is part of it: the stream begins with the next one.
-    """
-    opened_at = [trade.opened_at for trade in journal.trades(state="open")]
-    base, is_over = live.system.base_timeframe, not live.system.is_real_time
-    until = max(live.timetable.ends(base, start)) if is_over else start
-    request = live.history(min([live.warm_from(start), *(ts for ts in opened_at if start - ts <= LOOKED_BACK)]), until)
-    intake = Intake(live.timetable, request.timeframe)
-    for symbol, delivered in (await live.system.provider.history(request)).items():
-        bars = intake.bars(delivered)
-        bars = bars.take(bars.opened_at < start)
-        columns = (bars.opened_at, bars.available_at, *bars.prices(), bars.volume)
-        for row in zip(*(column.tolist() for column in columns), strict=True):
-            feeds[symbol].append(*row)
 
 
 def _scanner_failed(desk: TradingDesk | LiveDesk) -> Callable[[str, str], None]:

@@ -86,7 +86,7 @@ class Observer:
 
 def observed(hours: int, every: float, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Sample], Scene]:
     """Run a session of so many virtual hours with a trade every ten minutes; return what it held meanwhile."""
-    monkeypatch.setattr("atlas_core.runtime.session.FEWEST_BARS_KEPT", 60)
+    monkeypatch.setattr("atlas_core.runtime.warm_up.FEWEST_BARS_KEPT", 60)
     minutes = range(0, hours * 60, ROUND)
     prices = {minute + 7: (100.0, 90.0) for minute in minutes} | {minute + 8: (90.0, 100.0) for minute in minutes}
     signals = [(minute + 3, "X", 1) for minute in minutes]

@@ -12,7 +12,7 @@ from attrs import define, field
 
 from atlas_core import components as offer
 from atlas_core.clock import SimClock
-from atlas_core.compose import OPEN_SECONDS, check_system, compose, opened
+from atlas_core.compose import check_system, compose, opened
 from atlas_core.contracts import (
     Capability,
     Context,
@@ -29,6 +29,7 @@ from atlas_core.model.instrument import InstrumentKind
 from atlas_core.model.portfolio import Portfolio
 from atlas_core.model.signals import Signal, SignalTable, no_signals
 from atlas_core.model.timeframe import DAY, MINUTE, Timeframe, parse_timeframe
+from atlas_core.opening import OPEN_SECONDS
 from atlas_core.runs import Mode
 from atlas_core.simulation.costs import CostOptions
 from atlas_core.testing import run_virtual

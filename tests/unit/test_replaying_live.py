@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from atlas_core.errors import NotReady
 from atlas_core.journal import Journal
 from atlas_core.model.records import OrderMoved, PositionClosed, SessionResumed
+from atlas_core.runtime.instrument_memory import InstrumentFile
 from atlas_core.runtime.recording import TapeRecorder, read_tape, tapes_in
 from atlas_core.runtime.replaying import ReplayResult, replay
 from tests.live_scene import Scene, lost
 from tests.memory import found
+from tests.unit.test_arrival import AwayTape, back_at
 
 FALLS = {6: (100.0, 90.0), 7: (90.0, 90.0)}
 
@@ -81,4 +85,19 @@ def test_the_answers_of_the_venue_are_on_the_tape(tmp_path: Path) -> None:
     scene.run(6)
     names = {entry[1] for entry in read_tape(tapes_in(tmp_path)[0]) if entry[0] == "event"}
     assert {"AccountRead", "BarClosed", "OrderUnknown", "SignalsFound", "Tick"} <= names
+    scene.journal.close()
+
+
+def test_a_session_that_met_its_market_late_is_decided_again(tmp_path: Path) -> None:
+    fails: dict[str, Exception] = {}
+    memory, tape = InstrumentFile(tmp_path / "instruments.json"), partial(AwayTape, fails=fails)
+    scene = recorded(tmp_path, memory=memory, tape=tape, prices={14: (100.0, 90.0)})
+    scene.run(6)
+    fails["open"] = NotReady("503")
+    scene.run(18, back_at(12, fails), start=7)
+    _, late = tapes_in(tmp_path)
+    assert found(scene.records, PositionClosed)
+    result = replayed(scene, late)
+    assert result.difference is None
+    assert (result.is_whole, result.last_seq) == (True, scene.journal.count())
     scene.journal.close()

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from attrs import define
+from attrs import define, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atlas_core import components as offer
 from atlas_core.compose import System
-from atlas_core.contracts import Gate, MarketNow
+from atlas_core.contracts import Gate, HistoryRequest, MarketNow
 from atlas_core.errors import DataError
 from atlas_core.journal import Journal
 from atlas_core.model.decisions import Approve
@@ -22,7 +22,7 @@ from atlas_core.model.events import BarClosed, FundingDue
 from atlas_core.model.portfolio import Portfolio
 from atlas_core.model.records import FundingBooked, GateAnswered, PositionOpened, RunFinished, RunStarted
 from atlas_core.model.signals import Signal
-from atlas_core.runtime.session import SessionPlan, run_session
+from atlas_core.runtime.session import Session, SessionPlan, run_session
 from tests.memory import (
     MemoryProvider,
     Notes,
@@ -149,6 +149,32 @@ def test_loop_and_pump_agree_on_symbols_that_miss_bars_of_each_other() -> None:
     loop, pump = both_ways(lambda: system_of(memory(MemoryProvider(bars)), signals, symbols=BOTH))
     assert loop.signals > 0
     assert loop == pump
+
+
+@define
+class Watched(MemoryProvider):
+    """Notes up to when a session has come, some turns after each of its bars."""
+
+    session: Session | None = None
+    known: list[int | None] = field(factory=list)
+
+    async def stream(self, request: HistoryRequest) -> AsyncIterator[BarClosed]:
+        async for each in super().stream(request):
+            yield each
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert self.session is not None
+            self.known.append(self.session.intake.now)
+
+
+@pytest.mark.parametrize(("sessions", "known"), [('{ Y = "us-equities" }', [at(1), at(2)]), ("{}", [None, at(1)])])
+def test_a_bar_waits_for_those_of_the_same_time_unless_their_market_is_closed(sessions: str, known: list[int]) -> None:
+    provider = Watched(flat(range(2)))  # Y trades as well, on weekdays
+    system = system_of(memory(provider), script(), symbols=BOTH, universe=f"sessions = {sessions}")
+    with Journal.in_memory() as journal:
+        plan = SessionPlan(begun=lambda session: setattr(provider, "session", session))
+        asyncio.run(run_session(system, journal, plan))
+    assert provider.known == known
 
 
 def test_the_last_bucket_of_a_symbol_that_ends_early_is_complete_in_loop_and_pump() -> None:
