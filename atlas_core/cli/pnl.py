@@ -60,7 +60,7 @@ def pnl(ctx: click.Context, run_id: str | None, names: tuple[str, ...], as_json:
     if as_json:
         facts = {"run_id": kept.run.run_id, "mode": kept.run.mode, "synthetic": kept.run.synthetic}
         answer = {"by": list(names), "groups": group_rows(groups), "total": group_rows([report.total])[0]}
-        answer |= {"exits": json_rows(EXIT_COLUMNS, [leg for trade in report.trades for leg in trade.legs])}
+        answer |= {"exits": json_rows(EXIT_COLUMNS, report.exits)}
         print_json(facts | {"journal_digest": kept.digest} | answer)
         return
     say_header(banner(report.started, kept.run))

@@ -30,7 +30,8 @@ from atlas_core.clock import to_datetime
 from atlas_core.model.timeframe import DAY
 from atlas_core.report.correlation import correlations
 from atlas_core.report.evidence import NOTHING_KNOWN, Evidence
-from atlas_core.report.groups import GROUPINGS, group_of, grouped
+from atlas_core.report.export import cells_of
+from atlas_core.report.groups import GROUPINGS, group_at, grouped
 from atlas_core.report.writing import NOT_THERE
 from atlas_core.runs import Mode, RunInfo
 
@@ -189,7 +190,7 @@ def print_groups(report: Report, view: View) -> None:
         print_group(*second, total)
     most = None if view.all_rows or terminal_width() is None else TERMINAL_ROWS
     print_group("By symbol", "Symbol", folded(symbols, report, most), total)
-    correlated = correlations(report.trades, report.curve) if symbols else None
+    correlated = correlations(report.results.trades, report.curve) if symbols else None
     if correlated is not None:
         say_wrapped(f"  Correlation of daily closed results: {correlated}", indent=4)
         say()
@@ -201,8 +202,9 @@ def folded(groups: Sequence[Group], report: Report, most: int | None) -> Sequenc
         return groups
     shown = groups[: most - 1]
     names = {group.name for group in shown}
-    others = [trade for trade in report.trades if trade.symbol not in names]
-    return (*shown, group_of(f"{len(groups) - len(shown)} others", others))
+    trades = report.results.trades
+    others = [place for place, symbol in enumerate(trades.names("symbol")) if symbol not in names]
+    return (*shown, group_at(f"{len(groups) - len(shown)} others", trades, others))
 
 
 def compact_table(title: str, heading: str, groups: Sequence[Group], total: Group, names: Sequence[str]) -> Table:
@@ -415,13 +417,15 @@ def print_next(report: Report, run: RunInfo) -> None:
     """Print where the run is kept and what to do next; on a terminal only."""
     if terminal_width() is None:
         return
-    trade = report.trades[-1].trade_id if report.trades else None
-    stopped = next((row for row in report.signals if row.state == "refused"), None)
+    states = zip(cells_of("key", report.signals), cells_of("state", report.signals), strict=True)
+    stopped = next((key for key, state in states if state == "refused"), None)
     hints: list[tuple[str, str]] = []
-    if trade is not None:
-        hints.append((f"atlas explain trade {trade}", "why it was opened, sized and closed"))
+    if report.trades:
+        hints.append(
+            (f"atlas explain trade {cells_of('trade_id', report.trades)[-1]}", "why it was opened, sized and closed")
+        )
     if stopped is not None:
-        hints.append((f"atlas explain signal {stopped.key[:12]}", "why it was refused"))
+        hints.append((f"atlas explain signal {stopped[:12]}", "why it was refused"))
     hints.append(("atlas report --open", "the whole report as a page"))
     say()
     say(f"Saved  run {run.run_id} · {run.directory}")

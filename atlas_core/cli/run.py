@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from attrs import evolve, frozen
+from attrs import frozen
 
 from atlas_core import __version__
 from atlas_core.cli.completion import complete_profile
@@ -26,11 +26,10 @@ if TYPE_CHECKING:
     from atlas_core.cli.run_session import SessionFlags
     from atlas_core.compose import System
     from atlas_core.journal import Journal
-    from atlas_core.model.records import Record
     from atlas_core.plugins import Registry
     from atlas_core.profile import Profile
     from atlas_core.report.evidence import Evidence
-    from atlas_core.report.fill_counts import FillCounts
+    from atlas_core.report.orders import OrderRow
     from atlas_core.report.summary import Report
     from atlas_core.runstore import RunStore
 
@@ -254,6 +253,8 @@ class Launch:
         Returns its report.
         """
         from atlas_core.journal import Journal
+        from atlas_core.report.orders import order_rows
+        from atlas_core.report.summary import report_of
         from atlas_core.runstore import JOURNAL_NAME
 
         made_of = self.made_of()
@@ -270,7 +271,8 @@ class Launch:
             else:
                 click.echo(_kept_so_far(run), err=True)
             raise
-        report, manifest = self._write_beside(records, run, summary, screen, made_of)
+        report = report_of(records, risk_free=self.showing.view.risk_free)
+        report, manifest = self._write_beside(report, order_rows(records), run, summary, screen, made_of)
         if is_shown:
             self._show(report, run, summary, manifest)
         return report
@@ -282,7 +284,6 @@ class Launch:
 
         Raises NotSimple where the engine has to decide.
         """
-        from atlas_core.backtest.columnar.outcome import trades_digest
         from atlas_core.backtest.columnar.simple import NotSimple
 
         made_of = self.made_of()
@@ -296,8 +297,9 @@ class Launch:
             raise
         self.registry.run_started(run)
         self.registry.run_finished(run, outcome.summary)
-        more, summary = {"trades_digest": trades_digest(outcome.records)}, outcome.summary
-        report, manifest = self._write_beside(outcome.records, run, summary, screen, made_of, more, outcome.fills)
+        report, more = outcome.report(self.showing.view.risk_free), {"trades_digest": outcome.digest}
+        summary = outcome.summary
+        report, manifest = self._write_beside(report, None, run, summary, screen, made_of, more)
         if is_shown:
             self._show(report, run, summary, manifest)
         return report
@@ -316,36 +318,31 @@ class Launch:
 
     def _write_beside(
         self,
-        records: Sequence[Record],
+        report: Report,
+        orders: Sequence[OrderRow] | None,
         run: RunInfo,
         summary: RunSummary,
         screen: LiveScreen,
         made_of: dict[str, Any],
         more: Mapping[str, str] | None = None,
-        fills: FillCounts | None = None,
     ) -> tuple[Report, dict[str, Any]]:
-        """Write what a run leaves beside its journal, and `more` into its manifest; return its report and its manifest.
+        """Write what a run leaves beside its journal, and `more` into its manifest.
 
-        `fills` are those of a run whose records do not tell them.
+        Returns its report beside that of buy and hold, and its manifest. What was ordered is told by the journal:
+        without one there are no `orders` yet.
         """
         from atlas_core.report.benchmark import BENCHMARK_NAME, buy_and_hold
-        from atlas_core.report.export import ORDERS_NAME, equity_csv, export_files, manifest_of
-        from atlas_core.report.orders import order_rows
-        from atlas_core.report.summary import report_of
+        from atlas_core.report.export import equity_csv, export_files, manifest_of
 
-        report = report_of(records, risk_free=self.showing.view.risk_free)
         benchmark = () if screen.market is None else buy_and_hold(screen.market, report.curve)
         report = report.beside(benchmark)
-        report = report if fills is None else evolve(report, fills=fills)
         data = [{"provider": self.profile.provider.use, **row} for row in screen.data_rows()]
         manifest = manifest_of(report, run.run_id, summary.digest, __version__) | {"made_of": made_of, "data": data}
         manifest |= more or {}
         if summary.driver:
             manifest["driver"] = summary.driver
         files = {BENCHMARK_NAME: equity_csv(benchmark)} if benchmark else {}
-        files |= export_files(report, order_rows(records), manifest)  # the manifest last: with it a run has ended
-        if summary.driver == COLUMNS:
-            del files[ORDERS_NAME]  # what was ordered is told by the journal, and written with it
+        files |= export_files(report, orders, manifest)  # the manifest last: with it a run has ended
         for name, text in files.items():
             (run.directory / name).write_text(text, encoding="utf-8", newline="")
         return report, manifest

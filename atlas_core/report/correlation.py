@@ -10,8 +10,7 @@ from attrs import frozen
 
 if TYPE_CHECKING:
     from atlas_core.report.equity import EquityPoint
-    from atlas_core.report.results import Floats, Times
-    from atlas_core.report.trades import TradeRow
+    from atlas_core.report.results import Floats, Times, TradeColumns
 
 LEAST_DAYS = 30
 
@@ -43,7 +42,7 @@ class Correlations:
         return f"mean {self.mean:+.2f} of {self.pairs:,} pairs, highest {self.highest}, lowest {self.lowest}"
 
 
-def correlations(trades: Sequence[TradeRow], curve: Sequence[EquityPoint]) -> Correlations | None:
+def correlations(trades: TradeColumns, curve: Sequence[EquityPoint]) -> Correlations | None:
     """Return how the daily results of the symbols correlate.
 
     What correlates are the results of closed trades, added up by the day of closing, with 0 on days without one. A
@@ -71,10 +70,11 @@ def correlations(trades: Sequence[TradeRow], curve: Sequence[EquityPoint]) -> Co
     )
 
 
-def daily_results(trades: Sequence[TradeRow], ends: Times) -> dict[str, Floats]:
+def daily_results(trades: TradeColumns, ends: Times) -> dict[str, Floats]:
     """Return for each symbol that traded what it earned on each of the days that end at `ends`."""
-    daily = {symbol: np.zeros(len(ends)) for symbol in sorted({trade.symbol for trade in trades})}
-    days = np.minimum(np.searchsorted(ends, [trade.closed_at for trade in trades]), len(ends) - 1)
-    for trade, day in zip(trades, days.tolist(), strict=True):
-        daily[trade.symbol][day] += float(trade.net)
+    names = trades.names("symbol")
+    daily = {symbol: np.zeros(len(ends)) for symbol in sorted(set(names))}
+    days = np.minimum(np.searchsorted(ends, trades.closed_at), len(ends) - 1)
+    for symbol, day, net in zip(names, days.tolist(), trades.net.tolist(), strict=True):
+        daily[symbol][day] += net
     return daily

@@ -7,13 +7,12 @@ empty for none, lines end with `\\n`.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -21,16 +20,19 @@ import numpy as np
 from atlas_core.clock import NANOSECONDS_PER_SECOND, to_datetime
 from atlas_core.report.account_metrics import CURVE_NAMES
 from atlas_core.report.catalogue import metric_values
+from atlas_core.report.column_rows import ColumnRows
 from atlas_core.report.costs import CostSplit
 from atlas_core.report.equity import EquityPoint
 from atlas_core.report.groups import Group
+from atlas_core.report.legs import ExitLeg
 from atlas_core.report.orders import OrderRow
 from atlas_core.report.peers import peer_figures
 from atlas_core.report.signals import SignalRow
 from atlas_core.report.summary import Report, notes_of
 from atlas_core.report.trades import OpenRow, TradeRow
 
-Row = TypeVar("Row")
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 TRADE_COLUMNS = (
     "trade_id", "symbol", "timeframe", "setup", "family", "side", "quantity", "leverage", "opened_at", "closed_at",
@@ -57,6 +59,8 @@ FILL_COLUMNS = (
 )  # fmt: skip
 DAY_COLUMNS = ("ts", "equity", "exposure", "change", "share", "drawdown", "closed_trades", "closed_net")
 OPEN_COLUMNS = tuple(attribute.name for attribute in attrs.fields(OpenRow))
+QUOTE = '"'
+_TO_QUOTE = re.compile(r'[",\r\n]')
 _TIMES = frozenset({"opened_at", "closed_at", "detected_at", "setup_at", "ended_at", "intended_at", "changed_at", "ts"})
 
 
@@ -86,19 +90,29 @@ def _cell(name: str, value: Any) -> str:
 
 def csv_text(columns: Sequence[str], rows: Iterable[object]) -> str:
     """Return objects as CSV, one attribute a column."""
-    target, found = io.StringIO(), list(rows)
-    writer = csv.writer(target, lineterminator="\n")
-    writer.writerow(columns)
-    made = [_cells(name, [getattr(row, name) for row in found]) for name in columns]
-    writer.writerows(zip(*made, strict=True))
-    return target.getvalue()
+    found = rows if isinstance(rows, ColumnRows) else list(rows)
+    made = [cells_of(name, found) for name in columns]
+    lines = map(",".join, zip(*map(_quoted, made), strict=True))
+    return "\n".join((",".join(columns), *lines, ""))
+
+
+def _quoted(cells: Sequence[str]) -> Sequence[str]:
+    """Return cells as they stand between commas; most columns hold nothing that has to be quoted."""
+    if not _TO_QUOTE.search("".join(cells)):
+        return cells
+    return [f'"{cell.replace(QUOTE, QUOTE * 2)}"' if _TO_QUOTE.search(cell) else cell for cell in cells]
+
+
+def cells_of(name: str, rows: Sequence[object]) -> Sequence[str]:
+    """Return one attribute of every row as its text in CSV."""
+    return rows.cells[name] if isinstance(rows, ColumnRows) else _cells(name, [getattr(row, name) for row in rows])
 
 
 def _cells(name: str, values: list[Any]) -> Sequence[str]:
     """Return the cells of a column; where all are of one type they are written without asking each what it is."""
     kinds = set(map(type, values))
     if name in _TIMES and kinds == {int}:
-        return _times(values)
+        return times_text(values)
     if kinds == {str}:
         return values
     if kinds == {Decimal}:
@@ -109,10 +123,11 @@ def _cells(name: str, values: list[Any]) -> Sequence[str]:
     return [_cell(name, value) for value in values]
 
 
-def _times(values: Sequence[int]) -> list[str]:
+def times_text(values: Sequence[int] | NDArray[np.int64]) -> list[str]:
+    """Return nanoseconds UTC as `iso` writes them."""
     stamps = np.array(values, dtype=np.int64)
     if (stamps % NANOSECONDS_PER_SECOND).any():
-        return list(map(iso, values))
+        return list(map(iso, stamps.tolist()))
     seconds = np.datetime_as_string((stamps // NANOSECONDS_PER_SECOND).astype("datetime64[s]"))
     return [f"{text}Z" for text in seconds.tolist()]
 
@@ -122,9 +137,9 @@ def trades_csv(rows: Iterable[TradeRow]) -> str:
     return csv_text(TRADE_COLUMNS, rows)
 
 
-def exits_csv(rows: Iterable[TradeRow]) -> str:
+def exits_csv(legs: Iterable[ExitLeg]) -> str:
     """Return the exits of closed trades as CSV, one row for each order that closed some of a trade."""
-    return csv_text(EXIT_COLUMNS, [leg for row in rows for leg in row.legs])
+    return csv_text(EXIT_COLUMNS, legs)
 
 
 def signals_csv(rows: Iterable[SignalRow]) -> str:
@@ -281,18 +296,18 @@ def manifest_of(report: Report, run_id: str, journal_digest: str, version: str) 
     }
 
 
-def table_files(report: Report, orders: Sequence[OrderRow]) -> dict[str, str]:
-    """Return every table of a run as CSV, by file name."""
+def table_files(report: Report, orders: Sequence[OrderRow] | None) -> dict[str, str]:
+    """Return every table of a run as CSV, by file name; that of the orders only where they are known."""
     return {
         "trades.csv": trades_csv(report.trades),
-        "exits.csv": exits_csv(report.trades),
+        "exits.csv": exits_csv(report.exits),
         "signals.csv": signals_csv(report.signals),
-        ORDERS_NAME: orders_csv(orders),
+        **({} if orders is None else {ORDERS_NAME: orders_csv(orders)}),
         "equity.csv": equity_csv(report.curve),
     }
 
 
-def export_files(report: Report, orders: Sequence[OrderRow], manifest: Mapping[str, Any]) -> dict[str, str]:
+def export_files(report: Report, orders: Sequence[OrderRow] | None, manifest: Mapping[str, Any]) -> dict[str, str]:
     """Return the files that a run leaves beside its journal, by name."""
     return {
         **table_files(report, orders),

@@ -55,45 +55,54 @@ class Group:
 class Grouping:
     """A way to group trades: the heading of its column, each trade's group, and the order of the groups.
 
-    Without an order the largest group comes first.
+    `fact` is the attribute of a trade that is the name of its group, where one is. Without an order the largest group
+    comes first.
     """
 
     heading: str
     name_of: Callable[[TradeRow], str]
     order_of: Callable[[str], Order] | None = None
+    fact: str = ""
+
+    @classmethod
+    def by(cls, heading: str, fact: str, order_of: Callable[[str], Order] | None = None) -> Grouping:
+        """Group by one attribute of the trades."""
+        return cls(heading=heading, name_of=lambda trade: str(getattr(trade, fact)), order_of=order_of, fact=fact)
 
 
 def group_of(name: str, trades: Sequence[TradeRow], columns: TradeColumns | None = None) -> Group:
     """Return the figures of these trades; `columns` are theirs where they were made already."""
-    return _group(name, trades, columns or TradeColumns(trades), list(range(len(trades))))
+    return group_at(name, columns or TradeColumns(trades), None)
 
 
 def grouped(trades: Sequence[TradeRow], grouping: Grouping, columns: TradeColumns | None = None) -> tuple[Group, ...]:
     """Return the groups of the trades; they add up to all of them. `columns`: see `group_of`."""
     columns = columns or TradeColumns(trades)
+    names = columns.names(grouping.fact) if grouping.fact else map(grouping.name_of, trades)
     members: dict[str, list[int]] = {}
-    for place, trade in enumerate(trades):
-        members.setdefault(grouping.name_of(trade), []).append(place)
-    made = [_group(label, trades, columns, places) for label, places in members.items()]
+    for place, name in enumerate(names):
+        members.setdefault(name, []).append(place)
+    made = [group_at(label, columns, places) for label, places in members.items()]
     order_of = grouping.order_of
     if order_of is not None:
         return tuple(sorted(made, key=lambda group: order_of(group.name)))
     return tuple(sorted(made, key=lambda group: (-group.figures.count, group.name)))
 
 
-def _group(name: str, trades: Sequence[TradeRow], columns: TradeColumns, places: list[int]) -> Group:
-    far = columns.excursions
-    multiples = columns.r[places]
+def group_at(name: str, columns: TradeColumns, places: Sequence[int] | None) -> Group:
+    """Return the figures of the trades at some places of their columns, of all without."""
+    far, chosen = columns.excursions, slice(None) if places is None else places
+    multiples = columns.r[chosen]
     known = multiples[~np.isnan(multiples)].tolist()
     return Group(
         name=name,
-        figures=metrics.trade_figures([trades[place].net for place in places]),
+        figures=columns.figures(places),
         r_total=sum(known) if known else None,
         expectancy_r=_mean(multiples),
-        mae_r=_mean(far.mae_r[places]),
-        mfe_r=_mean(far.mfe_r[places]),
-        mae_pct=_mean(far.mae_pct[places]),
-        mfe_pct=_mean(far.mfe_pct[places]),
+        mae_r=_mean(far.mae_r[chosen]),
+        mfe_r=_mean(far.mfe_r[chosen]),
+        mae_pct=_mean(far.mae_pct[chosen]),
+        mfe_pct=_mean(far.mfe_pct[chosen]),
     )
 
 
@@ -211,12 +220,12 @@ def _closed(form: str) -> Callable[[TradeRow], str]:
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
-SETUP = Grouping(heading="Setup", name_of=lambda trade: trade.family)
-PATTERN = Grouping(heading="Pattern", name_of=lambda trade: trade.setup)
-TIMEFRAME = Grouping(heading="Timeframe", name_of=lambda trade: trade.timeframe, order_of=_timeframe_order)
-SYMBOL = Grouping(heading="Symbol", name_of=lambda trade: trade.symbol)
-DIRECTION = Grouping(heading="Direction", name_of=lambda trade: trade.side.value)
-EXIT = Grouping(heading="Exit", name_of=lambda trade: trade.rule or trade.reason)
+SETUP = Grouping.by("Setup", "family")
+PATTERN = Grouping.by("Pattern", "setup")
+TIMEFRAME = Grouping.by("Timeframe", "timeframe", _timeframe_order)
+SYMBOL = Grouping.by("Symbol", "symbol")
+DIRECTION = Grouping.by("Direction", "side")
+EXIT = Grouping.by("Exit", "ended_by")
 GROUPINGS = {
     "pattern": PATTERN,
     "setup": SETUP,

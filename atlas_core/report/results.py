@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from attrs import field, frozen
 
+from atlas_core.model.instrument import ZERO
 from atlas_core.model.timeframe import DAY
 from atlas_core.report import metrics
 from atlas_core.report.bootstrap import Interval, block_length, expectancy_interval
+from atlas_core.report.costs import CostSplit, costs_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,24 +33,32 @@ class TradeColumns:
     """Closed trades in the order of closing, one row each; `net = gross - fees - funding`.
 
     Money in the quote currency, times in nanoseconds UTC. A column is made when it is first read: a figure of the
-    account needs none of them.
+    account needs none of them. Whoever has columns and no rows says so in a class of his own.
     """
 
     def __init__(self, rows: Sequence[TradeRow]) -> None:
         self._rows = rows
         self._count = len(rows)
 
-    @classmethod
-    def of(cls, **columns: Floats | Times) -> TradeColumns:
-        """Return columns that are there already, `net` among them."""
-        made = cls(())
-        made._count = len(columns["net"])
-        columns.setdefault("spread_and_impact", np.zeros(made._count))
-        made.__dict__.update(columns)  # where cached properties keep what they have made
-        return made
-
     def __len__(self) -> int:
         return self._count
+
+    def figures(self, places: Sequence[int] | None = None) -> metrics.TradeFigures:
+        """Return what the results of some of the trades say, of all without `places`: to the last digit."""
+        rows = self._rows if places is None else [self._rows[place] for place in places]
+        return metrics.trade_figures([row.net for row in rows])
+
+    def total(self, name: str) -> Decimal:
+        """Return the sum of one amount of every trade, to the last digit."""
+        return sum(map(attrgetter(name), self._rows), ZERO)
+
+    def costs(self) -> CostSplit:
+        """Return what the trades cost together."""
+        return costs_of(self._rows)
+
+    def names(self, fact: str) -> Sequence[str]:
+        """Return one fact of every trade as a text, such as its `symbol`."""
+        return [str(getattr(row, fact)) for row in self._rows]
 
     @cached_property
     def net(self) -> Floats:
@@ -115,14 +126,28 @@ class TradeColumns:
         return self._floats("exit_price") * self.units
 
     @cached_property
+    def highest(self) -> Floats:
+        """Return the highest prices while they were open."""
+        return self._floats("highest")
+
+    @cached_property
+    def lowest(self) -> Floats:
+        """Return the lowest prices while they were open."""
+        return self._floats("lowest")
+
+    @cached_property
+    def initial_risk(self) -> Floats:
+        """Return the money between entry and first stop, 0 without one."""
+        return self._floats("initial_risk")
+
+    @cached_property
     def excursions(self) -> Excursions:
         """Return how far the price went against and for the trades."""
-        lowest, highest = self._floats("lowest"), self._floats("highest")
+        lowest, highest = self.lowest, self.highest
         is_long, entry = self.sign > 0, self.entry_price
         against = np.minimum((np.where(is_long, lowest, highest) - entry) * self.sign, 0.0)
         favourable = np.maximum((np.where(is_long, highest, lowest) - entry) * self.sign, 0.0)
-        risk = self._floats("initial_risk")
-        of_risk = _shares(self.units, risk, np.nan)
+        of_risk = _shares(self.units, self.initial_risk, np.nan)
         of_entry = _shares(np.full(len(self), 100.0), entry, 0.0)
         return Excursions(
             mae_r=against * of_risk,

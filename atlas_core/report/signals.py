@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from attrs import frozen
@@ -115,18 +115,21 @@ def _row(record: SignalDetected, verdict: VerdictReached | None, state: str, tra
     )
 
 
-def state_counts(rows: Iterable[SignalRow]) -> dict[str, int]:
+def state_counts(states: Iterable[str]) -> dict[str, int]:
     """Return how many signals ended (or are) in each state, in a fixed order, without zeros; they add up to all."""
-    counts = Counter(row.state for row in rows)
+    counts = Counter(states)
     return {state: counts[state] for state in STATES if counts[state]}
 
 
-def refusals(rows: Sequence[SignalRow]) -> tuple[Refusal, ...]:
-    """Return who stopped how many signals that never traded, most frequent first."""
-    ended = [row for row in rows if row.ended_at is not None and row.state != Outcome.CLOSED]
+def refusals(ends: Iterable[tuple[str, str, str]]) -> tuple[Refusal, ...]:
+    """Return who stopped how many signals that never traded, most frequent first.
+
+    `ends` holds for each signal with a verdict its state, who gave it, and the reason.
+    """
     groups: dict[tuple[str, str], Counter[str]] = {}
-    for row in ended:
-        groups.setdefault((row.state, row.by), Counter())[row.reason] += 1
+    for state, by, reason in ends:
+        if state != Outcome.CLOSED:
+            groups.setdefault((state, by), Counter())[reason] += 1
     made = [
         Refusal(outcome=state, by=by, count=reasons.total(), example=reasons.most_common(1)[0][0])
         for (state, by), reasons in groups.items()
@@ -134,9 +137,13 @@ def refusals(rows: Sequence[SignalRow]) -> tuple[Refusal, ...]:
     return tuple(sorted(made, key=lambda refusal: (-refusal.count, refusal.outcome, refusal.by)))
 
 
-def sum_sentence(rows: Sequence[SignalRow]) -> str:
-    """Return `signals 42 = closed 20 + refused 21 + open 1`."""
-    counts = state_counts(rows)
+def ends_of(rows: Iterable[SignalRow]) -> list[tuple[str, str, str]]:
+    """Return how the signals ended that have a verdict: the state, who gave it, and the reason."""
+    return [(row.state, row.by, row.reason) for row in rows if row.ended_at is not None]
+
+
+def sum_sentence(counts: Mapping[str, int]) -> str:
+    """Return `signals 42 = closed 20 + refused 21 + open 1` of what `state_counts` gave."""
     order = sorted(counts, key=lambda state: (state != Outcome.CLOSED, STATES.index(state)))
     parts = " + ".join(f"{state.replace('_', ' ')} {counts[state]}" for state in order)
-    return f"signals {len(rows)} = {parts or 0}"
+    return f"signals {sum(counts.values())} = {parts or 0}"

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 from attrs import evolve, frozen
 
 from atlas_core.errors import NotFound
-from atlas_core.model.instrument import ZERO
 from atlas_core.model.records import ComponentFailed, Record, RunFinished, RunStarted, SessionPaused, SessionResumed
 from atlas_core.report import groups, metrics
 from atlas_core.report.benchmark import benchmark_results
 from atlas_core.report.bootstrap import Interval
 from atlas_core.report.catalogue import metric_values
-from atlas_core.report.costs import CostSplit, costs_of
+from atlas_core.report.costs import CostSplit
 from atlas_core.report.equity import (
     Drawdown,
     EquityPoint,
@@ -24,8 +24,17 @@ from atlas_core.report.equity import (
 )
 from atlas_core.report.fill_counts import FillCounts, fill_counts, fills_sentence
 from atlas_core.report.groups import Group, group_of, grouped
+from atlas_core.report.legs import ExitLeg
 from atlas_core.report.results import Results, TradeColumns, curve_columns
-from atlas_core.report.signals import Refusal, SignalRow, refusals, signal_rows, state_counts, sum_sentence
+from atlas_core.report.signals import (
+    Refusal,
+    SignalRow,
+    ends_of,
+    refusals,
+    signal_rows,
+    state_counts,
+    sum_sentence,
+)
 from atlas_core.report.trades import OpenRow, TradeRow, closed_trades, open_positions, price_decimals
 from atlas_core.report.writing import percent
 
@@ -76,9 +85,10 @@ class Report:
     finished: str
     sessions: int
     crashes: int
-    trades: tuple[TradeRow, ...]
+    trades: Sequence[TradeRow]
+    exits: Sequence[ExitLeg]
     open_positions: tuple[OpenRow, ...]
-    signals: tuple[SignalRow, ...]
+    signals: Sequence[SignalRow]
     states: dict[str, int]
     sum_line: str
     refusals: tuple[Refusal, ...]
@@ -111,33 +121,50 @@ def report_of(records: Sequence[Record], *, risk_free: float = 0.0) -> Report:
     ending = next((record for record in reversed(records) if isinstance(record, _LIMITS_OF_SESSIONS)), started)
     finished = ending if isinstance(ending, RunFinished) else None
     trades, signals = closed_trades(records), signal_rows(records)
-    curve = equity_curve(records)
-    results = results_of(started, trades, curve, finished, risk_free)
+    curve, states = equity_curve(records), state_counts(row.state for row in signals)
+    columns = TradeColumns(trades)
+    equity = _ending_equity(started, columns, curve, finished)
+    results = results_of_columns(started, columns, curve, equity, risk_free)
     return Report(
+        **figures_of(started, trades, curve, equity, results),
         started=started,
         ended_at=records[-1].ts,
         finished=_told(ending),
         sessions=1 + sum(isinstance(record, SessionResumed) for record in records),
         crashes=sum(isinstance(record, SessionResumed) and record.crashed for record in records),
         trades=trades,
+        exits=[leg for trade in trades for leg in trade.legs],
         open_positions=open_positions(records),
         signals=signals,
-        states=state_counts(signals),
-        sum_line=sum_sentence(signals),
-        refusals=refusals(signals),
-        curve=curve,
-        results=results,
-        figures=key_figures(started, trades, curve, finished, results),
-        total=group_of("all", trades, results.trades),
-        by_setup=grouped(trades, groups.SETUP, results.trades),
-        by_timeframe=grouped(trades, groups.TIMEFRAME, results.trades),
-        by_symbol=grouped(trades, groups.SYMBOL, results.trades),
-        by_side=grouped(trades, groups.DIRECTION, results.trades),
-        by_exit=grouped(trades, groups.EXIT, results.trades),
+        states=states,
+        sum_line=sum_sentence(states),
+        refusals=refusals(ends_of(signals)),
         price_decimals=price_decimals(records),
         failures=failures(records),
         fills=fill_counts(records),
     )
+
+
+def figures_of(
+    started: RunStarted,
+    trades: Sequence[TradeRow],
+    curve: tuple[EquityPoint, ...],
+    ending_equity: Decimal,
+    results: Results,
+) -> dict[str, Any]:
+    """Return those fields of a report that say what a run earned."""
+    columns = results.trades
+    return {
+        "curve": curve,
+        "results": results,
+        "figures": key_figures(started, ending_equity, results),
+        "total": group_of("all", trades, columns),
+        "by_setup": grouped(trades, groups.SETUP, columns),
+        "by_timeframe": grouped(trades, groups.TIMEFRAME, columns),
+        "by_symbol": grouped(trades, groups.SYMBOL, columns),
+        "by_side": grouped(trades, groups.DIRECTION, columns),
+        "by_exit": grouped(trades, groups.EXIT, columns),
+    }
 
 
 def _told(ending: Record) -> str:
@@ -164,20 +191,18 @@ def run_results(records: Sequence[Record], *, risk_free: float = 0.0) -> Results
     if started is None:
         raise NotFound("expected the journal of a run, found no record of its start")
     finished = records[-1] if isinstance(records[-1], RunFinished) else None
-    return results_of(started, closed_trades(records), equity_curve(records), finished, risk_free)
+    columns, curve = TradeColumns(closed_trades(records)), equity_curve(records)
+    equity = _ending_equity(started, columns, curve, finished)
+    return results_of_columns(started, columns, curve, equity, risk_free)
 
 
-def results_of(
-    started: RunStarted,
-    trades: Sequence[TradeRow],
-    curve: Sequence[EquityPoint],
-    finished: RunFinished | None,
-    risk_free: float = 0.0,
-) -> Results:
-    """Return what the metrics of a run are computed from; the equity at the end is the last one known."""
-    net = sum((trade.net for trade in trades), ZERO)
-    equity = finished.equity if finished else curve[-1].equity if len(curve) > 1 else started.starting_cash + net
-    return results_of_columns(started, TradeColumns(trades), curve, equity, risk_free)
+def _ending_equity(
+    started: RunStarted, trades: TradeColumns, curve: Sequence[EquityPoint], finished: RunFinished | None
+) -> Decimal:
+    """Return the equity at the end, which is the last one known."""
+    if finished is not None:
+        return finished.equity
+    return curve[-1].equity if len(curve) > 1 else started.starting_cash + trades.total("net")
 
 
 def results_of_columns(
@@ -205,30 +230,24 @@ def results_of_columns(
 _SHOWN = ("total_return", "cagr", "volatility", "sharpe", "sortino", "calmar", "expectancy_r", "sqn")
 
 
-def key_figures(
-    started: RunStarted,
-    trades: Sequence[TradeRow],
-    curve: Sequence[EquityPoint],
-    finished: RunFinished | None,
-    results: Results,
-) -> KeyFigures:
+def key_figures(started: RunStarted, ending_equity: Decimal, results: Results) -> KeyFigures:
     """Return the figures of a run, its money to the last digit."""
-    start = EquityPoint(started.ts, started.starting_cash)
-    net = sum((trade.net for trade in trades), ZERO)
+    trades = results.trades
+    figures = trades.figures()
     return KeyFigures(
         **metric_values(results, _SHOWN),
-        starting_cash=start.equity,
-        equity=finished.equity if finished else curve[-1].equity if len(curve) > 1 else start.equity + net,
-        net=net,
+        starting_cash=started.starting_cash,
+        equity=ending_equity,
+        net=figures.net,
         drawdown=deepest_fall(results.marked_at, results.equity),
         closed_drawdown=deepest_fall(results.closed_at, results.closed_equity),
-        trades=metrics.trade_figures([trade.net for trade in trades]),
-        long_trades=sum(trade.side.sign > 0 for trade in trades),
-        short_trades=sum(trade.side.sign < 0 for trade in trades),
-        fees=sum((trade.fees for trade in trades), ZERO),
-        slippage=sum((trade.slippage for trade in trades), ZERO),
-        funding=sum((trade.funding for trade in trades), ZERO),
-        costs=costs_of(trades),
+        trades=figures,
+        long_trades=int((trades.sign > 0).sum()),
+        short_trades=int((trades.sign < 0).sum()),
+        fees=trades.total("fees"),
+        slippage=trades.total("slippage"),
+        funding=trades.total("funding"),
+        costs=trades.costs(),
         days=results.days,
         returns=len(results.returns),
         periods=results.periods,

@@ -27,7 +27,8 @@ from atlas_core.model.signals import Side
 from atlas_core.report.costs import CostSplit
 from atlas_core.report.legs import ExitLeg, LegBook
 
-_CENT = Decimal("0.01")
+FAMILY = "family"
+"""The name under which a scanner notes the family of a signal."""
 
 
 @frozen(kw_only=True)
@@ -94,6 +95,11 @@ class TradeRow:
         return self.costs.total
 
     @property
+    def ended_by(self) -> str:
+        """Return the rule that closed the trade, or the reason where it was none."""
+        return self.rule or self.reason
+
+    @property
     def exits(self) -> int:
         """Return how many exit orders closed the trade."""
         return len(self.legs)
@@ -125,10 +131,12 @@ class TradeRow:
         return min(move, ZERO) if against else max(move, ZERO)
 
     def _in_percent(self, move: Decimal) -> float:
-        return float(move / self.entry_price * 100) if self.entry_price else 0.0
+        return float(move / self.entry_price * 100) + 0.0 if self.entry_price else 0.0  # no zero below zero
 
     def _in_risk(self, move: Decimal) -> float | None:
-        return float(move * self.quantity * self.multiplier / self.initial_risk) if self.initial_risk else None
+        if not self.initial_risk:
+            return None
+        return float(move * self.quantity * self.multiplier / self.initial_risk) + 0.0
 
     @property
     def held(self) -> int:
@@ -159,7 +167,7 @@ class OpenRow:
 
 def family_of(pattern: str, context: Mapping[str, Any]) -> str:
     """Return the family a signal is counted under: the scanner's own, or its pattern."""
-    return str(context.get("family") or pattern)
+    return str(context.get(FAMILY) or pattern)
 
 
 def closed_trades(records: Iterable[Record]) -> tuple[TradeRow, ...]:

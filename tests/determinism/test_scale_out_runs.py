@@ -58,5 +58,5 @@ def test_the_legs_of_each_trade_are_exported_and_add_up(profile: Path) -> None:
     for row in rows:
         assert sum((leg.quantity for leg in row.legs), ZERO) == row.quantity
         assert sum((leg.gross for leg in row.legs), ZERO) == row.gross
-    assert len(exits_csv(rows).splitlines()) == 1 + sum(row.exits for row in rows)
+    assert len(exits_csv([leg for row in rows for leg in row.legs]).splitlines()) == 1 + sum(row.exits for row in rows)
     assert trades_csv(rows).splitlines()[0].endswith("spread,impact,liquidation_fee,total_costs,exits")

@@ -22,7 +22,7 @@ from atlas_core.report.equity import (
 )
 from atlas_core.report.fill_counts import FillCounts
 from atlas_core.report.results import curve_columns
-from atlas_core.report.signals import refusals, signal_rows, state_counts, sum_sentence
+from atlas_core.report.signals import ends_of, refusals, signal_rows, state_counts, sum_sentence
 from atlas_core.report.summary import honesty, notes_of, report_of
 from atlas_core.report.trades import closed_trades, open_positions, price_decimals
 from atlas_core.simulation.costs import CostOptions
@@ -61,13 +61,13 @@ def test_the_multiplier_of_a_contract_counts() -> None:
 
 
 def test_the_states_of_signals_add_up_to_all_signals() -> None:
-    rows = signal_rows(sample_run())
-    assert state_counts(rows) == {"refused": 1, "expired": 1, "closed": 2, "open": 1, "armed": 1}
-    assert sum_sentence(rows) == "signals 6 = closed 2 + refused 1 + expired 1 + open 1 + armed 1"
+    counts = state_counts(row.state for row in signal_rows(sample_run()))
+    assert counts == {"refused": 1, "expired": 1, "closed": 2, "open": 1, "armed": 1}
+    assert sum_sentence(counts) == "signals 6 = closed 2 + refused 1 + expired 1 + open 1 + armed 1"
 
 
 def test_no_signals_add_up_to_none() -> None:
-    assert sum_sentence(()) == "signals 0 = 0"
+    assert sum_sentence({}) == "signals 0 = 0"
 
 
 def test_a_refusal_names_who_stopped_how_many_and_gives_an_example() -> None:
@@ -77,7 +77,7 @@ def test_a_refusal_names_who_stopped_how_many_and_gives_an_example() -> None:
         verdict("sig-1", START, Outcome.REFUSED, "quality", "too small", value=0.1, threshold=0.3),
         verdict("sig-2", START, Outcome.SKIPPED, "sizer", "below the least lot"),
     ]  # fmt: skip
-    first, second = refusals(signal_rows(records))
+    first, second = refusals(ends_of(signal_rows(records)))
     assert (first.outcome, first.by, first.count, first.example) == ("refused", "quality", 2, "too small")
     assert (second.outcome, second.by, second.count) == ("skipped", "sizer", 1)
 

@@ -31,6 +31,7 @@ from atlas_core.report.equity import EquityPoint
 from atlas_core.report.groups import GROUPINGS, grouped
 from atlas_core.report.key_figures import account_rows
 from atlas_core.report.peers import PEERS
+from atlas_core.report.results import TradeColumns
 from atlas_core.report.summary import Report, report_of
 from tests.sample_run import START, closed, detected, marked, sample_run, started
 
@@ -166,21 +167,21 @@ def test_the_figures_of_a_peer_stand_beside_those_of_the_same_name() -> None:
 
 def test_symbols_that_earn_on_the_same_days_correlate() -> None:
     alike = [(D(50 * (-1) ** day), symbol, "x", day * 24) for day in range(30) for symbol in "AB"]
-    found = correlations(_report(alike).trades, CURVE)
+    found = correlations(_report(alike).results.trades, CURVE)
     assert found is not None
     assert (found.pairs, found.highest.first, found.highest.second) == (1, "A", "B")
     assert found.mean == pytest.approx(1.0)
     opposite = [(D(50 * (-1) ** (day + (symbol == "B"))), symbol, "x", day * 24) for _, symbol, _, _ in alike[:2]
                 for day in range(30)]  # fmt: skip
-    turned = correlations(_report(opposite).trades, CURVE)
+    turned = correlations(_report(opposite).results.trades, CURVE)
     assert turned is not None
     assert turned.lowest.value == pytest.approx(-1.0)
 
 
 def test_few_days_or_one_symbol_have_no_correlation() -> None:
     trades = _report(MANY).trades
-    assert correlations(trades, CURVE[:20]) is None
-    assert correlations([trade for trade in trades if trade.symbol == "A"], CURVE) is None
+    assert correlations(TradeColumns(trades), CURVE[:20]) is None
+    assert correlations(TradeColumns([trade for trade in trades if trade.symbol == "A"]), CURVE) is None
 
 
 def test_many_symbols_are_folded_on_a_terminal_and_still_add_up(monkeypatch: pytest.MonkeyPatch) -> None:

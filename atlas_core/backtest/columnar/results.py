@@ -2,102 +2,139 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from decimal import Decimal
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from atlas_core.backtest.columnar.candidates import Candidates
-from atlas_core.backtest.columnar.days import marks_of
-from atlas_core.backtest.columnar.deciding import Plan
-from atlas_core.backtest.columnar.endings import Numbers
-from atlas_core.backtest.columnar.money import Scaled
+from atlas_core.backtest.columnar.closed import ClosedTrades
+from atlas_core.backtest.columnar.fixed import Fixed, Floats
 from atlas_core.backtest.columnar.run import Worked
-from atlas_core.backtest.columnar.tape import Column
-from atlas_core.backtest.columnar.telling import Teller, risk_of
-from atlas_core.backtest.columnar.trades import Trades, trades_of
+from atlas_core.backtest.columnar.telling import Teller
+from atlas_core.backtest.columnar.trades import trades_of
 from atlas_core.model.instrument import ZERO
 from atlas_core.model.records import EquityMarked
-from atlas_core.report.equity import equity_curve
+from atlas_core.report.costs import CostSplit
+from atlas_core.report.equity import EquityPoint, equity_curve
+from atlas_core.report.metrics import TradeFigures
 from atlas_core.report.results import Results, TradeColumns
 from atlas_core.report.summary import results_of_columns
-from atlas_core.wiring import rules_of
 
-Floats = NDArray[np.float64]
-
-_EXACT = 2**53
-"""Whole numbers below it are floats without a loss, and their quotient by a power of ten is rounded once."""
+if TYPE_CHECKING:
+    from atlas_core.report.results import Times
 
 
 def worked_results(worked: Worked) -> Results:
     """Return what the metrics of a run are computed from: to the last bit what its records would give."""
-    trades = trades_of(worked.plans, worked.decisions)
-    teller = Teller(worked, trades)
-    cash, start = teller.final_cash, worked.market.start
-    day_end = rules_of(worked.live.system, worked.live.instruments).day_end
-    marks = [mark for _, mark in marks_of(teller.book, start, teller.last_event, day_end)]
-    last = EquityMarked(ts=teller.last_event, cash=cash, equity=cash, exposure=ZERO, is_day_end=False)
-    started = worked.live.started(start)
-    curve = equity_curve([started, *marks, last])
-    return results_of_columns(started, _columns(worked.plans, trades, teller.book.unit_digits), curve, cash)
+    teller = Teller(worked, trades_of(worked.plans, worked.decisions))
+    columns = WorkedColumns(ClosedTrades(worked, teller.trades))
+    started = worked.live.started(worked.market.start)
+    return results_of_columns(started, columns, worked_curve(teller), teller.final_cash)
 
 
-def _columns(plans: tuple[Plan, ...], trades: Trades, digits: int) -> TradeColumns:
-    """Return the trades in the order of closing."""
-
-    def column(value_of: Callable[[Plan, Column], Floats]) -> Floats:
-        found = np.zeros(len(trades))
-        for number, plan in enumerate(plans):
-            places = np.flatnonzero(trades.plan == number)
-            found[places] = value_of(plan, trades.row[places])
-        return found[trades.closing]
-
-    fees = trades.entry_fee + trades.exit_fee
-    net = trades.gross - fees
-    units = column(_units)
-    entry_price = column(lambda plan, rows: _prices(plan.candidates, plan.candidates.entry[rows]))
-    return TradeColumns.of(
-        net=_money(net, digits)[trades.closing],
-        fees=_money(fees, digits)[trades.closing],
-        slippage=column(lambda plan, rows: _money(plan.endings.slippage[rows], digits)),
-        funding=np.zeros(len(trades)),
-        r=_multiples(plans, trades, net, digits)[trades.closing],
-        sign=column(lambda plan, rows: plan.candidates.side[rows].astype(np.float64)),
-        units=units,
-        entry_price=entry_price,
-        entry_value=entry_price * units,
-        exit_value=column(lambda plan, rows: _prices(plan.candidates, plan.endings.price[rows])) * units,
-        opened_at=trades.opened_at[trades.closing],
-        closed_at=trades.closed_at[trades.closing],
-    )
+def worked_curve(teller: Teller) -> tuple[EquityPoint, ...]:
+    """Return the daily curve of a run."""
+    cash, last = teller.final_cash, teller.last_event
+    end = EquityMarked(ts=last, cash=cash, equity=cash, exposure=ZERO, is_day_end=False)
+    return equity_curve([teller.worked.live.started(teller.worked.market.start), *teller.marks(), end])
 
 
-def _units(plan: Plan, rows: Column) -> Floats:
-    instrument, size = plan.candidates.tape.instrument, Scaled.of(plan.candidates.tape.instrument.lot_size)
-    return _money(plan.candidates.lots[rows] * size.number, size.digits) * float(instrument.multiplier)
+class WorkedColumns(TradeColumns):
+    """The columns of trades that were worked out: to the last bit those of their rows."""
 
+    def __init__(self, closed: ClosedTrades) -> None:
+        super().__init__(())
+        self._count = len(closed)
+        self._closed = closed
 
-def _prices(candidates: Candidates, ticks: Column) -> Floats:
-    size = Scaled.of(candidates.tape.instrument.tick_size)
-    return _money(ticks * size.number, size.digits)
+    def figures(self, places: Sequence[int] | None = None) -> TradeFigures:
+        """Return what the results of some of the trades say, of all without `places`: to the last digit."""
+        chosen = Fixed(self._closed.net.numbers, self._closed.net.digits)
+        if places is not None:
+            chosen = Fixed(chosen.numbers[places], chosen.digits[places])
+        wins, losses = chosen.numbers > 0, chosen.numbers < 0
+        won, lost, count = int(wins.sum()), int(losses.sum()), len(chosen.numbers)
+        return TradeFigures(
+            count=count,
+            wins=won,
+            losses=lost,
+            flats=count - won - lost,
+            gross_profit=chosen.total(wins),
+            gross_loss=-chosen.total(losses),
+            net=chosen.total(),
+        )
 
+    def total(self, name: str) -> Decimal:
+        """Return the sum of one amount of every trade, to the last digit."""
+        return ZERO if name == "funding" else getattr(self._closed, name).total()
 
-def _money(numbers: Numbers, digits: int) -> Floats:
-    """Return whole numbers of 10^-digits as the floats nearest to them."""
-    if len(numbers) and numbers.dtype == np.int64 and int(np.abs(numbers).max()) < _EXACT:
-        return np.asarray(numbers / 10.0**digits, dtype=np.float64)
-    return np.array([int(number) / 10**digits for number in numbers], dtype=np.float64)
+    def costs(self) -> CostSplit:
+        """Return what the trades cost together."""
+        return CostSplit(fee=self.total("fees"), slippage=self.total("slippage"))
 
+    def names(self, fact: str) -> Sequence[str]:
+        """Return one fact of every trade as a text, such as its `symbol`."""
+        return self._closed.facts[fact]()
 
-def _multiples(plans: tuple[Plan, ...], trades: Trades, net: Numbers, digits: int) -> Floats:
-    """Return the results in multiples of the risk at entry, NaN without a stop."""
-    found = np.full(len(trades), np.nan)
-    for number, plan in enumerate(plans):
-        candidates = plan.candidates
-        places = np.flatnonzero(trades.plan == number)
-        for place in places.tolist():
-            risk = risk_of(candidates, int(trades.row[place]))
-            if risk:
-                found[place] = round(float(Decimal(int(net[place])).scaleb(-digits) / risk), 6)
-    return found
+    @cached_property
+    def net(self) -> Floats:
+        return self._closed.net.floats()
+
+    @cached_property
+    def fees(self) -> Floats:
+        return self._closed.fees.floats()
+
+    @cached_property
+    def slippage(self) -> Floats:
+        return self._closed.slippage.floats()
+
+    @cached_property
+    def spread_and_impact(self) -> Floats:
+        return np.zeros(len(self))
+
+    @cached_property
+    def funding(self) -> Floats:
+        return np.zeros(len(self))
+
+    @cached_property
+    def r(self) -> Floats:
+        return np.array([np.nan if each is None else each for each in self._closed.multiples], dtype=np.float64)
+
+    @cached_property
+    def sign(self) -> Floats:
+        return self._closed.side.astype(np.float64)
+
+    @cached_property
+    def opened_at(self) -> Times:
+        return self._closed.opened_at
+
+    @cached_property
+    def closed_at(self) -> Times:
+        return self._closed.closed_at
+
+    @cached_property
+    def units(self) -> Floats:
+        sizes = [float(plan.candidates.tape.instrument.multiplier) for plan in self._closed.worked.plans]
+        return self._closed.quantity.floats() * np.array(sizes, dtype=np.float64)[self._closed.plan]
+
+    @cached_property
+    def entry_price(self) -> Floats:
+        return self._closed.prices(self._closed.entry).floats()
+
+    @cached_property
+    def exit_value(self) -> Floats:
+        return self._closed.exit_price.floats() * self.units
+
+    @cached_property
+    def highest(self) -> Floats:
+        return self._closed.prices(self._closed.extremes[0]).floats()
+
+    @cached_property
+    def lowest(self) -> Floats:
+        return self._closed.prices(self._closed.extremes[1]).floats()
+
+    @cached_property
+    def initial_risk(self) -> Floats:
+        return self._closed.risk.floats()

@@ -15,7 +15,8 @@ import numpy as np
 from attrs import define
 
 from atlas_core.backtest.columnar.candidates import Candidates
-from atlas_core.backtest.columnar.days import NOBODY, Book, marks_of
+from atlas_core.backtest.columnar.closed import END_REASON, ending_of
+from atlas_core.backtest.columnar.days import NOBODY, Book, Day, marks_of
 from atlas_core.backtest.columnar.deciding import BY_GATE, ENTERED, Plan
 from atlas_core.backtest.columnar.endings import How
 from atlas_core.backtest.columnar.run import Worked
@@ -35,11 +36,12 @@ from atlas_core.model.records import (
     SignalDetected,
     VerdictReached,
 )
-from atlas_core.model.signals import EntryKind, Side, plain, signal_key
+from atlas_core.model.signals import EntryKind, Side, plain, signal_keys
 from atlas_core.model.timeframe import SECOND
 from atlas_core.wiring import rules_of
 
-END_RULE, END_REASON = "end", "end of data"
+UNFILLED = ("broker", "withdrawn")
+"""Who ends an entry that no opening followed, and how."""
 
 Place = tuple[int, int, int, int]
 """Where records stand in the journal: time, phase, stream, and the place within the event."""
@@ -51,6 +53,11 @@ class Teller:
 
     worked: Worked
     trades: Trades
+
+    @cached_property
+    def told(self) -> list[Record]:
+        """The records, told once."""
+        return self.records()
 
     def records(self) -> list[Record]:
         """Return the records in the order of the journal."""
@@ -193,40 +200,34 @@ class Teller:
 
     def _why(self, plan: Plan, row: int) -> tuple[str, str]:
         """Return the rule that closed a trade, and its reason."""
-        how, place, candidates = plan.endings.how[row], plan.endings.rule[row], plan.candidates
-        if how == How.RULE:
-            answer = candidates.answers[place]
-            return self.worked.rules.stepped[place][0], (
-                answer.long_reason if candidates.side[row] > 0 else answer.short_reason
-            )
-        if how == How.STOP:
-            return self.worked.rules.levels[place][
-                0
-            ], f"stop {_price(candidates.tape, int(candidates.levels.stop[row]))} reached"
-        if how == How.TARGET:
-            return self.worked.rules.levels[place][
-                0
-            ], f"target {_price(candidates.tape, int(candidates.levels.target[row]))} reached"
-        return END_RULE, END_REASON
+        candidates, endings = plan.candidates, plan.endings
+        columns = (endings.how, endings.rule, candidates.side, candidates.levels.stop, candidates.levels.target)
+        return ending_of(self.worked.rules, candidates, *(int(column[row]) for column in columns))
 
     def _withdrawn(self) -> Iterator[tuple[Place, list[Record]]]:
         """Yield the verdicts of entries that no opening followed."""
         worked, end = self.worked, self.worked.market.end
         if not any((plan.endings.how == How.UNFILLED).any() for plan in worked.plans):
             return
+        by, reason = UNFILLED
         entered = np.flatnonzero(worked.decisions.verdict == ENTERED)
         for place in entered.tolist():
             plan, row = worked.plans[worked.decisions.plan[place]], worked.decisions.row[place]
             if plan.endings.how[row] == How.UNFILLED:
                 signal = self.signals[plan.candidates.scanner][plan.candidates.table_row[row]]
-                verdict = VerdictReached(
-                    ts=end, key=signal.key, outcome=Outcome.CANCELLED, by="broker", reason="withdrawn"
-                )
+                verdict = VerdictReached(ts=end, key=signal.key, outcome=Outcome.CANCELLED, by=by, reason=reason)
                 yield (end, int(Phase.CONTROL), 0, place), [verdict]
 
-    def _marks(self) -> Iterator[tuple[Place, list[Record]]]:
+    def marks(self) -> list[EquityMarked]:
+        """Return the account at the end of each day."""
+        return [mark for _, mark in self._days()]
+
+    def _days(self) -> list[tuple[Day, EquityMarked]]:
         day_end = rules_of(self.worked.live.system, self.worked.live.instruments).day_end
-        for day, mark in marks_of(self.book, self.worked.market.start, self.last_event, day_end):
+        return marks_of(self.book, self.worked.market.start, self.last_event, day_end)
+
+    def _marks(self) -> Iterator[tuple[Place, list[Record]]]:
+        for day, mark in self._days():
             at_opening = (day.noticed_at, int(Phase.OPENING), day.first_place, 1)
             yield at_opening if day.first_place != NOBODY else (day.noticed_at, 0, 0, 0), [mark]
 
@@ -262,6 +263,7 @@ def _refused(
 def _detected(worked: Worked, profile: str, number: int) -> Iterator[SignalDetected]:
     """Yield the signals of a scanner as the engine detects them."""
     scanner, table = worked.tables[number]
+    keys = signal_keys(table, profile, scanner)
     names = ("available_at", "symbol", "timeframe", "pattern", "side", "setup_at", "valid_until", "score")
     columns = [getattr(table, name).tolist() for name in names]
     prices = [getattr(table, name).tolist() for name in ("trigger", "stop", "target")]
@@ -272,7 +274,7 @@ def _detected(worked: Worked, profile: str, number: int) -> Iterator[SignalDetec
         trigger, stop, target = (None if column[row] != column[row] else exact(column[row]) for column in prices)
         yield SignalDetected(
             ts=at,
-            key=signal_key(profile, scanner, symbol, timeframe, side, setup_at),
+            key=keys[row],
             scanner=scanner,
             symbol=symbol,
             timeframe=timeframe,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from attrs import frozen
@@ -42,37 +42,41 @@ def trades_of(plans: Sequence[Plan], decisions: Decisions) -> Trades:
     """Return what was filled and closed."""
     entered = decisions.verdict == ENTERED
     plan, row = decisions.plan[entered], decisions.row[entered]
-    gathered = _Gathered(plans, plan, row)
-    filled = gathered.of_endings("how") != How.UNFILLED
+    filled = Chosen(plans, plan, row).of(lambda p: p.endings.how) != How.UNFILLED
     plan, row = plan[filled], row[filled]
     places = np.array([p.candidates.tape.place for p in plans], dtype=np.int64)[plan]
-    gathered = _Gathered(plans, plan, row)
-    order = np.lexsort((places, gathered.opened_at()))
+    order = np.lexsort((places, Chosen(plans, plan, row).of(_opened_at)))
     plan, row, places = plan[order], row[order], places[order]
-    gathered = _Gathered(plans, plan, row)
-    closed_at, is_print = gathered.of_endings("at"), gathered.of_endings("is_print").astype(bool)
-    is_late = gathered.of_endings("row") >= np.array([len(p.candidates.tape) for p in plans])[plan]
+    chosen = Chosen(plans, plan, row)
+    closed_at, is_print = chosen.of(lambda p: p.endings.at), chosen.of(lambda p: p.endings.is_print).astype(bool)
+    is_late = chosen.of(lambda p: p.endings.row) >= np.array([len(p.candidates.tape) for p in plans])[plan]
     phase = np.where(is_print, int(Phase.OPENING), int(Phase.MARKET))
     stream = np.where(is_late, len(plans) + np.arange(len(row)), places)
-    highest, lowest = gathered.extremes()
+    highest, lowest = chosen.extremes()
     return Trades(
         plan=plan,
         row=row,
-        opened_at=gathered.opened_at(),
+        opened_at=chosen.of(_opened_at),
         closed_at=closed_at,
         is_print=is_print,
         symbol=places,
         highest=highest,
         lowest=lowest,
         closing=np.lexsort((stream, phase, closed_at)),
-        entry_fee=gathered.of_endings("entry_fee"),
-        exit_fee=gathered.of_endings("exit_fee"),
-        gross=gathered.of_endings("gross"),
+        entry_fee=chosen.of(lambda p: p.endings.entry_fee),
+        exit_fee=chosen.of(lambda p: p.endings.exit_fee),
+        gross=chosen.of(lambda p: p.endings.gross),
     )
 
 
+def _opened_at(plan: Plan) -> Column:
+    """Return when each candidate would be filled, the last opening for one without an opening after it."""
+    tape, fill = plan.candidates.tape, plan.candidates.fill
+    return tape.opened_at[np.minimum(fill, len(tape) - 1)]
+
+
 @frozen
-class _Gathered:
+class Chosen:
     """Columns of chosen rows of several plans."""
 
     plans: Sequence[Plan]
@@ -86,17 +90,14 @@ class _Gathered:
             if len(places):
                 yield plan, places, self.row[places]
 
-    def of_endings(self, name: str) -> Numbers:
-        kinds = [getattr(plan.endings, name).dtype for plan in self.plans]
-        found: Numbers = np.zeros(len(self.row), dtype=object if object in kinds else np.int64)
-        for plan, places, rows in self.groups():
-            found[places] = getattr(plan.endings, name)[rows]
-        return found
-
-    def opened_at(self) -> Column:
-        found = np.zeros(len(self.row), dtype=np.int64)
-        for plan, places, rows in self.groups():
-            found[places] = plan.candidates.tape.opened_at[plan.candidates.fill[rows]]
+    def of(self, column: Callable[[Plan], Numbers]) -> Numbers:
+        """Return a column of the plans in the chosen rows."""
+        if not self.plans:
+            return np.zeros(0, dtype=np.int64)
+        counts = [len(plan.candidates.at) for plan in self.plans]
+        first = np.concatenate([[0], np.cumsum(counts[:-1], dtype=np.int64)]).astype(np.int64)
+        whole: Numbers = np.concatenate([column(plan) for plan in self.plans])
+        found: Numbers = whole[first[self.plan] + self.row]
         return found
 
     def extremes(self) -> tuple[Column, Column]:
