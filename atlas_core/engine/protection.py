@@ -71,17 +71,19 @@ class ProtectionDesk:
         """Let time pass: send an exit that waited for its stop to be gone, and try again what does not hold."""
         self.orders.resume_exit(position)
         self.check(position)
-        is_patient = position.refusals >= QUICK_TRIES and self.recorder.now - position.refused_at < PATIENT_PAUSE
+        is_patient = position.refusals >= QUICK_TRIES and self._was_refused_lately(position, OrderRole.STOP)
         if self._has_surplus(position) or (not position.is_protected and not is_patient):
             self.sync(position)
 
     def refused(self, position: PositionTrack, role: OrderRole) -> None:
         """Look at what a refused order leaves open; after some quick tries of a stop only every minute follows one.
 
-        Where there is nothing to protect any more, complete reads of the account find out in the meantime.
+        A target is tried again every minute only. Where there is nothing to close any more, complete reads of the
+        account find out in the meantime.
         """
+        position.refused_at[role] = self.recorder.now
         if role is OrderRole.STOP:
-            position.refusals, position.refused_at = position.refusals + 1, self.recorder.now
+            position.refusals += 1
         self.check(position)
 
     def check(self, position: PositionTrack) -> None:
@@ -124,6 +126,10 @@ class ProtectionDesk:
         """Tell whether stops work that nobody asked to withdraw, for more than the position: a crash can leave two."""
         stops = [t for t in self._orders_of(position) if t.intent.role is OrderRole.STOP and not t.is_withdrawn]
         return sum((_leaves(track) for track in stops), ZERO) > position.quantity
+
+    def _was_refused_lately(self, position: PositionTrack, role: OrderRole) -> bool:
+        at = position.refused_at.get(role)
+        return at is not None and self.recorder.now - at < PATIENT_PAUSE
 
     def _is_late(self, since: int) -> bool:
         return self.recorder.now - since > ANSWER_WITHIN
@@ -251,11 +257,12 @@ class ProtectionDesk:
         present = [t for t in self._orders_of(position) if t.intent.role is role]
         working = [t for t in present if not t.is_withdrawn]
         is_bound = self.native.holds_quantity and bool(present)
+        must_wait = role is OrderRole.TARGET and self._was_refused_lately(position, role)
         for part in wanted:
             fitting = [t for t in working if _price_of(t) == part.price and _leaves(t) == part.quantity]
             if fitting:
                 working.remove(fitting[0])
-            elif not is_bound:
+            elif not is_bound and not must_wait:
                 self._send(position, role, part)
         for track in working:
             self.orders.cancel(track)

@@ -128,7 +128,7 @@ class PositionTrack:
     exit_asked_at: int = 0
     uncovered_since: int = 0
     refusals: int = 0
-    refused_at: int = 0
+    refused_at: dict[OrderRole, int] = Factory(dict)
     levels_wait: Waiting = EVERYTHING
 
     @property

@@ -52,7 +52,9 @@ ACCOUNT = Account(cash=Decimal(10_000), equity=Decimal(10_000), margin_used=Deci
 class Scene:
     """An engine whose venue is the test; `now` is in seconds after the start."""
 
-    def __init__(self, *, holds_quantity: bool = False, reconcile_within: int | None = None) -> None:
+    def __init__(
+        self, *, holds_quantity: bool = False, limit: bool = False, reconcile_within: int | None = None
+    ) -> None:
         market = MarketData({"X": bars_of_rows("X", parse_timeframe("1m"), [])}, {"X": PERP})
         self.now = 0.0
         self.records: list[Record] = []
@@ -62,7 +64,7 @@ class Scene:
             profile="p", namespace="p/live", instruments={"X": PERP}, market=PastMarket(market), quote="USD",
             parts=EngineParts(sizer=("fixed", FixedSize()), exits=(("levels", SignalLevels()),)),
             rules=Rules(max_positions=5, reconcile_within=reconcile_within), stops_at_failure=False,
-            native=NativeOrders(limit=False, holds_quantity=holds_quantity),
+            native=NativeOrders(limit=limit, holds_quantity=holds_quantity),
         )  # fmt: skip
         self.engine.start(
             RunStarted(
@@ -358,6 +360,18 @@ def test_an_order_that_a_read_does_not_have_is_asked_about_until_they_agree() ->
     scene.feed(OrderCancelled(ts=scene.ts, client_order_id=stop))
     assert scene.commands.count(Query(stop)) == 2
     assert [s.order.attempt for s in scene.sent if s.order.role is OrderRole.STOP] == [1, 2]
+
+
+def test_a_refused_target_is_tried_again_every_minute_while_its_stop_is_not_known() -> None:
+    scene = Scene(limit=True)
+    scene.signal()
+    scene.fill(scene.order(OrderRole.ENTRY))
+    scene.feed(OrderUnknown(ts=scene.ts, client_order_id=scene.order(OrderRole.STOP), reason="lost"))
+    for _ in range(25):
+        target = scene.order(OrderRole.TARGET)
+        scene.feed(OrderRejected(ts=scene.ts, client_order_id=target, reason="nothing to reduce"))
+        scene.wait(5)
+    assert [s.order.attempt for s in scene.sent if s.order.role is OrderRole.TARGET] == [1, 2, 3]
 
 
 def test_an_exit_that_waited_when_the_process_died_withdraws_the_stop_again() -> None:
