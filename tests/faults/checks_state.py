@@ -126,6 +126,10 @@ class Converged(Checker):
             intent = books.intent_of(order.client_id)
             if intent is not None and not intent.is_entry and not books.ledger(order.symbol):
                 self.breach(f"{intent.record.role} {order.client_id} works without a position")
+        for name, order in books.by_client.items():
+            intent = books.intent_of(name)
+            if intent is not None and intent.filled * 1000 != order.filled:
+                self.breach(f"{intent.record.role} {name} filled {order.filled} lots, the books have {intent.filled}")
         if not books.is_touched:
             self._money(entry)
 

@@ -278,6 +278,7 @@ BAD: list[tuple[str, str, Told]] = [
     ("I7", "venue 0 lots", lambda s: s.signal().intend("e").opened().settle()),
     ("I7", "open orders differ", lambda s: s.signal().intend("e").settle()),
     ("I7", "works without a position", _left_over),
+    ("I7", "filled 110 lots", lambda s: s.entered().fill(1, "e", lots=10, total=110).settle()),
     ("I7", "money differs", lambda s: s.entered().settle(profit=10**6)),
     ("I8", "are open there", lambda s: s.entered().signal("sig2").intend("e2", key="sig2").request("e2").accept("e2")),
     ("I8", "another one works", lambda s: s.signal().intend("e").accept("e").intend("e2", key="g").accept("e2")),
