@@ -100,6 +100,8 @@ class Engine:
         """
         last = 0
         for record in records:
+            if isinstance(record, SessionResumed):
+                self.reconciling.away(last, record.ts)
             self.state.apply(record)
             self.limits.remember(record)
             last = record.ts
@@ -109,6 +111,7 @@ class Engine:
 
     def resume(self, record: SessionResumed) -> None:
         """Go on with a restored state: requests that were never answered may have been carried out or not."""
+        self.reconciling.away(self.recorder.now, record.ts)
         self._move_to(record.ts)
         self.recorder.write(record)
         for track in list(self.state.orders.values()):

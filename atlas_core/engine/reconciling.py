@@ -36,7 +36,10 @@ TOLD_AFTER = 45 * SECOND
 """How long a difference may stand before people are told, although it is not believed yet."""
 
 MAY_EXPLAIN = 900 * SECOND
-"""How long after its end an order is asked about when a position differs: its last fill may have been lost."""
+"""How long before a difference an order may have ended that is asked about: its last fill may have been lost.
+
+The time in which no session ran does not count: nobody could see the difference.
+"""
 
 ORDER, POSITION = "order", "position"
 
@@ -66,6 +69,11 @@ class ReconcileDesk:
     _agrees_since: dict[str, int] = field(factory=dict)
     _told: set[str] = field(factory=set)
     _strays: set[str] = field(factory=set)
+    _absences: list[tuple[int, int]] = field(factory=list)
+
+    def away(self, since: int, until: int) -> None:
+        """Note that no session ran for a while."""
+        self._absences.append((since, until))
 
     def is_fresh(self) -> bool:
         """Tell whether a complete read of this session is young enough to enter on."""
@@ -177,7 +185,9 @@ class ReconcileDesk:
 
     def _related(self, symbol: str) -> list[OrderTrack]:
         """Return the orders of a symbol that may have filled without our knowing: working, or ended a while ago."""
-        begun = self.recorder.now - MAY_EXPLAIN
+        begun = self._differs_since.get(symbol, self.recorder.now) - MAY_EXPLAIN
+        for since, until in reversed(self._absences):
+            begun -= until - since if until > begun else 0
         tracks = (*self.state.orders.values(), *self.state.ended_orders.values())
         return [t for t in tracks if t.intent.symbol == symbol and (t.is_working or t.moved_at >= begun)]
 

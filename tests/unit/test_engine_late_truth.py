@@ -38,6 +38,7 @@ from atlas_core.model.records import (
     ProtectionChanged,
     Record,
     RunStarted,
+    SessionResumed,
     VerdictReached,
 )
 from atlas_core.model.signals import Side, signal_table
@@ -190,6 +191,19 @@ def test_a_difference_is_not_believed_while_an_order_that_could_explain_it_has_n
     scene.read(held="0")
     assert scene.found(PositionAdjusted) == []
     assert [v.outcome for v in scene.found(VerdictReached)] == ["closed"]
+
+
+def test_an_order_that_ended_before_the_process_was_away_may_explain_a_difference() -> None:
+    scene = Scene()
+    scene.entered()
+    scene.engine.orders.close_position(scene.engine.state.positions["X"], "test", "leave")
+    scene.engine.recorder.take_commands()
+    leave = next(t.intent for t in scene.engine.state.orders.values() if t.intent.role is OrderRole.EXIT)
+    scene.feed(OrderCancelled(ts=scene.ts, client_order_id=leave.client_order_id))
+    for seconds in (60, 3_600):
+        scene.now += seconds
+        scene.engine.resume(SessionResumed(ts=scene.ts, crashed=True, profile_digest="", components=()))
+    assert Query(leave.client_order_id) in scene.read(held="0.5")
 
 
 def test_a_difference_that_lasts_is_told_once_before_it_can_be_believed() -> None:
