@@ -59,6 +59,8 @@ def staff_options(command: Any) -> Any:
                          help="Processes; without it as many as pay."),
             click.option("--cluster", metavar="ADDRESS", help="A Dask scheduler, such as tcp://host:8786."),
             click.option("--timeout", metavar="DURATION", help="Hand out no trial after 10m or 2h; resumable."),
+            click.option("--trial-timeout", metavar="DURATION",
+                         help="Give up a trial that takes longer than 30s or 10m; its process is replaced."),
             click.option("--resume", metavar="ID", help="Go on with a sweep that was cut off."),
             click.option("--new", is_flag=True, help="Begin again, also where the same sweep was cut off."),
         )
@@ -181,8 +183,12 @@ def _staff(options: dict[str, Any]) -> Staff:
 
     if options["workers"] is not None and options["cluster"]:
         raise UsageError("expected one of --workers and --cluster, were both")
-    timeout = read_duration(options["timeout"]) if options["timeout"] else None
-    return Staff(processes=options["workers"], cluster=options["cluster"] or "", timeout_seconds=timeout)
+    timeout, longest = (
+        read_duration(options[name]) if options[name] else None for name in ("timeout", "trial_timeout")
+    )
+    return Staff(
+        processes=options["workers"], cluster=options["cluster"] or "", timeout_seconds=timeout, trial_seconds=longest
+    )
 
 
 def _launch(ctx: click.Context, profile: str | None, options: dict[str, Any], registry: Registry) -> Launch:

@@ -12,8 +12,8 @@ from attrs import define, evolve, field, frozen
 
 from atlas_core.clock import LiveClock, Stopwatch
 from atlas_core.errors import DataError
-from atlas_core.search.knowing import system_digest
 from atlas_core.search.ledger import Ledger, Trial, TrialStatus
+from atlas_core.search.limits import TrialLimit
 from atlas_core.search.proposals import Proposer
 from atlas_core.search.space import Setting
 from atlas_core.search.worker import Task, Workbench
@@ -85,6 +85,8 @@ class Conductor:
     _is_recruited: bool = False
     _outstanding: dict[Future[Trial], Task] = field(factory=dict)
     _suspects: list[Task] = field(factory=list)
+    _again: list[Task] = field(factory=list)
+    _is_renewal_due: bool = False
     _deaths: dict[tuple[str, int], int] = field(factory=dict)
     _identities: dict[tuple[str, str], str] = field(factory=dict)
 
@@ -101,7 +103,10 @@ class Conductor:
         known = {trial.number: trial for trial in self.ledger.trials(self.sweep, part.name)}
         for trial in known.values():
             self._expect_same_data(trial)
+        left = proposer.total() - len(known)
         self.watch.begun(part.name, proposer.total(), len(known))
+        if self._limit is not None and not self._is_recruited and left > 0 and not self.is_over:
+            self._recruit(0.0, left + part.later)  # what hangs in this process would hold up everything
         try:
             self._make(part, proposer, known)
         except KeyboardInterrupt:
@@ -114,6 +119,10 @@ class Conductor:
     def close(self, *, at_once: bool = False) -> None:
         """Let the workers go."""
         self.workers.close(at_once=at_once)
+
+    @property
+    def _limit(self) -> TrialLimit | None:
+        return self.bench.assignment.limit
 
     @property
     def is_over(self) -> bool:
@@ -138,10 +147,14 @@ class Conductor:
 
     def _hand_out(self, part: Part, proposer: Proposer, known: dict[int, Trial]) -> None:
         while len(self._outstanding) < self.workers.capacity() and not self.is_over:
+            if self._is_renewal_due:
+                return
             if self._suspects:
                 if self._outstanding:
                     return
                 task = self._suspects.pop(0)
+            elif self._again:
+                task = self._again.pop(0)
             else:
                 found = self._new_task(part, proposer, known)
                 if found is None:
@@ -177,35 +190,45 @@ class Conductor:
         return trials
 
     def _judged(self, suspects: Sequence[Task]) -> list[Trial]:
-        """Return the trials that killed a worker twice; the others are tried once more, alone."""
-        if not suspects:
-            return []
+        """Return the trials that took too long or killed a worker twice.
+
+        Where one took too long the others are made again; without such a culprit each is tried once more, alone.
+        """
         given_up = []
-        for task in suspects:
-            key = task.part, task.number
-            self._deaths[key] = self._deaths.get(key, 0) + 1
-            if self._deaths[key] > 1:
-                given_up.append(self._died(task))
+        if suspects:
+            self._is_renewal_due = True
+            late = [(task, told) for task in suspects if (told := self._too_long(task))]
+            has_culprit = bool(late) or any(map(self._too_long, self._outstanding.values()))
+            others = [task for task in suspects if not self._too_long(task)]
+            given_up = [self._given_up(task, told) for task, told in late]
+            if has_culprit:
+                self._again += others
             else:
-                self._suspects.append(task)
-        count = len(suspects) - len(given_up)
-        if count:
-            these = f"{count} trials are" if count > 1 else f"trial {suspects[0].number} is"
-            self.watch.told(f"a worker process died (killed, or out of memory): {these} made once more, alone")
-        if not self._outstanding:
-            self.workers.renew(alone=True)
+                given_up += self._suspected(others)
+        if self._is_renewal_due and not self._outstanding:
+            self._is_renewal_due = False
+            self.workers.renew(alone=bool(self._suspects))
         return given_up
 
-    def _died(self, task: Task) -> Trial:
-        assignment = self.bench.assignment
-        return Trial(
-            number=task.number,
-            part=task.part,
-            settings=task.settings,
-            system=system_digest(assignment.base, (*assignment.fixed, *task.settings)),
-            status=TrialStatus.FAILED,
-            reason=DIED,
-        )
+    def _too_long(self, task: Task) -> str:
+        return "" if self._limit is None else self._limit.told(task.part, task.number)
+
+    def _given_up(self, task: Task, told: str) -> Trial:
+        self.watch.told(f"trial {task.number} {told}: it is given up, and its process replaced")
+        return self.bench.failed(task, told)
+
+    def _suspected(self, tasks: Sequence[Task]) -> list[Trial]:
+        """Return the trials whose worker died for the second time; the others are made once more, alone."""
+        for task in tasks:
+            key = task.part, task.number
+            self._deaths[key] = self._deaths.get(key, 0) + 1
+        twice = [task for task in tasks if self._deaths[task.part, task.number] > 1]
+        once = [task for task in tasks if task not in twice]
+        if once:
+            these = f"{len(once)} trials are" if len(once) > 1 else f"trial {once[0].number} is"
+            self.watch.told(f"a worker process died (killed, or out of memory): {these} made once more, alone")
+        self._suspects += once
+        return [self.bench.failed(task, DIED) for task in twice]
 
     def _keep(self, trials: Sequence[Trial]) -> None:
         for trial in trials:
@@ -228,8 +251,11 @@ class Conductor:
         seconds = [trial.seconds for trial in trials if trial.status is TrialStatus.FINISHED]
         if not seconds or left <= 0:
             return
+        self._recruit(seconds[0], left)
+
+    def _recruit(self, seconds: float, left: int) -> None:
         self._is_recruited = True
-        workers = self.recruit(seconds[0], left)
+        workers = self.recruit(seconds, left)
         if workers is not None:
             self.workers = workers
             self.watch.told(f"{workers.describe()} make the rest")

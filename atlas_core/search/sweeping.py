@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from shutil import rmtree
 
 from attrs import define, evolve, field, frozen
 
@@ -14,6 +15,7 @@ from atlas_core.search.conditions import Condition, read_condition
 from atlas_core.search.conducting import WHOLE, Conductor, Ending, Part, SearchWatch
 from atlas_core.search.knowing import SPAN_KEYS, metrics_of_trials
 from atlas_core.search.ledger import Ledger, Trial
+from atlas_core.search.limits import TrialLimit
 from atlas_core.search.objective import Objective, read_objective
 from atlas_core.search.plan import Plan, Sweep
 from atlas_core.search.proposals import Proposal, Proposer, Single, drawn, grid
@@ -23,6 +25,7 @@ from atlas_core.search.windows import Steps, Window, read_steps
 from atlas_core.search.worker import Assignment, Task, Workbench
 from atlas_core.search.workers import Cluster, ProcessPool, Workers, usable_processors
 
+_HUNG = "hung"
 METHODS = ("grid", "random", "tpe")
 WORTHWHILE_SECONDS = 3.0
 """Work left for one process from which on others are started without being asked for."""
@@ -30,11 +33,15 @@ WORTHWHILE_SECONDS = 3.0
 
 @frozen(kw_only=True)
 class Staff:
-    """Who shall make the trials: so many processes (None: as many as pay), or the cluster at an address."""
+    """Who shall make the trials: so many processes (None: as many as pay), or the cluster at an address.
+
+    `timeout_seconds` ends the handing out, `trial_seconds` each trial that takes longer.
+    """
 
     processes: int | None = None
     cluster: str = ""
     timeout_seconds: float | None = None
+    trial_seconds: float | None = None
 
 
 @frozen
@@ -138,7 +145,10 @@ class Sweeping:
 
     @bench.default
     def _workbench(self) -> Workbench:
-        return Workbench(self.search.assignment(), self.registry)
+        seconds, folder = self.staff.trial_seconds, self.sweep.directory / _HUNG
+        rmtree(folder, ignore_errors=True)
+        limit = None if seconds is None else TrialLimit(seconds=seconds, folder=folder)
+        return Workbench(evolve(self.search.assignment(), limit=limit), self.registry)
 
     @conductor.default
     def _conductor(self) -> Conductor:
@@ -201,11 +211,11 @@ class Sweeping:
         """Return processes or a cluster when they were asked for, or when so much is left that they pay."""
         if self.staff.cluster:
             return Cluster(self._shared(), self.staff.cluster)
-        wanted = self.staff.processes
+        wanted, is_limited = self.staff.processes, self.staff.trial_seconds is not None
         if wanted is None:
-            wanted = usable_processors() if seconds * left > WORTHWHILE_SECONDS else 1
+            wanted = usable_processors() if is_limited or seconds * left > WORTHWHILE_SECONDS else 1
         count = min(wanted, left)
-        return ProcessPool(self._shared(), count) if count > 1 else None
+        return ProcessPool(self._shared(), count) if count > 1 or is_limited else None
 
     def _shared(self) -> Assignment:
         """Write the bars of all trials to memory maps; return what tells others where they lie."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import lru_cache
 from multiprocessing import connection, parent_process
 from os import _exit
@@ -26,6 +27,7 @@ from atlas_core.runs import Mode
 from atlas_core.search.history import Histories, SharedHistory
 from atlas_core.search.knowing import system_digest
 from atlas_core.search.ledger import Trial, TrialStatus
+from atlas_core.search.limits import TrialLimit
 from atlas_core.search.space import Setting
 from atlas_core.search.trial import run_trial, span_of_run
 
@@ -48,6 +50,7 @@ class Assignment:
     fixed: tuple[Setting, ...] = field(eq=False)
     metrics: tuple[str, ...] = field(eq=False)
     histories: tuple[SharedHistory, ...] = field(eq=False, default=(), repr=False)
+    limit: TrialLimit | None = field(eq=False, default=None)
 
 
 @frozen(kw_only=True)
@@ -104,14 +107,7 @@ class Workbench:
         So are data that are not there, where the settings choose them. Raises DataError otherwise, PluginError,
         VenueError and what else is no fault of the trial's settings.
         """
-        watch = Stopwatch()
-        trial = Trial(
-            number=task.number,
-            part=task.part,
-            settings=task.settings,
-            system=system_digest(self.assignment.base, (*self.assignment.fixed, *task.settings)),
-            status=TrialStatus.FAILED,
-        )
+        watch, trial = Stopwatch(), self.failed(task, "")
         try:
             run = run_trial(compose(self.profile(task), Mode.BACKTEST), self.histories)
         except ProfileError as fault:
@@ -133,6 +129,17 @@ class Workbench:
             seconds=watch.seconds(),
         )
 
+    def failed(self, task: Task, reason: str) -> Trial:
+        """Return a trial that has no figures, and why."""
+        return Trial(
+            number=task.number,
+            part=task.part,
+            settings=task.settings,
+            system=system_digest(self.assignment.base, (*self.assignment.fixed, *task.settings)),
+            status=TrialStatus.FAILED,
+            reason=reason,
+        )
+
 
 def texts_of(assignment: Assignment) -> dict[Path, str]:
     """Return the texts of the profile's files by their resolved paths."""
@@ -151,9 +158,16 @@ def bench_of(assignment: Assignment) -> Workbench:
 
 
 def make_trial(assignment: Assignment, task: Task) -> Trial:
-    """Make a trial in a worker process."""
+    """Make a trial in a worker process, which ends with it when it takes longer than it may.
+
+    A scheduler that hands out such a trial once more is answered at once.
+    """
+    bench, limit = bench_of(assignment), assignment.limit
+    if limit is not None and (reason := limit.told(task.part, task.number)):
+        return bench.failed(task, reason)
     try:
-        return bench_of(assignment).trial(task)
+        with nullcontext() if limit is None else limit.kept(task.part, task.number):
+            return bench.trial(task)
     except AtlasError as fault:
         # Pickled as it is, a fault of several arguments would break the pool that carries it.
         raise type_of(fault)(str(fault)) from None

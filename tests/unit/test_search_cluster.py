@@ -11,16 +11,20 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+from attrs import frozen
 
 from atlas_core.errors import AtlasError, MissingExtra, UsageError
+from atlas_core.search.conducting import Ending
 from atlas_core.search.history import Histories
-from atlas_core.search.ledger import Ledger
+from atlas_core.search.ledger import Ledger, Trial, TrialStatus
+from atlas_core.search.worker import Assignment, Task, make_trial
 from atlas_core.search.workers import Cluster
 from tests.search_profile import Notes, bench, crossing, plan_of, sweeping
 
 CHANGES = ("scanner.0.fast=3,8,40", "exit.time.max_hours=6,24")
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
+KILLED_AFTER = 4
 
 
 def started(*arguments: str) -> subprocess.Popen[bytes]:
@@ -30,21 +34,34 @@ def started(*arguments: str) -> subprocess.Popen[bytes]:
     )  # fmt: skip
 
 
+@frozen
+class Running:
+    """A scheduler with two workers of one thread each, which are processes of this machine."""
+
+    address: str
+    workers: list[subprocess.Popen[bytes]]
+
+
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start a scheduler and two workers of one thread each; yield the scheduler's address."""
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Start a cluster."""
     file = tmp_path_factory.mktemp("cluster") / "scheduler.json"
     quiet = ("--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(file))
     processes = [started("distributed.cli.dask_scheduler", "--port", "0", *quiet)]
     workers = ("distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1")
     try:
         processes += [started(*workers, "--scheduler-file", str(file)) for _ in range(2)]
-        yield _address_of_two(file)
+        yield Running(_address_of_two(file), processes[1:])
     finally:
         for process in processes:
             process.kill()
         for process in processes:
             process.wait()
+
+
+@pytest.fixture
+def cluster(running: Running) -> str:
+    return running.address
 
 
 def _address_of_two(file: Path) -> str:
@@ -114,3 +131,36 @@ def test_without_dask_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(MissingExtra, match=r"atlas-trading\[research\]"):
         Cluster(bench(crossing(tmp_path)).assignment, "tcp://127.0.0.1:1")
+
+
+def test_a_worker_that_is_killed_costs_no_trial_and_nothing_that_is_kept_is_made_again(
+    running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last test of this module: one worker is left."""
+    monkeypatch.setattr("atlas_core.search.workers.make_trial", noted)
+    made, kept_then = tmp_path / "made.txt", list[str]()
+
+    class Killer(Notes):
+        def made(self, trial: Trial) -> None:
+            super().made(trial)
+            if len(self.trials) == KILLED_AFTER:
+                running.workers[0].kill()
+                running.workers[0].wait()
+                kept_then.extend(made.read_text().split())
+
+    plan, watch = plan_of(crossing(tmp_path), "scanner.0.fast=3:14:1"), Killer()
+    with Ledger.at(tmp_path) as ledger:
+        outcome = sweeping(tmp_path, ledger, plan, watch, cluster=running.address).run()
+    assert outcome.ending is Ending.COMPLETE
+    assert [(trial.number, trial.status) for trial in outcome.trials] == [(n, TrialStatus.FINISHED) for n in range(12)]
+    kept = {str(trial.number) for trial in watch.trials[:KILLED_AFTER]}
+    later = made.read_text().split()[len(kept_then) :]
+    assert not kept & set(later)
+    assert not watch.texts[1:]
+
+
+def noted(assignment: Assignment, task: Task) -> Trial:
+    """Note that a trial begins, and make it."""
+    with Path(assignment.profile).with_name("made.txt").open("a") as file:
+        file.write(f"{task.number}\n")
+    return make_trial(assignment, task)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -92,6 +94,40 @@ def deadly(assignment: Assignment, task: Task) -> Trial:
         once.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return make_trial(assignment, task)
+
+
+LIMIT_SECONDS = 5.0
+"""Long beside any honest trial, also where others are at work on the machine."""
+
+
+def test_a_trial_that_hangs_is_given_up_and_holds_up_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("atlas_core.search.workers.make_trial", hanging)
+    plan, notes = plan_of(crossing(tmp_path), "scanner.0.fast=3:8:1"), Notes()
+    with Ledger.at(tmp_path) as ledger:
+        sweep = sweeping(tmp_path, ledger, plan, notes, processes=1, trial_seconds=LIMIT_SECONDS)
+        trials = sweep.run().trials
+    assert {trial.number: trial.status.value for trial in trials} == {
+        number: "failed" if number == 4 else "finished" for number in range(6)
+    }
+    assert re.fullmatch(r"took longer than 5 s, it was in hung \(.*test_search_sweeping.py:\d+\)", trials[4].reason)
+    assert [text.partition(",")[0] for text in notes.texts[1:]] == ["trial 4 took longer than 5 s"]
+    assert list((sweep.sweep.directory / "hung").glob("*")) == [sweep.sweep.directory / "hung" / "trial-4.txt"]
+
+
+def hanging(assignment: Assignment, task: Task) -> Trial:
+    """Let trial 4 hang where only its process can be ended."""
+    real = Workbench.trial
+
+    def hung(bench: Workbench, asked: Task) -> Trial:
+        if asked.number == 4:
+            Event().wait()
+        return real(bench, asked)
+
+    Workbench.trial = hung  # type: ignore[method-assign]
+    try:
+        return make_trial(assignment, task)
+    finally:
+        Workbench.trial = real  # type: ignore[method-assign]
 
 
 def test_data_that_change_between_two_trials_end_the_sweep(tmp_path: Path) -> None:
