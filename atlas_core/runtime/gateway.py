@@ -38,6 +38,12 @@ REDUCING_ORDER_LIVES = 60 * SECOND
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 10.0
 LONGEST_QUIET = 60.0
+URGENT_QUIET = 5.0
+"""So long does an absurd figure keep exits, stops and withdrawals quiet; what can wait waits for the longest time."""
+
+ROUTINE_LATER = 2.0
+"""After a wait, exits, stops and withdrawals have the venue for themselves for so long."""
+
 ENTRIES_AT_ONCE = 4
 QUESTIONS_AT_ONCE = 4
 
@@ -69,6 +75,7 @@ class OrderGateway:
     _withdrawn: set[str] = field(factory=set)
     _withdrawing: set[asyncio.Task[Any]] = field(factory=set)
     _quiet_until: float = 0.0
+    _routine_quiet_until: float = 0.0
 
     def dispatch(self, command: Submit | Cancel | Query) -> None:
         """Start a request; its outcome arrives as an event."""
@@ -120,7 +127,7 @@ class OrderGateway:
         """Send until something is known: a pause follows only where it is certain that nothing was sent."""
         pause = FIRST_PAUSE
         while True:
-            await self._keep_quiet()
+            await self._keep_quiet(is_urgent=order.role is not OrderRole.ENTRY)
             reason = self._denial(order)
             if reason:
                 self._rejected(order, f"not sent: {reason}")
@@ -148,14 +155,18 @@ class OrderGateway:
             await asyncio.sleep(pause)
 
     def _throttled(self, error: Exception) -> None:
-        """Keep quiet as long as the venue asks; an absurd figure counts as a minute."""
-        asked = error.retry_after if isinstance(error, Throttled) else 0.0
-        seconds = asked if 0 <= asked <= LONGEST_QUIET else LONGEST_QUIET
-        self._quiet_until = max(self._quiet_until, asyncio.get_running_loop().time() + seconds)
+        """Keep quiet as long as the venue asks; what reduces risk is not kept quiet by an absurd figure."""
+        if not isinstance(error, Throttled):
+            return
+        asked, now = error.retry_after, asyncio.get_running_loop().time()
+        is_meant = 0 <= asked <= LONGEST_QUIET
+        urgent, routine = (asked, asked + ROUTINE_LATER) if is_meant else (URGENT_QUIET, LONGEST_QUIET)
+        self._quiet_until = max(self._quiet_until, now + urgent)
+        self._routine_quiet_until = max(self._routine_quiet_until, now + routine)
 
-    async def _keep_quiet(self) -> None:
-        wait = self._quiet_until - asyncio.get_running_loop().time()
-        if wait > 0:
+    async def _keep_quiet(self, *, is_urgent: bool) -> None:
+        time = asyncio.get_running_loop().time
+        while (wait := (self._quiet_until if is_urgent else self._routine_quiet_until) - time()) > 0:
             await asyncio.sleep(wait)
 
     def _denial(self, order: Order) -> str:
@@ -171,7 +182,7 @@ class OrderGateway:
 
     async def _cancel(self, name: str) -> None:
         await self._sent(name)
-        await self._keep_quiet()
+        await self._keep_quiet(is_urgent=True)
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 await self.broker.cancel(name)
@@ -183,12 +194,11 @@ class OrderGateway:
     async def _find(self, name: str) -> None:
         try:
             await self._sent(name)
-            await self._keep_quiet()
+            await self._keep_quiet(is_urgent=False)
             async with self._questions, asyncio.timeout(CALL_SECONDS):
                 report = await self.broker.find(name)
         except Exception as error:  # no answer is no evidence
-            if isinstance(error, Throttled):
-                self._throttled(error)
+            self._throttled(error)
             logger.warning("asking about {} failed: {}: {}", name, type(error).__name__, error)
             return
         finally:

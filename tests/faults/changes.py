@@ -399,7 +399,7 @@ CHANGES: dict[str, Change] = {
     "resend at restart": wrap(LiveDesk, "start", _resend_at_restart),
     "commands before the commit": wrap(LiveDesk, "flush", _dispatch_first),
     "kill read from memory": wrap(OrderGateway, "_denial", _permit_remembered),
-    "throttle not obeyed": swap(OrderGateway, "_keep_quiet", lambda _self: asyncio.sleep(0)),
+    "throttle not obeyed": swap(OrderGateway, "_keep_quiet", lambda _self, **_asked: asyncio.sleep(0)),
     "entries sent however old": both(
         swap(gateway_module, "ENTRY_LIVES", 10**18), swap(gateway_module, "LONGEST_QUIET", 900.0)
     ),
