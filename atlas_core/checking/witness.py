@@ -11,6 +11,7 @@ from multiprocessing import get_context
 from atlas_core.backtest.driver import DriverKind
 from atlas_core.checking.market import RecordedMarket
 from atlas_core.checking.running import decided
+from atlas_core.children import end_with_parent
 from atlas_core.model.records import Record
 from atlas_core.profile import Profile, open_profile
 
@@ -28,7 +29,8 @@ def in_another_process(
     source = str(profile.source)
 
     def tell(market: RecordedMarket) -> list[Record]:
-        with _hash_seed(), ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
+        context = get_context("spawn")
+        with _hash_seed(), ProcessPoolExecutor(1, mp_context=context, initializer=end_with_parent) as pool:
             return pool.submit(_decided, source, tuple(overrides), market, driver).result()
 
     return tell

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import lru_cache
-from multiprocessing import connection, parent_process
-from os import _exit
 from pathlib import Path
 from signal import SIG_IGN, SIGINT, signal
 
 from attrs import define, evolve, field, frozen
 from loguru import logger
 
+from atlas_core.children import end_with_parent
 from atlas_core.clock import Stopwatch
 from atlas_core.compose import compose
 from atlas_core.errors import AtlasError, ContractError, DataError, ProfileError
@@ -183,11 +181,4 @@ def begin_worker() -> None:
     signal(SIGINT, SIG_IGN)
     logger.remove()
     logger.add(sys.stderr, level="ERROR", format="worker: {message}")
-    parent = parent_process()
-    if parent is not None:
-        threading.Thread(target=_leave_with, args=(parent.sentinel,), daemon=True).start()
-
-
-def _leave_with(sentinel: int) -> None:
-    connection.wait([sentinel])
-    _exit(1)
+    end_with_parent()

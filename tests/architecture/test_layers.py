@@ -17,7 +17,7 @@ LAYERS = {
     1: "columnar contracts components hookspecs options runs",
     2: "plugins profile",
     3: "barfiles engine simulation journal marketdata",
-    4: "barstore compose control margins opening report runstore statedir tape watching wiring",
+    4: "barstore children compose control margins opening report runstore statedir tape watching wiring",
     5: "backtest checking downloading loading runtime trading search",
     6: "cli testing __main__",
 }

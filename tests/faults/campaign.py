@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from attrs import define, field, frozen
 
+from atlas_core.children import end_with_parent
 from tests.faults.coverage import SOMETIMES
 from tests.faults.setup import Setup
 from tests.faults.simulation import Outcome, simulate
@@ -105,5 +106,5 @@ def in_processes(act: Callable[[T], R], items: Sequence[T], workers: int) -> Ite
     if workers <= 1:
         yield from map(act, items)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
         yield from pool.map(act, items)
