@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from atlas_core import components as offer
 from atlas_core.backtest.driver import DriverKind, run_backtest
+from atlas_core.compose import System
 from atlas_core.contracts import (
     Capability,
     Context,
@@ -259,16 +260,15 @@ def _brokers(name: str) -> list[Any]:
     return [] if abilities is None else [offer.broker(name, _paper, options=CostOptions, capabilities=abilities)]
 
 
-def outcome(scene: Scene, driver: DriverKind) -> Outcome:
-    """Run a scene; return its journal."""
-    bars = market(scene)
+def system_of_scene(scene: Scene, bars: list[BarClosed], scanner: Scanner) -> System:
+    """Return the composed system of a scene, on bars and with signals of the caller's."""
     due = [
         FundingDue(START + hour * HOUR, symbol, Decimal("0.0001"))
         for hour in range(48)
         for symbol in scene.symbols
     ] if scene.funding else []  # fmt: skip
     parts = [
-        made(offer.scanner, "script", RandomScanner(scene.seed, scene.signals)),
+        made(offer.scanner, "script", scanner),
         made(offer.gate, "nosy", NosyGate(scene.symbols)),
         made(offer.sizer, "nosy", NosySizer(scene.symbols)),
         made(offer.exit_rule, "patient", PatientTarget()),
@@ -276,7 +276,7 @@ def outcome(scene: Scene, driver: DriverKind) -> Outcome:
         made(offer.exit_rule, "slow-rise", SlowRise()),
         *_brokers(scene.broker),
     ]
-    system = system_of(
+    return system_of(
         memory(LeveragedProvider(bars, due, kind=scene.kind)),
         *parts,
         run_as=Mode.BACKTEST,
@@ -288,6 +288,15 @@ def outcome(scene: Scene, driver: DriverKind) -> Outcome:
         more=f"{scene.more}\n[limits]\n{scene.limits}",
         mode="backtest",
     )
+
+
+def outcome(scene: Scene, driver: DriverKind) -> Outcome:
+    """Run a scene; return its journal."""
+    return run_system(system_of_scene(scene, market(scene), RandomScanner(scene.seed, scene.signals)), driver)
+
+
+def run_system(system: System, driver: DriverKind) -> Outcome:
+    """Run a system; return its journal."""
     with Journal.in_memory() as journal:
         summary = run_backtest(system, journal, None, driver)
         return Outcome(summary.digest, list(journal.records()))

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from attrs import define, field
 
+from atlas_core.backtest.foretold import Foretold, ForetoldPassage
 from atlas_core.backtest.lanes import Lane, Place
 from atlas_core.backtest.lookout import Lookout
 from atlas_core.backtest.tapes import other_streams
@@ -102,6 +103,7 @@ class SkippingDriver:
     passage: Passage
     lanes: dict[str, Lane]
     lookout: Lookout
+    foretold: Foretold | None = None
     place: Place = (0, 0, 0)
     fed: int = 0
     _by_number: Sequence[Lane] = field(init=False)
@@ -116,19 +118,28 @@ class SkippingDriver:
 
     @classmethod
     def on(
-        cls, live: OpenSystem, market: LoadedMarket, broker: PatientBroker, scribe: Scribe[RecordLog]
+        cls,
+        live: OpenSystem,
+        market: LoadedMarket,
+        broker: PatientBroker,
+        scribe: Scribe[RecordLog],
+        foretold: Foretold | None = None,
     ) -> SkippingDriver:
-        """Lay out a lane of bars for each symbol; funding, closings and signals stay a tape."""
+        """Lay out a lane of bars for each symbol; funding, closings and signals stay a tape.
+
+        Of signals whose fates are foretold only those are taken that the engine has to decide.
+        """
         past = LazyMarket(market.data)
         desk = TradingDesk(live, live.engine(past), scribe)
-        for stream in other_streams(live, market, desk.engine):
+        for stream in other_streams(live, market, desk.engine, foretold):
             desk.queue.add_stream(stream)
         lanes = {}
         for number, symbol in enumerate(live.system.profile.universe.symbols):
             tick = float(live.instruments[symbol].tick_size)
             lanes[symbol] = Lane(market.bars_of_run(symbol), number, tick)
         lookout = Lookout(desk.engine.state, desk.engine.limits, lanes)
-        past.driver = cls(market, desk, broker, Passage(desk.engine), lanes, lookout)
+        passage = Passage(desk.engine) if foretold is None else ForetoldPassage(desk.engine, foretold, lanes)
+        past.driver = cls(market, desk, broker, passage, lanes, lookout, foretold)
         return past.driver
 
     async def run(self) -> RunSummary:
@@ -228,7 +239,13 @@ class SkippingDriver:
         if not isinstance(event, SignalsFound):
             return ()
         signals = self.desk.engine.state.signals
-        keys = (record.key for record in records if isinstance(record, (SignalArmed, SignalTriggered)))
+        keys = [record.key for record in records if isinstance(record, SignalTriggered)]
+        armed = [record.key for record in records if isinstance(record, SignalArmed)]
+        if self.foretold is None:
+            keys += armed
+        else:  # no first price voids one of these, and the way to their triggers is planned already
+            for key in armed:
+                self.desk.engine.signals.met(key)
         symbols = dict.fromkeys(signals[key].signal.symbol for key in keys if key in signals)
         return [self.lanes[symbol] for symbol in symbols]
 

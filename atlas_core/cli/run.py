@@ -22,6 +22,7 @@ from atlas_core.runs import COLUMNS, Mode, RunInfo, RunSummary
 
 if TYPE_CHECKING:
     from atlas_core.backtest.columnar.outcome import Outcome
+    from atlas_core.backtest.foretelling import Spared
     from atlas_core.cli.live_screen import LiveScreen
     from atlas_core.cli.run_session import SessionFlags
     from atlas_core.compose import System
@@ -278,7 +279,7 @@ class Launch:
         return report
 
     def keep_columns(
-        self, run: RunInfo, screen: LiveScreen, execute: Callable[[], Outcome], *, is_shown: bool
+        self, run: RunInfo, screen: LiveScreen, execute: Callable[[], Outcome | Spared], *, is_shown: bool
     ) -> Report:
         """Make a run without a journal, which is written when it is asked for; keep its results, and show them.
 
@@ -374,23 +375,47 @@ def _in_columns(
 
     Who asked for columns is told why.
     """
+    if driver not in (None, COLUMNS):
+        return None
+    gc.disable()  # records hold no cycles, and looking for them takes a quarter of the time
+    try:
+        return _all_in_columns(launch, system, run, screen, is_shown) or _foretold(
+            launch, run, screen, driver, is_shown
+        )
+    finally:
+        gc.enable()
+
+
+def _all_in_columns(launch: Launch, system: System, run: RunInfo, screen: LiveScreen, is_shown: bool) -> Report | None:
     from loguru import logger
 
     from atlas_core.backtest.columnar.outcome import run_in_columns
     from atlas_core.backtest.columnar.simple import NotSimple
 
-    if driver not in (None, COLUMNS):
-        return None
-    gc.disable()  # records hold no cycles, and looking for them takes a quarter of the time
     try:
         return launch.keep_columns(run, screen, partial(run_in_columns, system, screen), is_shown=is_shown)
+    except NotSimple as reason:
+        logger.debug("the engine decides what can trade: {}", reason)
+        return None
+
+
+def _foretold(launch: Launch, run: RunInfo, screen: LiveScreen, driver: str | None, is_shown: bool) -> Report | None:
+    """Leave to the engine only what can trade, where columns are asked for or there are very many signals."""
+    from loguru import logger
+
+    from atlas_core.backtest.columnar.simple import NotSimple
+    from atlas_core.backtest.foretelling import SPARED_FROM, run_foretold
+    from atlas_core.compose import compose
+
+    system, fewest = compose(launch.profile, launch.mode), 0 if driver == COLUMNS else SPARED_FROM
+    execute = partial(run_foretold, system, screen, fewest=fewest)
+    try:
+        return launch.keep_columns(run, screen, execute, is_shown=is_shown)
     except NotSimple as reason:
         logger.debug("the engine decides: {}", reason)
         if driver == COLUMNS:
             click.echo(f"not worked out in columns, the engine decides: {reason}", err=True)
         return None
-    finally:
-        gc.enable()
 
 
 def _through_the_engine(launch: Launch, run: RunInfo, screen: LiveScreen, driver: str | None, is_shown: bool) -> Report:

@@ -28,12 +28,16 @@ class Passage:
         limits and the end of the day are not in it.
         """
         engine = self.engine
-        waiting = engine.signals.waiting(symbol)
+        waiting = self.of_signals(symbol)
         position = engine.state.positions.get(symbol)
         if position is None or waiting.every:
             return waiting
         waiting = waiting.also(engine.protection.waiting(position))
         return waiting if waiting.every else waiting.also(engine.exits.waiting(position))
+
+    def of_signals(self, symbol: str) -> Waiting:
+        """Return what the waiting signals of a symbol wait for."""
+        return self.engine.signals.waiting(symbol)
 
     def pass_over(self, passed: PassedOver) -> None:
         """Take note of events at which nothing can have been decided, as if they had been processed."""

@@ -24,6 +24,11 @@ from atlas_core.model.signals import FOREVER, EntryKind, Signal, SignalTable
 from atlas_core.model.waiting import EVERYTHING, NOTHING, Waiting
 
 LIFE_CYCLE = "life cycle"
+OVER_WHEN_FOUND = "its time was over when it was found"
+OPENED_AT_TARGET = "opened where nothing, or too little, was left to win"
+OPENED_BEYOND = "opened beyond the other side"
+TOOK_OTHER_SIDE = "the other side was taken first"
+NOT_TRIGGERED = "not triggered in time"
 
 
 @define
@@ -98,10 +103,9 @@ class SignalDesk:
             is_opening = signal.key not in self._opened
             self._opened.add(signal.key)
             if is_opening and is_void_at(signal, price):
-                reason = "opened where nothing, or too little, was left to win"
-                self._end(signal, Outcome.VOID_GAP, reason, price, signal.void_beyond)
+                self._end(signal, Outcome.VOID_GAP, OPENED_AT_TARGET, price, signal.void_beyond)
             elif is_cancelled_at(signal, price):
-                self._end(signal, Outcome.INVALIDATED, "opened beyond the other side", price, signal.cancel_beyond)
+                self._end(signal, Outcome.INVALIDATED, OPENED_BEYOND, price, signal.cancel_beyond)
             elif trigger_price(signal, price, price, tick) is not None:
                 self._trigger(signal, price, None)
 
@@ -126,7 +130,7 @@ class SignalDesk:
                 taken.append((signal, price))
                 self._trigger(signal, price, opened_at)
             elif is_cancelled_at(signal, worst):
-                self._end(signal, Outcome.INVALIDATED, "the other side was taken first", worst, signal.cancel_beyond)
+                self._end(signal, Outcome.INVALIDATED, TOOK_OTHER_SIDE, worst, signal.cancel_beyond)
 
     def is_waiting(self, symbol: str) -> bool:
         """Tell whether a signal waits for its trigger in a symbol."""
@@ -141,11 +145,15 @@ class SignalDesk:
             waiting = waiting.also(levels_of(signal))
         return waiting
 
+    def met(self, key: str) -> None:
+        """Note that a waiting signal has met its first price, which did not void it."""
+        self._opened.add(key)
+
     def expire(self, key: str) -> None:
         """End a signal whose time is over, if it still waits."""
         track = self.state.signals.get(key)
         if track is not None and track.state is SignalState.ARMED:
-            self._end(track.signal, Outcome.EXPIRED, "not triggered in time")
+            self._end(track.signal, Outcome.EXPIRED, NOT_TRIGGERED)
 
     def finish(self, reason: str) -> None:
         """End the signals that still wait."""
@@ -202,7 +210,7 @@ class SignalDesk:
         """Enter at the market, or wait for the trigger."""
         key, price = signal.key, self.market.last_price(signal.symbol)
         if signal.valid_until <= self.recorder.now:
-            self.recorder.end(key, Outcome.EXPIRED, LIFE_CYCLE, "its time was over when it was found")
+            self.recorder.end(key, Outcome.EXPIRED, LIFE_CYCLE, OVER_WHEN_FOUND)
         elif signal.entry is EntryKind.MARKET and price is None:
             self.recorder.end(key, Outcome.REFUSED, "no price", "no price was seen yet")
         elif signal.entry is EntryKind.MARKET and price is not None:

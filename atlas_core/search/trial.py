@@ -10,6 +10,7 @@ from atlas_core.backtest.columnar.results import worked_results
 from atlas_core.backtest.columnar.run import work_out
 from atlas_core.backtest.columnar.simple import NotSimple
 from atlas_core.backtest.driver import DriverKind, driver_on
+from atlas_core.backtest.foretelling import foretell
 from atlas_core.backtest.memory import MemoryRecords
 from atlas_core.backtest.stepped import looked_up
 from atlas_core.compose import OpenSystem, System, opened
@@ -47,9 +48,16 @@ async def _run(system: System, histories: Histories) -> TrialRun:
 
 
 async def results_on(live: OpenSystem, market: LoadedMarket) -> Results:
-    """Return the results of an open back-test on its market, in columns where it is simple enough for them."""
+    """Return the results of an open back-test on its market, in columns as far as it is simple enough for them."""
     try:
         return worked_results(work_out(live, market))
+    except NotSimple:
+        return await _results_of_engine(live, market)
+
+
+async def _results_of_engine(live: OpenSystem, market: LoadedMarket) -> Results:
+    try:
+        return run_results((await foretell(live, market, Unwatched())).kept)
     except NotSimple:
         records = MemoryRecords()
         await driver_on(looked_up(live, market), market, Scribe(records, Unwatched()), DriverKind.SKIPPING).run()

@@ -2,6 +2,7 @@
 
 The bars are made with numpy and handed to a provider in memory. Prints the seconds and the greatest memory of the whole
 process (its bars included) and of the back-test, its trades, and the hash of its trades: speed never changes an answer.
+`--driver skipping` and `--driver plain` write the journal with the run; columns have it written when it is asked for.
 """
 
 from __future__ import annotations
@@ -10,28 +11,31 @@ import argparse
 import hashlib
 import json
 import resource
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import process_time
 
 import numpy as np
+from attrs import frozen
 
 from atlas_core import components as offer
 from atlas_core.backtest.driver import DriverKind, run_backtest
+from atlas_core.backtest.foretelling import run_foretold
 from atlas_core.clock import Stopwatch
 from atlas_core.components import NoOptions
-from atlas_core.compose import compose
+from atlas_core.compose import System, compose
 from atlas_core.contracts import Capability, Context, HistoryRequest, Provider
 from atlas_core.hookspecs import hookimpl
 from atlas_core.journal import Journal
 from atlas_core.model.bars import Bars
 from atlas_core.model.events import BarClosed
 from atlas_core.model.instrument import Instrument, InstrumentKind
-from atlas_core.model.records import PositionClosed
+from atlas_core.model.records import PositionClosed, Record
 from atlas_core.model.timeframe import DAY, MINUTE, Timeframe
 from atlas_core.plugins import Registry
 from atlas_core.profile import load_profile
-from atlas_core.runs import Mode
+from atlas_core.runs import COLUMNS, Mode, RunSummary
 from atlas_core.testing import registry_of
 
 PROFILE = Path(__file__).with_name("year.toml")
@@ -121,14 +125,40 @@ def peak_megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024
 
 
-def trades_hash(journal: Journal) -> str:
+def trades_hash(records: Iterable[Record]) -> str:
     """Return the hash of what was traded, when, at which prices and with which result."""
     digest = hashlib.sha256()
-    for record in journal.records():
+    for record in records:
         if isinstance(record, PositionClosed):
             facts = (record.symbol, record.pattern, record.opened_at, record.ts, record.exit_price, record.net)
             digest.update(repr([str(fact) for fact in facts]).encode())
     return digest.hexdigest()[:16]
+
+
+@frozen
+class Measured:
+    """What a back-test took (wall and CPU seconds, MiB), and what came of it."""
+
+    seconds: float
+    cpu: float
+    memory: float
+    summary: RunSummary
+    events: int
+    digest: str
+
+
+def measured(system: System, driver: str) -> Measured:
+    """Run a back-test once: in columns without a journal, else with one in a file."""
+    if driver == COLUMNS:
+        watch, cpu = Stopwatch(), process_time()
+        spared = run_foretold(system)
+        took = watch.seconds(), process_time() - cpu, peak_megabytes()
+        return Measured(*took, spared.summary, len(spared.kept), trades_hash(spared.kept))
+    with TemporaryDirectory() as folder, Journal.create(Path(folder) / "journal.db") as journal:
+        watch, cpu = Stopwatch(), process_time()
+        summary = run_backtest(system, journal, None, DriverKind(driver))
+        took = watch.seconds(), process_time() - cpu, peak_megabytes()
+        return Measured(*took, summary, journal.count(), trades_hash(journal.records()))
 
 
 def main() -> None:
@@ -136,7 +166,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--symbols", type=int, default=10)
     parser.add_argument("--days", type=int, default=365)
-    parser.add_argument("--driver", choices=[kind.value for kind in DriverKind], default="skipping")
+    parser.add_argument("--driver", choices=[COLUMNS, *(kind.value for kind in DriverKind)], default=COLUMNS)
     asked = parser.parse_args()
     symbols = [f"C{number}" for number in range(asked.symbols)]
     provider = MadeProvider(asked.days)
@@ -144,16 +174,14 @@ def main() -> None:
     profile = load_profile(PROFILE, registry(provider), overrides=overrides)
     provider.make(symbols, profile.universe.base_timeframe)
     made = peak_megabytes()
-    with TemporaryDirectory() as folder, Journal.create(Path(folder) / "journal.db") as journal:
-        watch = Stopwatch()
-        summary = run_backtest(compose(profile, Mode.BACKTEST), journal, None, DriverKind(asked.driver))
-        seconds = watch.seconds()
-        memory, events = peak_megabytes(), journal.count()
-        digest = trades_hash(journal)
-    bars = asked.symbols * asked.days * (DAY // MINUTE)
-    print(f"{bars:,} bars, {summary.signals:,} signals, {summary.trades:,} trades, {events:,} events by {asked.driver}")
-    print(f"{seconds:.2f} s, {memory:.0f} MiB ({made:.0f} MiB of them before the run), journal {summary.digest[:16]}")
-    print(f"trades {digest}, kept {KEPT.get((asked.symbols, asked.days), 'nothing')}")
+    run = measured(compose(profile, Mode.BACKTEST), asked.driver)
+    bars, summary = asked.symbols * asked.days * (DAY // MINUTE), run.summary
+    counts = f"{bars:,} bars, {summary.signals:,} signals, {summary.trades:,} trades"
+    print(f"{counts}, {run.events:,} records kept by {asked.driver}")
+    print(f"{run.seconds:.2f} s, {run.cpu:.2f} s of CPU, {run.memory:.0f} MiB ({made:.0f} MiB of them before the run)")
+    print(
+        f"trades {run.digest}, kept {KEPT.get((asked.symbols, asked.days), 'nothing')}, journal {summary.digest[:16]}"
+    )
 
 
 if __name__ == "__main__":

@@ -141,10 +141,30 @@ def test_a_trade_of_columns_is_explained_without_zeros_below_zero(own_home: Path
     assert "-0.00" not in told
 
 
+def test_what_the_engine_decides_without_a_journal_gives_the_same_results_and_files(
+    own_home: Path, profile: Path
+) -> None:
+    late = (str(profile), "--json", "--set", "broker.latency_ms=5", "--set", "limits.max_daily_loss_pct=3")
+    quick, run = json.loads(call(backtest, *late, "--driver", "columns")), kept(own_home)
+    slow, engine = json.loads(call(backtest, *late)), kept(own_home)
+    assert (quick["driver"], slow["driver"]) == ("columns", "skipping")
+    assert not (run.directory / JOURNAL_NAME).exists()
+    assert len(quick["trades"]) > 10
+    differing = {"run_id", "directory", "journal_digest", "driver", "earlier"}
+    assert {key: plain(quick[key]) for key in quick if key not in differing} == {
+        key: plain(slow[key]) for key in slow if key not in differing
+    }
+    for name in ("trades.csv", "signals.csv", "equity.csv"):
+        one, other = (rows_of(of_run.directory / name) for of_run in (run, engine))
+        assert plain(one) == plain(other)
+    call(audit, "verify", run.run_id)
+    assert manifest_of(run)["journal_digest"] == manifest_of(engine)["journal_digest"]
+
+
 def test_who_asks_for_columns_in_vain_is_told_why(own_home: Path, profile: Path) -> None:
-    late = [str(profile), "-q", "--set", "broker.latency_ms=5"]
-    reason = "not worked out in columns, the engine decides: the broker has latency, impact or a share of the volume"
-    asked, unasked = (CliRunner().invoke(backtest, [*late, *more]) for more in (["--driver", "columns"], []))
+    closing = [str(profile), "-q", "--set", 'schedule.close_at=["0 12 * * *"]']
+    reason = "not worked out in columns, the engine decides: the schedule has closings, which end signals that wait"
+    asked, unasked = (CliRunner().invoke(backtest, [*closing, *more]) for more in (["--driver", "columns"], []))
     assert reason in asked.stderr
     assert reason not in unasked.stderr
     assert (kept(own_home).directory / JOURNAL_NAME).exists()

@@ -12,6 +12,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
+from atlas_core.backtest.columnar.searching import NEVER, first_at_or_below
 from atlas_core.backtest.columnar.simple import NotSimple, SimpleRules, asked, whole_column
 from atlas_core.backtest.columnar.tape import Column, SymbolTape
 from atlas_core.columnar import NO_LEVEL, ColumnarLevels, EntryColumns, ExitSteps, LevelColumns
@@ -21,10 +22,7 @@ from atlas_core.model.instrument import Instrument, InstrumentKind
 from atlas_core.model.signals import EntryKind, SignalTable
 from atlas_core.simulation.costs import LimitFill
 
-NEVER = np.iinfo(np.int64).max
 NO_RULE = -1
-_STEP = 64
-_WIDEST = 4096
 
 
 @frozen(eq=False)
@@ -249,38 +247,5 @@ def _reached(tape: SymbolTape, levels: Column, falls: Column, first: Column, las
     for sign, extremes in searches:
         mine = np.flatnonzero((falls == sign) & (levels != NO_LEVEL) & (first <= last))
         if len(mine):
-            rows[mine] = _search(extremes() * sign, levels[mine] * sign, first[mine], last[mine])
+            rows[mine] = first_at_or_below(extremes() * sign, levels[mine] * sign, first[mine], last[mine])
     return rows
-
-
-def _search(extremes: Column, levels: Column, first: Column, last: Column) -> Column:
-    """Return the first rows at which `extremes` is at a level or below, in windows that grow; NEVER where none is."""
-    found = np.full(len(levels), NEVER, dtype=np.int64)
-    waiting, start, width = np.arange(len(levels)), first.copy(), _STEP
-    while len(waiting) and width <= _WIDEST:
-        rows = start[waiting, None] + np.arange(width)
-        hit = (extremes[np.minimum(rows, len(extremes) - 1)] <= levels[waiting, None]) & (rows <= last[waiting, None])
-        has_hit = hit.any(axis=1)
-        found[waiting[has_hit]] = rows[has_hit, hit[has_hit].argmax(axis=1)]
-        start[waiting] += width
-        waiting = waiting[~has_hit & (start[waiting] <= last[waiting])]
-        width *= 2
-    if len(waiting):
-        found[waiting] = _search_blocks(extremes, levels[waiting], start[waiting], last[waiting])
-    return found
-
-
-def _search_blocks(extremes: Column, levels: Column, first: Column, last: Column) -> Column:
-    """Return what `_search` does, for levels that are far away: whole blocks are passed over by their least value."""
-    least = np.minimum.reduceat(extremes, np.arange(0, len(extremes), _WIDEST))
-    found = np.full(len(levels), NEVER, dtype=np.int64)
-    for place, (level, start, end) in enumerate(zip(levels.tolist(), first.tolist(), last.tolist(), strict=True)):
-        row = start
-        while row <= end and found[place] == NEVER:
-            block = row // _WIDEST
-            hits = np.flatnonzero(extremes[row : min(end + 1, (block + 1) * _WIDEST)] <= level)
-            later = np.flatnonzero(least[block + 1 : end // _WIDEST + 1] <= level)
-            if len(hits):
-                found[place] = row + hits[0]
-            row = (block + 1 + int(later[0])) * _WIDEST if len(later) else end + 1
-    return found

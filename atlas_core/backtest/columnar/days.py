@@ -8,8 +8,9 @@ from decimal import Decimal
 import numpy as np
 from attrs import frozen
 
-from atlas_core.backtest.columnar.candidates import NEVER, Candidates
+from atlas_core.backtest.columnar.candidates import Candidates
 from atlas_core.backtest.columnar.deciding import Plan
+from atlas_core.backtest.columnar.searching import NEVER
 from atlas_core.backtest.columnar.tape import SymbolTape
 from atlas_core.backtest.columnar.trades import Trades
 from atlas_core.engine.money import tidy

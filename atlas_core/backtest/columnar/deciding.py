@@ -10,8 +10,9 @@ from itertools import chain
 import numpy as np
 from attrs import define, field, frozen
 
-from atlas_core.backtest.columnar.candidates import NEVER, NO_RULE, Candidates
+from atlas_core.backtest.columnar.candidates import NO_RULE, Candidates
 from atlas_core.backtest.columnar.endings import Endings, How
+from atlas_core.backtest.columnar.searching import NEVER
 from atlas_core.backtest.columnar.simple import NotSimple
 from atlas_core.backtest.columnar.tape import Column
 from atlas_core.engine.limits import Check

@@ -9,8 +9,9 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from atlas_core.backtest.columnar.candidates import NEVER, NO_RULE, Candidates
+from atlas_core.backtest.columnar.candidates import NO_RULE, Candidates
 from atlas_core.backtest.columnar.money import FeeRate, Purse
+from atlas_core.backtest.columnar.searching import NEVER
 from atlas_core.backtest.columnar.tape import Column
 from atlas_core.columnar import NO_LEVEL
 from atlas_core.model.timeframe import SECOND

@@ -6,7 +6,7 @@ orders and their moves) follows from these, and is written when the journal is a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from functools import cached_property
 from operator import itemgetter
@@ -23,7 +23,7 @@ from atlas_core.backtest.columnar.run import Worked
 from atlas_core.backtest.columnar.tape import SymbolTape
 from atlas_core.backtest.columnar.trades import Trades
 from atlas_core.columnar import NO_LEVEL
-from atlas_core.model.decisions import Outcome, Refuse
+from atlas_core.model.decisions import GateMask, Outcome, Refuse
 from atlas_core.model.events import Phase
 from atlas_core.model.instrument import ONE, ZERO
 from atlas_core.model.records import (
@@ -107,23 +107,7 @@ class Teller:
         for plan, row, verdict in zip(*columns, strict=True):
             number = table_row[plan][row]
             signal = self.signals[scanner[plan]][number]
-            records: list[Record] = [signal]
-            for label, mask in zip(gates, worked.masks[scanner[plan]], strict=True):
-                answer = mask.answer(number)
-                if isinstance(answer, Refuse):
-                    records.append(_refused(signal, label, answer.reason, answer.value, answer.threshold))
-                    break
-                records.append(
-                    GateAnswered(
-                        ts=signal.ts,
-                        key=signal.key,
-                        gate=label,
-                        answer="approve",
-                        reason=answer.reason,
-                        value=answer.value,
-                        threshold=answer.threshold,
-                    )
-                )
+            records: list[Record] = [signal, *judged(signal, gates, worked.masks[scanner[plan]], number)]
             if verdict not in (ENTERED, BY_GATE):
                 check = decisions.refusals[verdict]
                 records.append(_refused(signal, f"limit {check.limit}", check.reason, check.value, check.threshold))
@@ -250,6 +234,26 @@ def risk_of(candidates: Candidates, row: int) -> Decimal | None:
     if stop == NO_LEVEL:
         return None
     return candidates.tape.purse.exact(abs(int(candidates.entry[row]) - stop) * int(candidates.lots[row]))
+
+
+def judged(
+    signal: SignalDetected, gates: Sequence[str], masks: Sequence[GateMask], row: int
+) -> Iterator[GateAnswered | VerdictReached]:
+    """Yield what the masks of gates say of the signal in a row of their table, to the first that refuses it."""
+    for label, mask in zip(gates, masks, strict=True):
+        answer = mask.answer(row)
+        if isinstance(answer, Refuse):
+            yield _refused(signal, label, answer.reason, answer.value, answer.threshold)
+            return
+        yield GateAnswered(
+            ts=signal.ts,
+            key=signal.key,
+            gate=label,
+            answer="approve",
+            reason=answer.reason,
+            value=answer.value,
+            threshold=answer.threshold,
+        )
 
 
 def _refused(

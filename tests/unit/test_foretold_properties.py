@@ -1,0 +1,34 @@
+"""A run whose signals' fates are foretold tells what the plain driver writes, over random markets and profiles."""
+
+from __future__ import annotations
+
+import pytest
+from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from atlas_core.backtest.columnar.simple import NotSimple
+from atlas_core.backtest.foretelling import run_foretold
+from tests.foretold_scene import differs, foretellable, system_with
+from tests.skipping_scene import scene_of
+
+NUMBERS = st.integers(0, (1 << 32) - 1)
+
+
+@given(NUMBERS)
+@settings(max_examples=12)
+def test_foretold_signals_and_the_engine_tell_what_the_plain_driver_writes(number: int) -> None:
+    assert differs(foretellable(number)) is None
+
+
+@pytest.mark.campaign
+@given(NUMBERS)
+@settings(max_examples=3_000)
+def test_a_long_search_finds_no_scene_in_which_foretold_signals_differ(number: int) -> None:
+    assert differs(foretellable(number)) is None
+
+
+def test_closings_of_the_schedule_are_left_to_the_engine() -> None:
+    closing = evolve(scene_of(0), more='[schedule]\nclose_at = ["30 * * * *"]')
+    with pytest.raises(NotSimple, match="closings"):
+        run_foretold(system_with(closing))
