@@ -61,6 +61,7 @@ from atlas_core.model.orders import OrderRole, OrderStatus
 from atlas_core.model.records import (
     EquityMarked,
     OperatorActed,
+    OrderIntended,
     Record,
     RunFinished,
     RunStarted,
@@ -98,12 +99,13 @@ class Engine:
 
         What open positions saw of the market comes back with `catch_up`, the equity peak within a day with the prices.
         """
-        last = 0
+        last, apply = 0, self.state.apply
         for record in records:
             if isinstance(record, SessionResumed):
                 self.reconciling.away(last, record.ts)
-            self.state.apply(record)
-            self.limits.remember(record)
+            apply(record)
+            if isinstance(record, OrderIntended):
+                self.limits.remember(record)
             last = record.ts
         if last:
             self._move_to(last)

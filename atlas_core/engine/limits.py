@@ -20,7 +20,7 @@ from atlas_core.model.decisions import OrderPlan, Severity
 from atlas_core.model.instrument import ZERO
 from atlas_core.model.orders import Action, OrderRole, OrderStatus
 from atlas_core.model.portfolio import Account
-from atlas_core.model.records import OrderIntended, Record, TradingStateChanged
+from atlas_core.model.records import OrderIntended, TradingStateChanged
 from atlas_core.model.signals import Side, Signal
 from atlas_core.model.timeframe import MINUTE, SECOND
 
@@ -77,9 +77,9 @@ class LimitDesk:
         """Count an entry order for the order rate."""
         self._entry_times.append(now)
 
-    def remember(self, record: Record) -> None:
+    def remember(self, record: OrderIntended) -> None:
         """Count the entries of a journal that is taken over, so that a restart does not forget the order rate."""
-        if isinstance(record, OrderIntended) and record.role is OrderRole.ENTRY:
+        if record.role is OrderRole.ENTRY:
             self.entry_sent(record.ts)
 
     def checks(

@@ -26,6 +26,7 @@ from atlas_core.model.timeframe import SECOND
 STILL_HELD = 15 * SECOND
 """How long a refused exit is sent again before its stop comes back."""
 
+PROTECTIVE = (OrderRole.STOP, OrderRole.TARGET)
 _WAITING = (OrderStatus.INTENDED, OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
 _WORKING = (*_WAITING, OrderStatus.ACKNOWLEDGED, OrderStatus.PARTIALLY_FILLED)
 _FROM: dict[OrderStatus, tuple[OrderStatus, ...]] = {
@@ -165,8 +166,7 @@ class OrderDesk:
 
     def protective_orders(self, symbol: str) -> list[OrderTrack]:
         """Return the stops and targets of a symbol that may still work."""
-        roles = (OrderRole.STOP, OrderRole.TARGET)
-        return [track for track in self.state.working_orders(symbol) if track.intent.role in roles]
+        return [track for track in self.state.working_orders(symbol) if track.intent.role in PROTECTIVE]
 
     def withdraw_entries(self, symbol: str = "") -> None:
         """Ask for the withdrawal of entry orders, of one symbol or of all."""
@@ -179,9 +179,10 @@ class OrderDesk:
         """Ask for the withdrawal of what still works for a trade that is over: it could hit the next one."""
         for track in list(self.state.orders.values()):
             intent = track.intent
+            if track.is_withdrawn or intent.role is OrderRole.ENTRY or track.status.is_terminal:
+                continue
             position = self.state.positions.get(intent.symbol)
-            is_wanted = position is not None and position.signal.key == intent.signal_key
-            if track.is_working and intent.role is not OrderRole.ENTRY and not is_wanted and not track.is_withdrawn:
+            if position is None or position.signal.key != intent.signal_key:
                 self.cancel(track)
 
     def cancel(self, track: OrderTrack) -> None:

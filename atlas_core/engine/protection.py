@@ -88,10 +88,11 @@ class ProtectionDesk:
 
     def check(self, position: PositionTrack) -> None:
         """Compare the working stop with the position; a breach raises an alert and is retried until it holds."""
-        covered = self._covered(position)
+        stops = self._stops_of(position)
+        covered = self._covered(position, stops)
         if covered == position.quantity:
             position.uncovered_since = 0
-            if self._is_taken(position):
+            if any(track.status in _TAKEN for track in stops):  # taken by the venue, not only sent to it
                 position.refusals = 0
         elif not position.uncovered_since:
             position.uncovered_since = self.recorder.now
@@ -124,8 +125,8 @@ class ProtectionDesk:
 
     def _has_surplus(self, position: PositionTrack) -> bool:
         """Tell whether stops work that nobody asked to withdraw, for more than the position: a crash can leave two."""
-        stops = [t for t in self._orders_of(position) if t.intent.role is OrderRole.STOP and not t.is_withdrawn]
-        return sum((_leaves(track) for track in stops), ZERO) > position.quantity
+        leaves = [_leaves(track) for track in self._stops_of(position) if not track.is_withdrawn]
+        return sum(leaves, ZERO) > position.quantity
 
     def _was_refused_lately(self, position: PositionTrack, role: OrderRole) -> bool:
         at = position.refused_at.get(role)
@@ -289,6 +290,9 @@ class ProtectionDesk:
     def _orders_of(self, position: PositionTrack) -> list[OrderTrack]:
         return self.orders.protective_orders(position.symbol)
 
+    def _stops_of(self, position: PositionTrack) -> list[OrderTrack]:
+        return [track for track in self._orders_of(position) if track.intent.role is OrderRole.STOP]
+
     def _counts(self, track: OrderTrack) -> bool:
         """Tell whether a stop works at the venue, or was sent a moment ago.
 
@@ -300,20 +304,14 @@ class ProtectionDesk:
         is_on_its_way = track.status is OrderStatus.SUBMITTED and self.recorder.now - track.intent.ts <= ANSWER_WITHIN
         return is_on_its_way or track.status in _TAKEN
 
-    def _is_taken(self, position: PositionTrack) -> bool:
-        """Tell whether the venue has taken a stop, and not only been sent one."""
-        orders = self._orders_of(position)
-        return any(t.intent.role is OrderRole.STOP and t.status in _TAKEN for t in orders)
-
-    def _covered(self, position: PositionTrack) -> Decimal:
+    def _covered(self, position: PositionTrack, stops: Sequence[OrderTrack]) -> Decimal:
         """Return the quantity that a stop at the right price covers: the position's own where one fits.
 
         A stop that is being replaced still works beside the new one until the venue confirms its withdrawal.
         """
         if not self.native.stop:
             return position.quantity if position.stop is not None else ZERO
-        stops = [t for t in self._orders_of(position) if t.intent.role is OrderRole.STOP and self._counts(t)]
-        leaves = [_leaves(track) for track in stops if _price_of(track) == position.stop]
+        leaves = [_leaves(t) for t in stops if t.intent.stop_price == position.stop and self._counts(t)]
         return position.quantity if position.quantity in leaves else max(leaves, default=ZERO)
 
 

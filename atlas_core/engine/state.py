@@ -53,6 +53,7 @@ from atlas_core.model.refusals import RefusedSignals
 from atlas_core.model.signals import Signal
 from atlas_core.model.timeframe import DAY, parse_timeframe
 
+_ROLES = tuple(OrderRole)
 ENDED_KEPT = 2 * DAY
 SEEN_DAYS = 2
 SEEN_BARS = 50
@@ -139,7 +140,7 @@ class State:
 
     def working_orders(self, symbol: str) -> list[OrderTrack]:
         """Return the orders of a symbol that can still do something, oldest first."""
-        return [track for track in self.orders.values() if track.intent.symbol == symbol and track.is_working]
+        return [t for t in self.orders.values() if t.intent.symbol == symbol and not t.status.is_terminal]
 
     def find_order(self, client_order_id: str) -> OrderTrack | None:
         """Return an order of ours, also one that ended in the last two days; None for one that is not."""
@@ -203,7 +204,7 @@ class State:
         ended = self.signals.pop(record.key, None)
         if ended is None:
             raise EngineError(f"signal {record.key}: expected one verdict, {record.outcome} is a second one")
-        for role in OrderRole:
+        for role in _ROLES:
             self.attempts.pop((record.key, role), None)
         for track in [track for track in self.orders.values() if track.intent.signal_key == record.key]:
             track.signal = ended.signal

@@ -62,13 +62,15 @@ class OrderStatus(StrEnum):
     EXPIRED = "expired"
     UNKNOWN = "unknown"
 
-    @property
-    def is_terminal(self) -> bool:
-        """Tell whether nothing more can happen to the order."""
-        return self in _TERMINAL
+    is_terminal: bool
+    """Whether nothing more can happen to the order."""
 
-
-_TERMINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED, OrderStatus.EXPIRED})
+    def __new__(cls, value: str) -> OrderStatus:
+        """Make a member that knows whether it is an end: that is asked at every look at an order."""
+        status = str.__new__(cls, value)
+        status._value_ = value
+        status.is_terminal = value in ("filled", "cancelled", "rejected", "expired")
+        return status
 
 
 class Liquidity(StrEnum):

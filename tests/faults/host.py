@@ -16,7 +16,7 @@ from typing import Any
 from attrs import define, field
 
 from atlas_core.errors import JournalFull, JournalLocked, SessionFailed, VenueError
-from atlas_core.journal import Journal
+from atlas_core.journal import Delivery, Journal
 from atlas_core.journal.files import connect_memory
 from atlas_core.model.record import Record
 from atlas_core.testing import VirtualClock
@@ -28,6 +28,9 @@ from tests.faults.world import START, World
 NANOSECONDS = 1_000_000_000
 STOP_WITHIN = 45.0
 RESTART_AFTER = 5.0
+AT_ONCE_EVERY = 8
+"""Of so many seeds one writes each commit to its journal at once."""
+
 EXPECTED = (JournalFull, JournalLocked, VenueError, ConnectionError)
 """What may end a session: the disk, or a venue that is gone for long."""
 
@@ -40,10 +43,29 @@ class SimJournal(Journal):
     """A journal whose process may die before or after a commit, and whose disk may be full or locked.
 
     It remembers what was committed, so that a restart need not decode it; that both are equal is checked at the end.
+    What is committed survives every death of the process, so it need not be written at once: it is written when
+    somebody reads the journal or the process ends, in one piece. Some seeds write each commit by itself.
     """
 
     process: Process
     committed: list[Record]
+    writes_at_once: bool
+    _unwritten: list[Record]
+    _unsettled: list[Delivery]
+
+    @classmethod
+    def of(cls, process: Process, image: bytes | None, committed: list[Record]) -> SimJournal:
+        """Open the journal on a disk's content, or make an empty one."""
+        if image is None:
+            journal = cls.in_memory()
+        else:
+            connection: sqlite3.Connection = connect_memory()
+            connection.deserialize(image)
+            journal = cls(connection, Path(":memory:"))
+        journal.process, journal.committed = process, committed
+        journal.writes_at_once = process.world.chance.seed % AT_ONCE_EVERY == 0
+        journal._unwritten, journal._unsettled = [], []
+        return journal
 
     def append(self, records: Sequence[Record]) -> range:
         """Append, unless a fault strikes; what was committed is written into the trace."""
@@ -56,13 +78,16 @@ class SimJournal(Journal):
                 raise JournalLocked("another program holds the file")
             if weather.strikes("crash-before-commit"):
                 self.process.die_here()
-        numbers = super().append(records)
+        first = len(self.committed) + 1
         self.committed += records
+        self._unwritten += records
         for record in records:
             self.process.world.trace.journal(record)
+        if self.writes_at_once:
+            self.write()
         if records and weather.strikes("crash-after-commit"):
             self.process.die_here()
-        return numbers
+        return range(first, first + len(records))
 
     def records(self, *asked: Any, **conditions: Any) -> Iterator[Record]:
         """Yield records; all of them come from memory."""
@@ -73,23 +98,27 @@ class SimJournal(Journal):
     def settle_deliveries(self, deliveries: Sequence[Any]) -> None:
         """Note deliveries, unless the process is dead."""
         self.process.passes("commit")
-        super().settle_deliveries(deliveries)
+        self._unsettled += deliveries
+        if self.writes_at_once:
+            self.write()
+
+    def write(self) -> None:
+        """Write what was committed."""
+        records, self._unwritten = self._unwritten, []
+        deliveries, self._unsettled = self._unsettled, []
+        if records:
+            super().append(records)
+        if deliveries:
+            super().settle_deliveries(deliveries)
 
     def image(self) -> bytes:
         """Return what a disk would hold."""
+        self.write()
         return self._connection.serialize()
 
-
-def journal_of(process: Process, image: bytes | None, committed: list[Record]) -> SimJournal:
-    """Open the journal on a disk's content, or make an empty one."""
-    if image is None:
-        journal = SimJournal.in_memory()
-    else:
-        connection: sqlite3.Connection = connect_memory()
-        connection.deserialize(image)
-        journal = SimJournal(connection, Path(":memory:"))
-    journal.process, journal.committed = process, committed
-    return journal
+    def _all(self, sql: str, values: tuple[object, ...] = ()) -> list[Any]:
+        self.write()
+        return super()._all(sql, values)
 
 
 @define(eq=False)
@@ -175,7 +204,7 @@ class Host:
         self._has_died.clear()
         self.starts += 1
         process = self.process = Process(self.world, self.starts, self._clock(), self._has_died.set)
-        process.journal = journal_of(process, self.image, self.committed)
+        process.journal = SimJournal.of(process, self.image, self.committed)
         before = self.world.loop.unfinished()
         self.world.trace.process("up", number=self.starts)
         self.control = self.start(process)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
+from tests.faults import host
 from tests.faults.campaign import Tally, results
 from tests.faults.mutants import MUTANTS, QUICK, deaths
 from tests.faults.setup import Setup
@@ -76,6 +77,15 @@ def test_the_same_seed_gives_the_same_trace_in_every_process() -> None:
     outcomes = [simulate(Setup.drawn(seed, 0.5)) for seed in (3, 179)]
     assert outcomes[1].crashes > 0
     assert digests == {" ".join(outcome.digest for outcome in outcomes)}
+
+
+def test_a_journal_that_is_written_late_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = simulate(Setup.drawn(9, 0.7))
+    monkeypatch.setattr(host, "AT_ONCE_EVERY", 1)
+    at_once = simulate(Setup.drawn(9, 0.7))
+    assert at_once.digest == late.digest
+    assert late.crashes > 0
+    assert late.breaches == []
 
 
 @pytest.mark.timeout(600)
