@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from atlas_core.contracts import Scanner as Scanner
     from atlas_core.contracts import SimulatedBroker as SimulatedBroker
     from atlas_core.contracts import Sizer as Sizer
+    from atlas_core.contracts import StreamsQuotes as StreamsQuotes
     from atlas_core.errors import AtlasError as AtlasError
     from atlas_core.errors import AuthFailed as AuthFailed
     from atlas_core.errors import ContractError as ContractError
@@ -183,7 +184,7 @@ _HOME = {
     "atlas_core.components": "Component NoOptions alerter broker exit_rule gate provider scanner sizer",
     "atlas_core.contracts": "Alerter Broker Capability Context ExitRule FundingProvider Gate HasOwnTimeframe "
     "HistoryRequest Kind KnowsTimeframes LevelRule LeveragedSizer MarketHistory MarketNow MaskingGate Need NeedsBars "
-    "PatientBroker PatientRule Provider QuoteProvider Scanner SimulatedBroker Sizer",
+    "PatientBroker PatientRule Provider QuoteProvider Scanner SimulatedBroker Sizer StreamsQuotes",
     "atlas_core.errors": "AtlasError AuthFailed ContractError DataError MissingExtra NotReady NotSent OrderRefused "
     "Throttled Unsupported VenueError",
     "atlas_core.hookspecs": "HOOK_API hookimpl",

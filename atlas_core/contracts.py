@@ -369,6 +369,15 @@ class QuoteProvider(Protocol):
         """Return the latest quote of each symbol that has one, with its own time; raises VenueError."""
 
 
+@runtime_checkable
+class StreamsQuotes(Protocol):
+    """A provider that tells prices between two bars as they change (capability `quotes`)."""
+
+    @abstractmethod
+    def quote_stream(self, symbols: Sequence[str]) -> AsyncIterator[Quote]:
+        """Yield a quote of a symbol at each change of its price, with the venue's time; raises VenueError."""
+
+
 class Broker(Protocol):
     """Sends orders. `submit` is idempotent on `client_order_id`; results arrive as events.
 

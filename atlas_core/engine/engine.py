@@ -203,11 +203,12 @@ class Engine:
         )
 
     def _bar_opened(self, event: BarOpened) -> None:
-        self._see_print(event.symbol, self._exact(event.symbol, event.price))
+        self._see_print(event.symbol, self._exact(event.symbol, event.price), event.ts)
 
     def _bar_closed(self, event: BarClosed) -> None:
         """Let the triggers inside the bar come before its close: what they cause must not know how the bar ended."""
         symbol = event.symbol
+        self.limits.seen(symbol, event.ts)
         low = high = close = self._exact(symbol, event.close)
         is_told = self.inside.ends(symbol)
         position = self._held_into(event, is_told=is_told)
@@ -215,11 +216,11 @@ class Engine:
             if not is_told:
                 low, high = self._exact(symbol, event.low), self._exact(symbol, event.high)
                 self.signals.bar_closed(symbol, event.opened_at, self._exact(symbol, event.open), low, high)
-            self._see(symbol, close, is_close=True)
+            self._see(symbol, close, event.ts, is_close=True)
             if position is not None:
                 self._look_after(position, event.opened_at, low, high, close)
         else:
-            self._see(symbol, close, is_close=True)
+            self._see(symbol, close, event.ts, is_close=True)
         if self.limits.is_watching and not self.limits.is_relieved:
             self.market.settle()
             self.limits.watch(self.state.account().equity if self.state.positions else self.state.cash)
@@ -231,7 +232,7 @@ class Engine:
         return None if is_new else position
 
     def _bar_part(self, part: BarPart) -> None:
-        self.limits.seen(part.symbol, self.recorder.now)
+        self.limits.seen(part.symbol, part.ts)
         self.inside.take(part)
 
     def is_concerned(self, symbol: str) -> bool:
@@ -252,11 +253,11 @@ class Engine:
         position = self.state.positions.get(event.symbol)
         if position is not None:
             position.saw(event.ts, price, price, price, bars=0)
-        self._see_print(event.symbol, price)
+        self._see_print(event.symbol, price, event.ts)
 
-    def _see_print(self, symbol: str, price: Decimal) -> None:
+    def _see_print(self, symbol: str, price: Decimal, ts: int) -> None:
         """Look at a single price: the first of a bar, or a quote."""
-        self._see(symbol, price)
+        self._see(symbol, price, ts)
         position = self.state.positions.get(symbol)
         if position is not None:
             self.protection.watch(position, price, price)
@@ -267,9 +268,9 @@ class Engine:
     def _exact(self, symbol: str, price: float) -> Decimal:
         return self.state.instruments[symbol].exact(price)
 
-    def _see(self, symbol: str, price: Decimal, *, is_close: bool = False) -> None:
+    def _see(self, symbol: str, price: Decimal, ts: int, *, is_close: bool = False) -> None:
         self.market.see(symbol, price, is_close=is_close)
-        self.limits.seen(symbol, self.recorder.now)
+        self.limits.seen(symbol, ts)
         position = self.state.positions.get(symbol)
         if position is not None:
             position.last_price = price

@@ -69,9 +69,9 @@ class LimitDesk:
         if self.state.trading_state == DAILY_LOSS:
             self._change(ACTIVE, "max_daily_loss_pct", "a new trading day has begun")
 
-    def seen(self, symbol: str, now: int) -> None:
-        """Note that a symbol's market data are alive."""
-        self._last_seen[symbol] = now
+    def seen(self, symbol: str, ts: int) -> None:
+        """Note of when a symbol's market data are: a bar that comes late makes nothing fresh."""
+        self._last_seen[symbol] = max(ts, self._last_seen.get(symbol, 0))
 
     def entry_sent(self, now: int) -> None:
         """Count an entry order for the order rate."""

@@ -16,7 +16,15 @@ from typing import Any, Generic, TypeVar
 from attrs import define, evolve, field, frozen
 
 from atlas_core.compose import System
-from atlas_core.contracts import Alerter, Broker, FundingProvider, HistoryRequest, Provider, QuoteProvider
+from atlas_core.contracts import (
+    Alerter,
+    Broker,
+    FundingProvider,
+    HistoryRequest,
+    Provider,
+    QuoteProvider,
+    StreamsQuotes,
+)
 from atlas_core.errors import ComponentHung
 from atlas_core.model.bars import Bars
 from atlas_core.model.decisions import Alert
@@ -263,8 +271,14 @@ class _WithQuotes(IsolatedProvider):
 
 
 @frozen
-class _WithFundingAndQuotes(_WithFunding, _WithQuotes):
-    """A provider in another loop that can do both."""
+class _WithQuoteStream(IsolatedProvider):
+    """A provider in another loop that tells prices as they change."""
+
+    def quote_stream(self, symbols: Sequence[str]) -> AsyncIterator[Quote]:
+        """Yield a quote of a symbol at each change of its price, with the venue's time; raises VenueError."""
+        assert isinstance(self._inner, StreamsQuotes)
+        inner = self._inner
+        return self._loop.stream(lambda: inner.quote_stream(symbols))
 
 
 @frozen
@@ -306,11 +320,7 @@ class IsolatedBroker(Broker):
 
 def _isolated_provider(inner: Provider, loop: PluginLoop) -> IsolatedProvider:
     """Return a provider that offers what the inner one does, and no more."""
-    offered = isinstance(inner, FundingProvider), isinstance(inner, QuoteProvider)
-    kinds: dict[tuple[bool, bool], type[IsolatedProvider]] = {
-        (False, False): IsolatedProvider,
-        (True, False): _WithFunding,
-        (False, True): _WithQuotes,
-        (True, True): _WithFundingAndQuotes,
-    }
-    return kinds[offered](inner, loop)
+    offered = {FundingProvider: _WithFunding, QuoteProvider: _WithQuotes, StreamsQuotes: _WithQuoteStream}
+    bases = tuple(part for ability, part in offered.items() if isinstance(inner, ability))
+    kind: type[IsolatedProvider] = type("IsolatedProvider", (*bases, IsolatedProvider), {"__slots__": ()})
+    return kind(inner, loop)

@@ -66,7 +66,7 @@ class PricePoll:
                 await self.tell(evolve(quote, ts=now))  # its own time was judged; the engine counts from when it came
 
 
-def fault_of(quote: Quote, symbols: Collection[str], now: int) -> str:
+def fault_of(quote: Quote, symbols: Collection[str], now: int, oldest: int = OLDEST_QUOTE) -> str:
     """Return why a price is none, empty for one that may be traded on."""
     if quote.symbol not in symbols:
         return "nobody asked for it"
@@ -74,7 +74,7 @@ def fault_of(quote: Quote, symbols: Collection[str], now: int) -> str:
         return "a number that is none"
     if not 0 < quote.bid <= quote.ask or quote.last < 0:
         return f"bid {quote.bid}, ask {quote.ask}, last {quote.last}"
-    if abs(now - quote.ts) > OLDEST_QUOTE:
+    if abs(now - quote.ts) > oldest:
         return f"it is {(now - quote.ts) / SECOND:.0f} s old"
     return ""
 

@@ -8,7 +8,7 @@ that read the venue's events and the whole account, and send orders.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, suppress
 
 from attrs import define, evolve, field
@@ -16,7 +16,7 @@ from loguru import logger
 
 from atlas_core.clock import to_datetime
 from atlas_core.compose import OpenSystem, System, opened
-from atlas_core.contracts import Broker, Capability, HistoryRequest, QuoteProvider
+from atlas_core.contracts import Broker, Capability, HistoryRequest, QuoteProvider, StreamsQuotes
 from atlas_core.engine.guard import directly
 from atlas_core.engine.state import SignalState
 from atlas_core.errors import DataError, SessionFailed
@@ -41,6 +41,7 @@ from atlas_core.runtime.isolation import Isolation
 from atlas_core.runtime.live_desk import LiveDesk
 from atlas_core.runtime.outbox import Outbox, OutboxRules
 from atlas_core.runtime.price_poll import PricePoll
+from atlas_core.runtime.price_stream import PriceStream
 from atlas_core.runtime.rarely import Rarely
 from atlas_core.runtime.reconciler import Reconciler
 from atlas_core.runtime.recording import Recorder, Unrecorded
@@ -142,7 +143,7 @@ class Session:
     arrival: MarketArrival
     warm_up: WarmUp
     reconciler: Reconciler | None = None
-    prices: PricePoll | None = None
+    prices: Sequence[PricePoll | PriceStream] = ()
     progress: dict[str, int] = field(factory=dict)
     _told_at: int = 0
     _ticks_waited: int = 0
@@ -192,12 +193,13 @@ class Session:
             self.tasks.own("account", self.reconciler.run, plugin=label, critical=True, restart=Restart.ALWAYS)
             self.tasks.own("broker events", self._read_events, plugin=label, critical=True, restart=Restart.ALWAYS)
         if not self.arrival.fault:
-            self._poll_prices()
+            self._hear_prices()
 
-    def _poll_prices(self) -> None:
-        if self.prices is not None:
-            label = self.live.system.profile.provider.label
-            self.tasks.own("prices", self.prices.run, plugin=label, restart=Restart.ALWAYS)
+    def _hear_prices(self) -> None:
+        label = self.live.system.profile.provider.label
+        for prices in self.prices:
+            name = "price stream" if isinstance(prices, PriceStream) else "prices"
+            self.tasks.own(name, prices.run, plugin=label, restart=Restart.ALWAYS)
 
     def _tell_of_absence(self) -> None:
         """Tell people that the session came up without its market, or without its venue."""
@@ -218,7 +220,7 @@ class Session:
             raise
         self.intake.rejoin(self.live.system.clock.now())
         logger.info("the market is there")
-        self._poll_prices()
+        self._hear_prices()
 
     async def _read_stream(self) -> None:
         """Read the provider's stream to its end; where the market goes on, its end is a failure that is tried again."""
@@ -404,22 +406,25 @@ async def _prepare(
     door = Intake(live.timetable, system.base_timeframe)
     replays, closings = not system.is_real_time, close_job(system.profile)
     intake = MarketIntake(desk, feeds, scans, look, funding, door, start, replays=replays, closings=closings)
-    prices = _price_poll(live, desk, inbox) if system.is_real_time else None
+    prices = tuple(_prices(live, desk, inbox)) if system.is_real_time else ()
     return Session(live, desk, intake, inbox, tasks, request, plan, arrival, warm_up, reconciler, prices)
 
 
-def _price_poll(live: OpenSystem, desk: TradingDesk | LiveDesk, inbox: Inbox) -> PricePoll | None:
-    """Return what asks for prices between the bars, where the provider tells any."""
+def _prices(live: OpenSystem, desk: TradingDesk | LiveDesk, inbox: Inbox) -> Iterator[PricePoll | PriceStream]:
+    """Yield what brings prices between the bars, where the provider tells any."""
     system = live.system
     provider, schedule, state = system.provider, system.profile.schedule, desk.engine.state
-    offers = Capability.QUOTES in system.profile.provider.component.capabilities
-    if not offers or not isinstance(provider, QuoteProvider):
-        return None
+    if Capability.QUOTES not in system.profile.provider.component.capabilities:
+        return
+    if isinstance(provider, StreamsQuotes):
+        yield PriceStream(provider, system.profile.universe.symbols, system.clock, inbox.put)
+    if not isinstance(provider, QuoteProvider):
+        return
 
     def armed() -> set[str]:
         return {track.signal.symbol for track in state.signals.values() if track.state is SignalState.ARMED}
 
-    return PricePoll(
+    yield PricePoll(
         provider, system.clock, armed, lambda: tuple(state.positions), inbox.put,
         schedule.entry_poll_seconds, schedule.position_poll_seconds,
     )  # fmt: skip

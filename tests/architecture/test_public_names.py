@@ -10,22 +10,22 @@ import atlas_core
 from tests.architecture.sources import kernel
 
 PINNED = (
-    "Account Action Alert Alerter Approve AtlasError AuthFailed BarClosed BarFileForm BarOpened BarStore Bars "
-    "Broker BrokerEvent BucketGrid Capability CarriedAccount Check Clock ClosedTrade Column ColumnarBroker "
-    "ColumnarLevels ColumnarSizer Component Context ContractError CostOptions DataError DirtReport EntryColumns "
-    "EntryKind Exit ExitRule ExitSteps FormingBar FormingColumns FundingCharged FundingDue FundingProvider Gate "
-    "GateAnswer GateMask HOOK_API HasOwnTimeframe HistoryRequest Instrument InstrumentKind Kind KnowsTimeframes "
-    "LevelColumns LevelRule Levels LeveragedSizer Liquidity LiveClock MarketEvent MarketHistory MarketNow "
-    "MaskingGate MissingExtra Mode Moment NO_LEVEL Need NeedsBars NoOptions NotReady NotSent Order OrderAccepted "
-    "OrderCancelled OrderExpired OrderFilled OrderKind OrderPlan OrderRefused OrderRejected OrderReport OrderRole "
-    "OrderStatus OrderUnknown PartialTarget PassedOver PatientBroker PatientRule Portfolio Position "
-    "PositionLiquidated PriceKind Provider Quote QuoteProvider Refuse Repair RunInfo RunSummary Scale Scanner "
-    "Secret SeriesKey Severity Side Signal SignalTable SimClock SimulatedBroker SimulatedVenue Sizer SteppedExit "
-    "StoredSeries TellsCosts TellsFills Throttled Timeframe Touch TradingCosts TradingSession Unsupported "
-    "VenueError VenuePosition VenueSnapshot Waiting __version__ above alerter at_least at_most bars_of_rows "
-    "between broker concat_signals each exit_rule from_datetime gate grid_of hookimpl matches no_signals "
-    "not_empty one_of option parse_timeframe print_json print_table provider read_bar_file read_bars read_moment "
-    "resample say scanner signal_table sizer time_of_day time_zone to_datetime "
+    "Account Action Alert Alerter Approve AtlasError AuthFailed BarClosed BarFileForm BarOpened BarStore Bars Broker "
+    "BrokerEvent BucketGrid Capability CarriedAccount Check Clock ClosedTrade Column ColumnarBroker ColumnarLevels "
+    "ColumnarSizer Component Context ContractError CostOptions DataError DirtReport EntryColumns EntryKind Exit "
+    "ExitRule ExitSteps FormingBar FormingColumns FundingCharged FundingDue FundingProvider Gate GateAnswer GateMask "
+    "HOOK_API HasOwnTimeframe HistoryRequest Instrument InstrumentKind Kind KnowsTimeframes LevelColumns LevelRule "
+    "Levels LeveragedSizer Liquidity LiveClock MarketEvent MarketHistory MarketNow MaskingGate MissingExtra Mode "
+    "Moment NO_LEVEL Need NeedsBars NoOptions NotReady NotSent Order OrderAccepted OrderCancelled OrderExpired "
+    "OrderFilled OrderKind OrderPlan OrderRefused OrderRejected OrderReport OrderRole OrderStatus OrderUnknown "
+    "PartialTarget PassedOver PatientBroker PatientRule Portfolio Position PositionLiquidated PriceKind Provider "
+    "Quote QuoteProvider Refuse Repair RunInfo RunSummary Scale Scanner Secret SeriesKey Severity Side Signal "
+    "SignalTable SimClock SimulatedBroker SimulatedVenue Sizer SteppedExit StoredSeries StreamsQuotes TellsCosts "
+    "TellsFills Throttled Timeframe Touch TradingCosts TradingSession Unsupported VenueError VenuePosition "
+    "VenueSnapshot Waiting __version__ above alerter at_least at_most bars_of_rows between broker concat_signals each "
+    "exit_rule from_datetime gate grid_of hookimpl matches no_signals not_empty one_of option parse_timeframe "
+    "print_json print_table provider read_bar_file read_bars read_moment resample say scanner signal_table sizer "
+    "time_of_day time_zone to_datetime "
 )
 PUBLIC = tuple(PINNED.split())
 

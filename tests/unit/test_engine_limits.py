@@ -9,9 +9,9 @@ from attrs import evolve
 
 from atlas_core.engine.ports import Rules
 from atlas_core.model.decisions import Outcome
-from atlas_core.model.events import OperatorCommand
+from atlas_core.model.events import OperatorCommand, Tick
 from atlas_core.model.records import AlertRaised, OrderIntended, PositionClosed, TradingStateChanged, VerdictReached
-from atlas_core.model.timeframe import HOUR
+from atlas_core.model.timeframe import HOUR, MINUTE
 from tests.engine_bench import PERP, AfterBars, Bench, FixedSize, SignalLevels
 
 RULES = Rules(max_positions=5)
@@ -197,6 +197,15 @@ def test_old_market_data_refuse_entries() -> None:
         bench.flat(100.0, "Y")
     bench.signal(symbol="X", trigger=100.0, stop=95.0)
     assert (refusal(bench).by, refusal(bench).value) == ("limit stale_data_seconds", 180.0)
+
+
+def test_a_bar_that_comes_late_makes_no_market_data_fresh() -> None:
+    bench = Bench(rules=evolve(RULES, stale_data_seconds=60))
+    bench.flat(100.0)
+    bench.signal(entry="stop", trigger=101.0, stop=95.0)
+    bench.feed(Tick(bench.now + 5 * MINUTE))
+    bench.bar(100.0, 102.0, 100.0, 102.0)
+    assert (refusal(bench).by, refusal(bench).value) == ("limit stale_data_seconds", 240.0)
 
 
 def test_a_halt_refuses_entries_until_a_person_resumes() -> None:

@@ -10,7 +10,7 @@ import pytest
 from attrs import define, field
 
 from atlas_core.components import alerter as offer_alerter
-from atlas_core.contracts import FundingProvider, HistoryRequest, Provider, QuoteProvider
+from atlas_core.contracts import FundingProvider, HistoryRequest, Provider, QuoteProvider, StreamsQuotes
 from atlas_core.errors import ComponentHung, DataError, VenueError
 from atlas_core.model.decisions import Alert, Severity
 from atlas_core.model.events import BarClosed
@@ -197,12 +197,16 @@ def test_an_isolated_provider_offers_what_its_plugin_offers() -> None:
         async def quotes(self, symbols: object) -> list[object]:
             return []
 
+    class Streaming(Quoting):
+        def quote_stream(self, symbols: object) -> AsyncIterator[object]:
+            raise NotImplementedError
+
     with Isolation() as isolation:
-        for made_by in (Plain, Quoting, MemoryProvider, FundedAndQuoting):
-            inner = made_by() if made_by in (Plain, Quoting) else made_by([])
+        for made_by in (Plain, Quoting, Streaming, MemoryProvider, FundedAndQuoting):
+            inner = made_by() if issubclass(made_by, Plain) else made_by([])
             outer = isolation.isolated(system_of(memory(inner), script())).provider
             assert isinstance(outer, IsolatedProvider)
-            for ability in (FundingProvider, QuoteProvider):
+            for ability in (FundingProvider, QuoteProvider, StreamsQuotes):
                 assert isinstance(outer, ability) == isinstance(inner, ability), (made_by, ability)
 
 
