@@ -1,4 +1,4 @@
-"""Holds back a bar of a live market whose prices cannot be believed yet."""
+"""Holds back what a live market tells where its prices cannot be believed yet."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from attrs import define, field
 from atlas_core.clock import to_datetime
 from atlas_core.errors import DataError
 from atlas_core.marketdata.feed import BarFeed
-from atlas_core.model.events import BarClosed
+from atlas_core.model.events import BarClosed, Quote
 
 FARTHEST_JUMP = 0.25
-"""The part of the last close by which one bar may depart from it; a farther one must be followed by another like it."""
+"""The part of the last close by which a price may depart from it; a farther one must be followed by another like it."""
 
 
 @define
 class PlausiblePrices:
-    """Lets a jump pass when a second bar confirms it: a wild print is gone by then, a new price is not."""
+    """Lets a jump pass when a second bar, or quote, confirms it: a wild print is gone by then, a new price is not."""
 
     feeds: Mapping[str, BarFeed]
     _suspects: dict[str, float] = field(factory=dict)
+    _suspect_quotes: dict[str, float] = field(factory=dict)
 
     def require(self, bar: BarClosed) -> None:
         """Raise DataError for prices that are not above zero, and for a jump that nothing has confirmed."""
@@ -28,16 +29,23 @@ class PlausiblePrices:
         if min(prices) <= 0:
             raise DataError(f"provider's stream: expected prices above 0, {_named(bar)} has {min(prices)}")
         last = self.feeds[bar.symbol].last_close
-        if last is None:
-            return
         suspect = self._suspects.pop(bar.symbol, None)
-        if _is_near(prices, last) or (suspect is not None and _is_near(prices, suspect)):
+        if last is None or _is_near(prices, last) or (suspect is not None and _is_near(prices, suspect)):
             return
         self._suspects[bar.symbol] = bar.close
         raise DataError(
             f"provider's stream: expected prices near {last}, {_named(bar)} closes at {bar.close}; it counts when the "
             "next bar confirms it"
         )
+
+    def believes(self, quote: Quote) -> bool:
+        """Tell whether the price of a quote is near the last close, or near the quote before it."""
+        prices = (quote.bid, quote.ask, quote.last or quote.bid)
+        last, suspect = self.feeds[quote.symbol].last_close, self._suspect_quotes.pop(quote.symbol, None)
+        if last is None or _is_near(prices, last) or (suspect is not None and _is_near(prices, suspect)):
+            return True
+        self._suspect_quotes[quote.symbol] = prices[-1]
+        return False
 
 
 def _named(bar: BarClosed) -> str:

@@ -276,6 +276,8 @@ class Session:
                 self.intake.waiting.append(event)
             return
         assert not isinstance(event, StopAsked | Turn)
+        if isinstance(event, Quote) and not self.intake.plausible.believes(event):
+            return
         if isinstance(event, Tick):
             self._grant_grace()
             self.intake.pass_time(event.ts)

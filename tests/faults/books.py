@@ -97,7 +97,7 @@ class Books:
     up_since: int = 0
     reconciled_since_up: bool = False
     reads: list[Entry] = field(factory=list)
-    bar_at: dict[str, int] = field(factory=dict)
+    data_at: dict[str, int] = field(factory=dict)
     clock_offset: int = 0
     profit: Decimal = ZERO
     alarms: list[tuple[int, r.AlertRaised]] = field(factory=list)
@@ -326,8 +326,13 @@ class Books:
         self.is_killed = entry["present"]
 
     def _bars(self, entry: Entry) -> None:
-        for symbol in entry["symbols"]:
-            self.bar_at[symbol] = entry.at
+        for symbol, ts, _, _ in entry["bars"]:
+            self.data_at[symbol] = max(min(ts, entry.at), self.data_at.get(symbol, 0))
+
+    def _quotes(self, entry: Entry) -> None:
+        for symbol, ts, price in entry["quotes"]:
+            if price > 0:
+                self.data_at[symbol] = max(min(ts, entry.at), self.data_at.get(symbol, 0))
 
     def _clock(self, entry: Entry) -> None:
         self.clock_offset = entry["offset"]
@@ -351,5 +356,5 @@ _HANDLERS: dict[str, Any] = {
     "frozen": Books._down, "resumed": Books._resumed,
     "snapshot": Books._snapshot, "queried": Books._queried, "exit_decided": Books._exit_decided,
     "exit_requested": Books._exit_decided, "up": Books._up, "down": Books._down, "kill_file": Books._killed,
-    "bars": Books._bars, "clock": Books._clock, "calm": Books._calm, "storm": Books._storm,
+    "bars": Books._bars, "quotes": Books._quotes, "clock": Books._clock, "calm": Books._calm, "storm": Books._storm,
 }  # fmt: skip

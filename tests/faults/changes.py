@@ -11,7 +11,7 @@ from zlib import crc32
 
 from attrs import evolve
 
-from atlas_core.engine import bookkeeping, guard, inquiry, protection, reconciling
+from atlas_core.engine import bookkeeping, guard, inquiry, protection, reconciling, signals
 from atlas_core.engine import orders as order_module
 from atlas_core.engine.bookkeeping import Bookkeeper, Growth
 from atlas_core.engine.engine import Engine
@@ -26,8 +26,11 @@ from atlas_core.model.events import OrderRejected, OrderUnknown, Submit
 from atlas_core.model.instrument import Instrument
 from atlas_core.model.orders import Order, OrderRole, OrderStatus
 from atlas_core.runtime import gateway as gateway_module
+from atlas_core.runtime import price_stream
 from atlas_core.runtime.gateway import OrderGateway
 from atlas_core.runtime.live_desk import LiveDesk
+from atlas_core.runtime.plausibility import PlausiblePrices
+from atlas_core.runtime.price_stream import PriceStream
 from atlas_core.runtime.reconciler import Reconciler
 from atlas_core.watching import Scribe
 
@@ -296,6 +299,20 @@ def _off_the_tick(_self: Instrument, price: Decimal) -> Decimal:
     return price + Decimal("0.0037")
 
 
+# --- prices
+
+
+def _touched(trigger_price: Any) -> Any:
+    def at_the_level(signal: Any, low: Decimal, high: Decimal, _tick: Decimal) -> Any:
+        return trigger_price(signal, low, high, Decimal(0))
+
+    return at_the_level
+
+
+async def _unheard(*_: Any) -> None:
+    """Hear nothing of a price."""
+
+
 # --- restarts
 
 
@@ -436,6 +453,13 @@ CHANGES: dict[str, Change] = {
     "entries ignore live entries": swap(LimitDesk, "_entry_orders", lambda _self: []),
     "left-overs do not block": _without_limit("unknown_order"),
     "reads may be old": _without_limit("reconcile_age_seconds"),
+    "data may be old": _without_limit("stale_data_seconds"),
+    "late bars are fresh": wrap(LimitDesk, "seen", lambda seen: lambda self, symbol, _: seen(self, symbol, self.recorder.now)),
+    "a touch takes the trigger": wrap(signals, "trigger_price", _touched),
+    "streamed prices unheard": swap(PriceStream, "_take", _unheard),
+    "old prices count": swap(price_stream, "OLDEST_STREAMED", 10**18),
+    "prices in any order": swap(PriceStream, "_disorder", lambda *_: ""),
+    "wild prices count": swap(PlausiblePrices, "believes", true),
     "no limit on entries a minute": _without_limit("max_orders_per_minute"),
     "no limit on positions": _without_limit("max_positions"),
     "no limit on exposure": both(_without_limit("max_exposure_pct"), _without_limit("buying_power")),

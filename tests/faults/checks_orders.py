@@ -185,8 +185,9 @@ class NoEntryWhileStopped(Checker):
             self.breach(f"entry in {symbol} left before a complete read of the account since the start")
         elif self.at - books.reads[-1].at > STALE_READ + SLACK:
             self.breach(f"entry in {symbol} left {(self.at - books.reads[-1].at) / SECOND:.0f} s after the last read")
-        if self.at - books.bar_at.get(symbol, 0) > STALE_DATA + SLACK:
-            self.breach(f"entry in {symbol} left without market data for {STALE_DATA // SECOND} s")
+        age = self.at - books.data_at.get(symbol, 0)
+        if age > STALE_DATA + SLACK and not books.clock_offset:
+            self.breach(f"entry in {symbol} left on market data that are {age // SECOND} s old")
         unknown = [i for i in books.live.values() if i.record.symbol == symbol and i.status is OrderStatus.UNKNOWN]
         if unknown:
             self.breach(f"entry in {symbol} left while the outcome of {unknown[0].record.client_order_id} is unknown")
@@ -232,7 +233,7 @@ class SaneNumbers(Checker):
 
     def before_order_intended(self, entry: Entry) -> None:
         record = entry.record
-        is_seen = self.at - self.books.bar_at.get(record.symbol, 0) < STALE_DATA  # type: ignore[attr-defined]
+        is_seen = self.at - self.books.data_at.get(record.symbol, 0) < STALE_DATA  # type: ignore[attr-defined]
         price = self.prices.get(record.symbol) if is_seen else None  # type: ignore[attr-defined]
         reference = record.reference_price  # type: ignore[attr-defined]
         if price and reference is not None and abs(float(reference) * 100 / price - 1) > FAR_FROM_THE_MARKET:

@@ -85,6 +85,20 @@ class Nature:
     async def data_disconnect(self) -> None:
         self.world.cut_data()
 
+    async def data_backlog(self) -> None:
+        """Let a connection hang, and bring all of it at once when it goes on."""
+        self.world.is_held = True
+        await self.lasting(self._drawn("data-backlog", 30, 1_500))
+        self.world.release()
+
+    async def price_stall(self) -> None:
+        self.world.is_mute = True
+        await self.lasting(self._drawn("price-stall", 30, 2_000))
+        self.world.is_mute = False
+
+    async def price_disconnect(self) -> None:
+        self.world.cut_prices()
+
     async def maintenance(self) -> None:
         self.world.venue.is_closed = True
         self.world.cut_orders()
@@ -169,6 +183,7 @@ class Nature:
 ACTS: dict[str, Callable[[Nature], Awaitable[None]]] = {
     "stream-stall": Nature.stream_stall, "stream-disconnect": Nature.stream_disconnect,
     "data-stall": Nature.data_stall, "data-disconnect": Nature.data_disconnect,
+    "data-backlog": Nature.data_backlog, "price-stall": Nature.price_stall, "price-disconnect": Nature.price_disconnect,
     "venue-maintenance": Nature.maintenance, "venue-unreachable": Nature.unreachable,
     "manual-trade": Nature.manual_trade, "manual-cancel": Nature.manual_cancel,
     "foreign-order": Nature.foreign_order, "liquidation": Nature.liquidation, "frozen-price": Nature.frozen_price,

@@ -22,6 +22,7 @@ from atlas_core.model.record import Record
 from atlas_core.testing import VirtualClock
 from tests.faults.broker import SimBroker
 from tests.faults.components import SimAlerter
+from tests.faults.prices import KINDS
 from tests.faults.provider import SimProvider
 from tests.faults.world import START, World
 
@@ -137,7 +138,7 @@ class Process:
 
     def __attrs_post_init__(self) -> None:
         self.broker = SimBroker(self.world, self.passes)
-        self.provider = SimProvider(self.world, self.passes)
+        self.provider = KINDS[self.world.feed](self.world, self.passes)
         self.alerter = SimAlerter(self.world, self.passes)
 
     def passes(self, what: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
+from typing import Any
 
 import numpy as np
 from attrs import define, field
@@ -30,7 +32,7 @@ class SimProvider(Provider):
 
     world: World
     passes: Callable[[str], None]
-    streams: list[asyncio.Queue[BarClosed | None]] = field(factory=list)
+    streams: list[asyncio.Queue[Any]] = field(factory=list)
 
     async def open(self) -> None:
         """Begin to listen."""
@@ -51,9 +53,10 @@ class SimProvider(Provider):
         self.cut()
 
     def cut(self) -> None:
-        """Break the streams."""
+        """Break the streams: what comes from now on nobody hears."""
         for stream in self.streams:
             stream.put_nowait(None)
+        self.streams.clear()
 
     async def instruments(self, symbols: Sequence[str]) -> Mapping[str, Instrument]:
         """Return what is traded here."""
@@ -85,14 +88,20 @@ class SimProvider(Provider):
         await asyncio.sleep(0.1)
         if self.world.is_unreachable:
             raise NotReady("no route to host")
-        stream: asyncio.Queue[BarClosed | None] = asyncio.Queue()
-        self.streams.append(stream)
+        async for bar in self.listened(self.streams, "bar"):
+            yield bar
+
+    async def listened(self, streams: list[asyncio.Queue[Any]], what: str) -> AsyncIterator[Any]:
+        """Yield what comes over one connection, until it breaks."""
+        stream: asyncio.Queue[Any] = asyncio.Queue()
+        streams.append(stream)
         try:
-            while (bar := await stream.get()) is not None:
-                self.passes("bar")
-                yield bar
+            while (item := await stream.get()) is not None:
+                self.passes(what)
+                yield item
         finally:
-            self.streams.remove(stream)
+            if stream in streams:
+                streams.remove(stream)
         raise ConnectionResetError("connection closed by peer")
 
     def _hear(self, minutes: list[Minute]) -> None:
@@ -118,8 +127,12 @@ class SimProvider(Provider):
         return BarClosed(minute.ends_at, minute.symbol, minute.opened_at, *prices, 1e6)
 
     def _push(self, bars: list[BarClosed]) -> None:
+        if self.world.is_held:
+            self.world.held.append(partial(self._push, bars))
+            return
         if self.streams:
-            self.world.trace.venue("bars", symbols=[bar.symbol for bar in bars])
+            told = [(bar.symbol, bar.ts, bar.low * 100, bar.high * 100) for bar in bars]
+            self.world.trace.venue("bars", bars=told)
         for stream in self.streams:
             for bar in bars:
                 stream.put_nowait(bar)

@@ -153,7 +153,7 @@ def simulate(setup: Setup, changed: AbstractContextManager[Any] | None = None) -
     async def main() -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
-        world = World(loop, Chance(setup.seed), setup.symbols, setup.personality, setup.plan)
+        world = World(loop, Chance(setup.seed), setup.symbols, setup.personality, setup.plan, setup.feed)
         loop.set_exception_handler(lambda _, told: _note(world, told))
         parts.append(Run(setup, world))
         await parts[0].play()

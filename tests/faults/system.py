@@ -28,6 +28,9 @@ PERP = (
     Capability.PERP,
 )  # fmt: skip
 SPOT = (Capability.MARKET, Capability.STOP, Capability.LIMIT, Capability.HOLDS_QUANTITY, Capability.SPOT)
+CLOSED_BARS = (Capability.HISTORY, Capability.STREAM)
+MARKET_DATA = {"bars": CLOSED_BARS} | dict.fromkeys(("stream", "poll"), (*CLOSED_BARS, Capability.QUOTES))
+POLL_SECONDS = 20
 MAX_EXPOSURE_PCT = 300
 STALE_DATA_SECONDS = 180
 
@@ -57,9 +60,9 @@ def _part(kind: Callable[..., Component[Any, Any]], make: Make, *abilities: Capa
 
 
 @cache
-def _registry(holds: bool) -> Registry:
+def _registry(holds: bool, feed: str) -> Registry:
     return registry(
-        _part(offer.provider, lambda _, process: process.provider, Capability.HISTORY, Capability.STREAM),
+        _part(offer.provider, lambda _, process: process.provider, *MARKET_DATA[feed]),
         _part(offer.scanner, lambda s, p: SeededScanner(p.world, s.signal_rate, not s.personality.holds)),
         _part(offer.gate, lambda _, p: SeededGate(p.world)),
         _part(offer.sizer, lambda _, p: SeededSizer(p.world)),
@@ -72,15 +75,18 @@ def _registry(holds: bool) -> Registry:
 
 
 @cache
-def _profile(holds: bool, symbols: tuple[str, ...], max_positions: int, max_orders_per_minute: int) -> Profile:
+def _profile(
+    holds: bool, feed: str, symbols: tuple[str, ...], max_positions: int, max_orders_per_minute: int
+) -> Profile:
     use = 'use = "memory"'
     limits = (
         f"[limits]\nmax_positions = {max_positions}\nmax_exposure_pct = {MAX_EXPOSURE_PCT}\nmax_leverage = 5\n"
         f"max_orders_per_minute = {max_orders_per_minute}\nstale_data_seconds = {STALE_DATA_SECONDS}\n"
         '[live]\naccount = "A"\n'
+        f"[schedule]\nentry_poll_seconds = {POLL_SECONDS}\nposition_poll_seconds = {POLL_SECONDS}\n"
     )
     return profile_of(
-        _registry(holds), symbols=symbols, scanners=[use], gates=[use], sizer=use, broker=use, exits=[use],
+        _registry(holds, feed), symbols=symbols, scanners=[use], gates=[use], sizer=use, broker=use, exits=[use],
         alerters=[use], more=limits, mode="live",
     )  # fmt: skip
 
@@ -88,7 +94,9 @@ def _profile(holds: bool, symbols: tuple[str, ...], max_positions: int, max_orde
 def system_of(setup: Setup, process: Process) -> System:
     """Compose the system of one process."""
     BENCH.setup, BENCH.process = setup, process
-    profile = _profile(setup.personality.holds, setup.symbols, setup.max_positions, setup.max_orders_per_minute)
+    profile = _profile(
+        setup.personality.holds, setup.feed, setup.symbols, setup.max_positions, setup.max_orders_per_minute
+    )
     return compose(profile, Mode.LIVE, process.clock)
 
 

@@ -52,7 +52,7 @@ class Story:
 
     def bars(self) -> Story:
         return self.venue("prices", by_symbol={"X": 10_000, "Y": 10_000, "Z": 10_000}).venue(
-            "bars", symbols=["X", "Y", "Z"]
+            "bars", bars=[(symbol, self.trace.now(), 9_990, 10_010) for symbol in ("X", "Y", "Z")]
         )
 
     def read(self, *, held: int = 0, true: bool = True) -> Story:
@@ -288,7 +288,7 @@ BAD: list[tuple[str, str, Told]] = [
     ("I9", "trading state", lambda s: _halt(s).signal().intend("e").request("e")),
     ("I9", "kill file", lambda s: s.process("kill_file", present=True).signal().intend("e").request("e")),
     ("I9", "after the last read", lambda s: s.wait(100).bars().signal().intend("e").request("e")),
-    ("I9", "without market data", lambda s: s.wait(300).read().signal().intend("e").request("e")),
+    ("I9", "on market data that", lambda s: s.wait(300).read().signal().intend("e").request("e")),
     ("I9", "outcome of", lambda s: s.intend("u", key="q").move("u", UNKNOWN).signal().intend("e").request("e")),
     ("I9", "since the start", lambda s: s.process("down").process("up").bars().signal().intend("e").request("e")),
     ("I10", "took the position", lambda s: s.entered().fill(2, "s", sign=-1, lots=150)),

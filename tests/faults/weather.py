@@ -51,7 +51,16 @@ BY_ITSELF: dict[str, float] = {
     "crash": 0.25, "stop-and-start": 0.1, "clock-step": 0.1, "suspend": 0.05,
     "operator-halt": 0.1, "operator-close": 0.15, "kill-file": 0.08,
 }  # fmt: skip
-KINDS = (*OPPORTUNITY, *BY_ITSELF)
+PRICES: dict[str, float] = {
+    "quote-missing": 0.01, "quote-garbage": 0.002, "quote-spike": 0.001, "quote-stale": 0.004, "quote-late": 0.003,
+    "quote-reordered": 0.006, "quotes-5xx": 0.03, "quotes-hang": 0.01,
+}  # fmt: skip
+PRICES_BY_THEMSELVES: dict[str, float] = {"data-backlog": 0.15, "price-stall": 0.15, "price-disconnect": 0.3}
+KINDS = (*OPPORTUNITY, *BY_ITSELF, *PRICES, *PRICES_BY_THEMSELVES)
+"""In the order in which a seed draws them: what is added comes last, so that it shifts none of the others."""
+
+OPPORTUNITY |= PRICES
+BY_ITSELF |= PRICES_BY_THEMSELVES
 INTENSITIES = (0.0, 0.3, 1.0, 3.0, 6.0)
 MOST_LIKELY = 0.35
 """No fault strikes more often than this: a venue that never answers shows nothing."""

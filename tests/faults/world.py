@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -40,17 +40,23 @@ class World:
     symbols: tuple[str, ...]
     personality: Personality
     plan: Plan
+    feed: str = "bars"
     trace: Trace = field(init=False)
     weather: Weather = field(init=False)
     market: Market = field(init=False)
     venue: Venue = field(init=False)
     on_bars: list[Callable[[list[Minute]], None]] = field(factory=list)
+    on_prices: list[Callable[[Mapping[str, int]], None]] = field(factory=list)
     on_cut_orders: list[Callable[[], None]] = field(factory=list)
     on_cut_data: list[Callable[[], None]] = field(factory=list)
+    on_cut_prices: list[Callable[[], None]] = field(factory=list)
     is_unreachable: bool = False
     is_still: bool = False
     is_stalled: bool = False
     is_silent: bool = False
+    is_mute: bool = False
+    is_held: bool = False
+    held: list[Callable[[], None]] = field(factory=list)
     _late: dict[int, tuple[asyncio.TimerHandle, Callable[[], Any]]] = field(factory=dict)
     _skipped: int = 0
     _arrivals: int = 0
@@ -93,9 +99,22 @@ class World:
             told()
 
     def cut_data(self) -> None:
-        """Break our connections to the market data."""
+        """Break our connections to the market data; what was under way in them is lost."""
+        self.held.clear()
         for told in list(self.on_cut_data):
             told()
+
+    def cut_prices(self) -> None:
+        """Break our connections over which prices are streamed."""
+        for told in list(self.on_cut_prices):
+            told()
+
+    def release(self) -> None:
+        """Let the market data that were held up arrive, all at once."""
+        self.is_held = False
+        held, self.held = self.held, []
+        for arrive in held:
+            arrive()
 
     def later(self, seconds: float, act: Callable[[], Any]) -> None:
         """Let something arrive in a while; in the calm it arrives at once."""
@@ -125,6 +144,9 @@ class World:
             bars = [self.market.bars[symbol][-1] for symbol in self.symbols]
             for told in list(self.on_bars):
                 told(bars)
+        elif is_heard:
+            for hear in list(self.on_prices):
+                hear(self.venue.prices)
 
     def foreign_order(self) -> VenueOrder | None:
         """Let a person leave a limit order far from the price in our account."""

@@ -123,3 +123,10 @@ def test_a_touch_of_the_trigger_takes_nothing() -> None:
     scene = StreamedScene(streamed=[(250, 101.0), (260, 101.0)])
     scene.run(6)
     assert found(scene.records, SignalTriggered) == []
+
+
+def test_a_wild_price_takes_nothing_until_another_one_confirms_it() -> None:
+    scene = StreamedScene(streamed=[(250, 1010.0), (255, 100.0), (260, 1010.0), (260, 1011.0)])
+    scene.run(6)
+    [triggered] = found(scene.records, SignalTriggered)
+    assert (triggered.ts - START, triggered.price) == (260 * SECOND, Decimal("1011"))

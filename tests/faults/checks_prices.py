@@ -1,0 +1,128 @@
+"""Invariants of the entry monitor: what may take a trigger, and that the first price beyond it does."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import ClassVar
+
+from attrs import define, field
+
+from atlas_core.model.signals import EntryKind
+from tests.faults.checking import SECOND, Checker
+from tests.faults.trace import Entry
+
+OLDEST_QUOTE = 60 * SECOND
+NEWEST_QUOTE = 10 * SECOND
+TAKEN_WITHIN = 10 * SECOND
+BAR = 60 * SECOND
+MOST_TOLD = 300
+WILD = 0.2
+
+
+@define
+class Armed:
+    """A signal that waits: its level, the time of the first price that counts, and since when one beyond it is known."""
+
+    symbol: str
+    sign: int
+    level: float
+    since: int
+    known_at: int | None = None
+
+    def is_beyond(self, price: float) -> bool:
+        return (price - self.level) * self.sign > 0.001
+
+
+@define
+class TriggersTaken(Checker):
+    """I19: a trigger is taken by a price strictly beyond it that was told, and by the first of them.
+
+    Bars and quotes that are broken, old, out of order or wild take nothing. Where our clock was set, the session takes
+    good quotes for old ones.
+    """
+
+    name: ClassVar[str] = "I19"
+    waiting: dict[str, Armed] = field(factory=dict)
+    armed: dict[str, Armed] = field(factory=dict)
+    newest: dict[str, int] = field(factory=dict)
+    told: dict[str, deque[tuple[int, float]]] = field(factory=dict)
+    true: dict[str, float] = field(factory=dict)
+    was_set: bool = False
+
+    def pass_time(self, at: int) -> None:
+        """Judge what has been known for too long."""
+        if self.was_set or not self.books.is_up:
+            return
+        for key, each in self.armed.items():
+            if each.known_at is not None and at - each.known_at > TAKEN_WITHIN:
+                each.known_at = None
+                self.breach(f"signal {key} of {each.symbol} still waits, a price beyond {each.level} was told")
+
+    def after_signal_detected(self, entry: Entry) -> None:
+        record = entry.record
+        if record.trigger is not None and record.entry is EntryKind.STOP:  # type: ignore[attr-defined]
+            sign, level = record.side.sign, float(record.trigger)  # type: ignore[attr-defined]
+            since = record.setup_at + BAR  # type: ignore[attr-defined]
+            self.waiting[record.key] = Armed(record.symbol, sign, level, since)  # type: ignore[attr-defined]
+
+    def after_signal_armed(self, entry: Entry) -> None:
+        key = entry.record.key  # type: ignore[attr-defined]
+        if key in self.waiting:
+            self.armed[key] = self.waiting.pop(key)
+
+    def before_signal_triggered(self, entry: Entry) -> None:
+        record = entry.record
+        key, price = record.key, record.price  # type: ignore[attr-defined]
+        each = self.armed.pop(key, None)
+        if each is not None and not any(ts > each.since and each.is_beyond(p) for ts, p in self._told_of(each)):
+            self.breach(f"signal {key} of {each.symbol} was taken at {price}, no price beyond {each.level} was told")
+
+    def _told_of(self, each: Armed) -> Iterable[tuple[int, float]]:
+        return self.told.get(each.symbol, ())
+
+    def after_verdict_reached(self, entry: Entry) -> None:
+        self.waiting.pop(entry.record.key, None)  # type: ignore[attr-defined]
+        self.armed.pop(entry.record.key, None)  # type: ignore[attr-defined]
+
+    def after_prices(self, entry: Entry) -> None:
+        self.true = {symbol: ticks / 100 for symbol, ticks in entry["by_symbol"].items()}
+
+    def after_bars(self, entry: Entry) -> None:
+        for symbol, ts, low, high in entry["bars"]:
+            if low > 0 and high > 0:
+                self._tell(symbol, ts, low / 100, is_quote=False)
+                self._tell(symbol, ts, high / 100, is_quote=False)
+
+    def after_quotes(self, entry: Entry) -> None:
+        for symbol, ts, price in entry["quotes"]:
+            if not price > 0 or self.at - ts > OLDEST_QUOTE or ts < self.newest.get(symbol, 0):
+                continue
+            self.newest[symbol] = ts
+            self._tell(symbol, ts, price, is_quote=self.at - ts < NEWEST_QUOTE)
+
+    def _tell(self, symbol: str, ts: int, price: float, *, is_quote: bool) -> None:
+        true = self.true.get(symbol)
+        if true is not None and abs(price / true - 1) > WILD:
+            return
+        self.told.setdefault(symbol, deque(maxlen=MOST_TOLD)).append((ts, price))
+        for each in self.armed.values() if is_quote else ():
+            if each.symbol == symbol and each.known_at is None and each.is_beyond(price):
+                each.known_at = self.at
+
+    def after_fault(self, entry: Entry) -> None:
+        if entry["what"].startswith("journal"):
+            self._forget_times()  # nothing can be written, and nothing is decided that is not
+
+    def after_clock(self, entry: Entry) -> None:
+        self.was_set = True
+
+    def after_up(self, entry: Entry) -> None:
+        self._forget_times()
+
+    def after_frozen(self, entry: Entry) -> None:
+        self._forget_times()
+
+    def _forget_times(self) -> None:
+        for each in self.armed.values():
+            each.known_at = None
