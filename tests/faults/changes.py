@@ -309,6 +309,10 @@ def _touched(trigger_price: Any) -> Any:
     return at_the_level
 
 
+def _fresh(seen: Any) -> Any:
+    return lambda self, symbol, _ts: seen(self, symbol, self.recorder.now)
+
+
 async def _unheard(*_: Any) -> None:
     """Hear nothing of a price."""
 
@@ -454,7 +458,7 @@ CHANGES: dict[str, Change] = {
     "left-overs do not block": _without_limit("unknown_order"),
     "reads may be old": _without_limit("reconcile_age_seconds"),
     "data may be old": _without_limit("stale_data_seconds"),
-    "late bars are fresh": wrap(LimitDesk, "seen", lambda seen: lambda self, symbol, _: seen(self, symbol, self.recorder.now)),
+    "late bars are fresh": wrap(LimitDesk, "seen", _fresh),
     "a touch takes the trigger": wrap(signals, "trigger_price", _touched),
     "streamed prices unheard": swap(PriceStream, "_take", _unheard),
     "old prices count": swap(price_stream, "OLDEST_STREAMED", 10**18),

@@ -7,6 +7,7 @@ from typing import ClassVar
 from attrs import define, field
 
 from atlas_core.model.orders import OrderRole, OrderStatus, is_order_of
+from atlas_core.model.records import OrderIntended
 from tests.faults.checking import SECOND, Checker
 from tests.faults.trace import Entry
 
@@ -171,6 +172,14 @@ class NoEntryWhileStopped(Checker):
     def after_trading_state_changed(self, entry: Entry) -> None:
         self.stopped_at = self.at
 
+    def before_order_intended(self, entry: Entry) -> None:
+        """Judge the age of the market data by their own time when an entry is decided."""
+        record = entry.record
+        assert isinstance(record, OrderIntended)
+        age = record.ts - self.books.data_at.get(record.symbol, 0)
+        if record.role is OrderRole.ENTRY and age > STALE_DATA + SECOND:
+            self.breach(f"entry in {record.symbol} was decided on market data that are {age // SECOND} s old")
+
     def before_request(self, entry: Entry) -> None:
         books = self.books
         intent = books.intent_of(entry["client_id"])
@@ -185,9 +194,6 @@ class NoEntryWhileStopped(Checker):
             self.breach(f"entry in {symbol} left before a complete read of the account since the start")
         elif self.at - books.reads[-1].at > STALE_READ + SLACK:
             self.breach(f"entry in {symbol} left {(self.at - books.reads[-1].at) / SECOND:.0f} s after the last read")
-        age = self.at - books.data_at.get(symbol, 0)
-        if age > STALE_DATA + SLACK and not books.clock_offset:
-            self.breach(f"entry in {symbol} left on market data that are {age // SECOND} s old")
         unknown = [i for i in books.live.values() if i.record.symbol == symbol and i.status is OrderStatus.UNKNOWN]
         if unknown:
             self.breach(f"entry in {symbol} left while the outcome of {unknown[0].record.client_order_id} is unknown")

@@ -12,8 +12,8 @@ from atlas_core.model.signals import EntryKind
 from tests.faults.checking import SECOND, Checker
 from tests.faults.trace import Entry
 
-OLDEST_QUOTE = 60 * SECOND
-NEWEST_QUOTE = 10 * SECOND
+OLDEST_STREAMED = 10 * SECOND
+OLDEST_POLLED = 60 * SECOND
 TAKEN_WITHIN = 10 * SECOND
 BAR = 60 * SECOND
 MOST_TOLD = 300
@@ -22,7 +22,7 @@ WILD = 0.2
 
 @define
 class Armed:
-    """A signal that waits: its level, the time of the first price that counts, and since when one beyond it is known."""
+    """A signal that waits for its level: as of when prices count, and since when one beyond it is known."""
 
     symbol: str
     sign: int
@@ -95,11 +95,12 @@ class TriggersTaken(Checker):
                 self._tell(symbol, ts, high / 100, is_quote=False)
 
     def after_quotes(self, entry: Entry) -> None:
+        oldest = OLDEST_STREAMED if entry["is_streamed"] else OLDEST_POLLED
         for symbol, ts, price in entry["quotes"]:
-            if not price > 0 or self.at - ts > OLDEST_QUOTE or ts < self.newest.get(symbol, 0):
+            if not price > 0 or self.at - ts > oldest or ts < self.newest.get(symbol, 0):
                 continue
             self.newest[symbol] = ts
-            self._tell(symbol, ts, price, is_quote=self.at - ts < NEWEST_QUOTE)
+            self._tell(symbol, ts, price, is_quote=self.at - ts < oldest - SECOND)
 
     def _tell(self, symbol: str, ts: int, price: float, *, is_quote: bool) -> None:
         true = self.true.get(symbol)

@@ -86,7 +86,7 @@ class Nature:
         self.world.cut_data()
 
     async def data_backlog(self) -> None:
-        """Let a connection hang, and bring all of it at once when it goes on."""
+        """Let a connection hang, and bring all of it when it goes on."""
         self.world.is_held = True
         await self.lasting(self._drawn("data-backlog", 30, 1_500))
         self.world.release()

@@ -24,7 +24,9 @@ UNJUDGED = "without judging protection"
 NOTICED = ("stop for the ordered quantity", "stop for twice the quantity", "no stop for 1 in 8")
 """Alone the client notices these itself and tells people, which is all that the invariant asks."""
 
-HIDDEN = (*NOTICED, "late fill on the next trade", "liquidation ignored", "one answer is a proof")
+HIDDEN = (
+    *NOTICED, "late fill on the next trade", "liquidation ignored", "one answer is a proof", "prices in any order",
+)  # fmt: skip
 """Alone another layer makes up for these: each is planted only with that layer switched off."""
 
 MUTANTS: dict[str, tuple[str, ...]] = {
@@ -32,6 +34,7 @@ MUTANTS: dict[str, tuple[str, ...]] = {
 } | {
     **{f"{name}, unjudged": (name, UNJUDGED) for name in NOTICED},
     "one answer is a proof, without a span": ("one answer is a proof", "proof without a span"),
+    "prices in any order, however old": ("prices in any order", "old prices count"),
     "no reconcile, no questions": ("no reconcile", "without questions"),
     "liquidation ignored, no reconcile": ("liquidation ignored", "no reconcile"),
     "orphans stay, no surplus check": ("orphans stay", "surplus stays"),

@@ -96,7 +96,7 @@ class StreamingProvider(SimProvider):
             self.world.held.append(partial(self._push_prices, quotes))
             return
         if self.prices:
-            self.world.trace.venue("quotes", quotes=[(quote.symbol, quote.ts, quote.last) for quote in quotes])
+            self.world.trace.venue("quotes", quotes=_told(quotes), is_streamed=True)
         for stream in self.prices:
             for quote in quotes:
                 stream.put_nowait(quote)
@@ -118,7 +118,7 @@ class PolledProvider(SimProvider):
             raise VenueError("503 Service Unavailable")
         self.passes("answer")
         told = [self._quote(symbol) for symbol in symbols]
-        world.trace.venue("quotes", quotes=[(quote.symbol, quote.ts, quote.last) for quote in told])
+        world.trace.venue("quotes", quotes=_told(told), is_streamed=False)
         return told
 
     def _quote(self, symbol: str) -> Quote:
@@ -132,6 +132,10 @@ class PolledProvider(SimProvider):
         elif fault == "quote-stale":
             ts -= round(draws.uniform(62, 600) * SECOND)
         return Quote(ts, symbol, price, price, price)
+
+
+def _told(quotes: Sequence[Quote]) -> list[tuple[str, int, float]]:
+    return [(quote.symbol, quote.ts, quote.last) for quote in quotes]
 
 
 KINDS: Mapping[str, type[SimProvider]] = {

@@ -59,23 +59,37 @@ class Story:
         reported = {"X": held} if held else {}
         return self.venue("snapshot", as_of=self.trace.now(), true=true, orders=0, held=reported)
 
-    def signal(self, key: str = "sig", symbol: str = "X", seconds: float = 300) -> Story:
+    def quoted(self, price: float, age: float = 0.1) -> Story:
+        """Tell of a streamed price of X."""
+        return self.venue("quotes", quotes=[("X", round((self.at - age) * SECOND), price)], is_streamed=True)
+
+    def armed(self) -> Story:
+        """Tell of a signal that waits for a price beyond 100."""
+        return self.signal(trigger=Decimal(100)).journal(r.SignalArmed(ts=0, key="sig"))
+
+    def triggered(self) -> Story:
+        return self.journal(r.SignalTriggered(ts=0, key="sig", price=Decimal("100.02")))
+
+    def signal(
+        self, key: str = "sig", symbol: str = "X", seconds: float = 300, trigger: Decimal | None = None
+    ) -> Story:
         return self.journal(
             r.SignalDetected(
                 ts=0, key=key, scanner="s", symbol=symbol, timeframe="1m", pattern="p", side=Side.LONG,
-                entry=EntryKind.MARKET, setup_at=0, valid_until=round((self.at + seconds) * SECOND), trigger=None,
+                entry=EntryKind.MARKET if trigger is None else EntryKind.STOP, setup_at=round((self.at - 60) * SECOND),
+                valid_until=round((self.at + seconds) * SECOND), trigger=trigger,
                 stop=None, target=None, cancel_beyond=None, void_beyond=None, score=0.0,
             )
         )  # fmt: skip
 
     def intend(
         self, name: str, role: OrderRole = OrderRole.ENTRY, *, lots: int = 100, key: str = "sig", symbol: str = "X",
-        attempt: int = 1, reduce_only: bool | None = None, price: float | None = 100.0,
+        attempt: int = 1, reduce_only: bool | None = None, price: float | None = 100.0, ts: int = 0,
     ) -> Story:  # fmt: skip
         opens = role is OrderRole.ENTRY
         return self.journal(
             r.OrderIntended(
-                ts=0, client_order_id=name, signal_key=key, role=role, attempt=attempt, symbol=symbol,
+                ts=ts, client_order_id=name, signal_key=key, role=role, attempt=attempt, symbol=symbol,
                 action=Action.BUY if opens else Action.SELL,
                 order_kind=OrderKind.STOP if role is OrderRole.STOP else OrderKind.MARKET,
                 quantity=Decimal(lots) / 1000, limit_price=None, stop_price=None, trail_offset=None,
@@ -288,7 +302,12 @@ BAD: list[tuple[str, str, Told]] = [
     ("I9", "trading state", lambda s: _halt(s).signal().intend("e").request("e")),
     ("I9", "kill file", lambda s: s.process("kill_file", present=True).signal().intend("e").request("e")),
     ("I9", "after the last read", lambda s: s.wait(100).bars().signal().intend("e").request("e")),
-    ("I9", "on market data that", lambda s: s.wait(300).read().signal().intend("e").request("e")),
+    ("I9", "on market data that", lambda s: s.wait(300).read().signal().intend("e", ts=round(s.at * SECOND))),
+    ("I19", "no price beyond", lambda s: s.armed().quoted(100.0).triggered()),
+    ("I19", "no price beyond", lambda s: s.armed().wait(60).quoted(100.02, age=20).triggered()),
+    ("I19", "no price beyond", lambda s: s.armed().quoted(100.0).quoted(100.02, age=3).triggered()),
+    ("I19", "no price beyond", lambda s: s.armed().quoted(1000.2).triggered()),
+    ("I19", "still waits", lambda s: s.armed().quoted(100.01).wait(11).read()),
     ("I9", "outcome of", lambda s: s.intend("u", key="q").move("u", UNKNOWN).signal().intend("e").request("e")),
     ("I9", "since the start", lambda s: s.process("down").process("up").bars().signal().intend("e").request("e")),
     ("I10", "took the position", lambda s: s.entered().fill(2, "s", sign=-1, lots=150)),
@@ -323,6 +342,11 @@ def test_a_bad_story_is_a_breach(invariant: str, words: str, tell: Told) -> None
     story = Story()
     tell(story)
     assert any(text.startswith(f"{invariant}:") and words in text for text in story.breaches()), story.breaches()
+
+
+def test_a_price_beyond_its_trigger_takes_a_signal_in_time() -> None:
+    story = Story().armed().wait(1).quoted(100.0).wait(8).quoted(100.01).wait(1).triggered().wait(30).read()
+    assert story.breaches() == []
 
 
 def test_an_alarm_makes_a_missing_stop_known() -> None:

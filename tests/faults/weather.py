@@ -55,7 +55,7 @@ PRICES: dict[str, float] = {
     "quote-missing": 0.01, "quote-garbage": 0.002, "quote-spike": 0.001, "quote-stale": 0.004, "quote-late": 0.003,
     "quote-reordered": 0.006, "quotes-5xx": 0.03, "quotes-hang": 0.01,
 }  # fmt: skip
-PRICES_BY_THEMSELVES: dict[str, float] = {"data-backlog": 0.15, "price-stall": 0.15, "price-disconnect": 0.3}
+PRICES_BY_THEMSELVES: dict[str, float] = {"data-backlog": 0.3, "price-stall": 0.15, "price-disconnect": 0.3}
 KINDS = (*OPPORTUNITY, *BY_ITSELF, *PRICES, *PRICES_BY_THEMSELVES)
 """In the order in which a seed draws them: what is added comes last, so that it shifts none of the others."""
 

@@ -16,6 +16,7 @@ from tests.faults.trace import Trace
 from tests.faults.venue import Personality, Refusal, Request, Venue, VenueOrder
 from tests.faults.weather import Plan, Weather
 
+BACKLOG_GAP = 0.05
 START = 1_775_347_200_000_000_000  # Sunday 2026-04-05 00:00 UTC
 CASH = 10_000 * 100_000
 PERSONALITIES = (
@@ -110,11 +111,11 @@ class World:
             told()
 
     def release(self) -> None:
-        """Let the market data that were held up arrive, all at once."""
+        """Let the market data that were held up arrive, one right after the other."""
         self.is_held = False
         held, self.held = self.held, []
-        for arrive in held:
-            arrive()
+        for place, arrive in enumerate(held):
+            self.loop.call_later(BACKLOG_GAP * place, arrive)
 
     def later(self, seconds: float, act: Callable[[], Any]) -> None:
         """Let something arrive in a while; in the calm it arrives at once."""
