@@ -8,7 +8,7 @@ import sys
 from atlas_core.clock import Stopwatch
 from tests.faults.campaign import Tally, results
 from tests.faults.mutants import MUTANTS, deaths
-from tests.faults.setup import Setup
+from tests.faults.setup import FEEDS, Setup
 from tests.faults.shrink import shrink, snippet
 from tests.faults.simulation import simulate
 
@@ -23,6 +23,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--seeds", type=int, default=300, help="how many seeds (300)")
     parser.add_argument("--hours", type=float, default=6.0, help="simulated hours of each (6)")
+    parser.add_argument("--feed", default="", choices=["", *sorted(set(FEEDS))], help="where prices come from (drawn)")
     parser.add_argument("--first", type=int, default=1, help="the first seed (1)")
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
     parser.add_argument("--mutants", nargs="*", metavar="NAME", help="plant known faults instead: all, or those named")
@@ -33,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _campaign(asked: argparse.Namespace) -> int:
     watch, tally = Stopwatch(), Tally()
-    setups = [Setup.drawn(seed, asked.hours) for seed in range(asked.first, asked.first + asked.seeds)]
+    setups = [Setup.drawn(seed, asked.hours, asked.feed) for seed in range(asked.first, asked.first + asked.seeds)]
     for result in results(setups, asked.workers):
         tally.add(result)
         if result.breaches:
@@ -46,18 +47,18 @@ def _campaign(asked: argparse.Namespace) -> int:
     print("\n".join(tally.lines()))
     print(f"{tally.hours / watch.seconds():.1f} simulated hours a second")
     if tally.failed and not asked.keep_going:
-        _explain(tally.failed[0].seed, asked.hours)
+        _explain(Setup.drawn(tally.failed[0].seed, asked.hours, asked.feed))
     return 1 if tally.failed else 0
 
 
-def _explain(seed: int, hours: float) -> None:
+def _explain(failed: Setup) -> None:
     """Print the smallest run that still fails, its last entries, and a test that repeats it."""
-    print(f"making seed {seed} small …", flush=True)
-    small = shrink(simulate(Setup.drawn(seed, hours)))
+    print(f"making seed {failed.seed} small …", flush=True)
+    small = shrink(simulate(failed))
     print(small.story())
     print(f"\n{small.breaches[0]}")
     setup = small.setup
-    print(f"seed {seed}, {setup.hours:.2f} h, {setup.personality.name}, faults: {sorted(setup.plan.rates)}")
+    print(f"seed {setup.seed}, {setup.hours:.2f} h, {setup.personality.name}, faults: {sorted(setup.plan.rates)}")
     print(f"\n{snippet(small)}")
 
 

@@ -46,6 +46,7 @@ MUTANTS: dict[str, tuple[str, ...]] = {
 """The changes that make up each mutant: one, or one with a layer that would have hidden it."""
 
 SEARCHED = (
+    "data may be old", "late bars are fresh", "old prices count", "prices in any order, however old",
     "entries ignore live entries", "entries sent however old", "exit does not wait for its stop",
     "exit on the wrong side", "fees not booked", "handed over for ever", "kill read from memory",
     "late fill on the next trade, orphans stay", "left-overs do not block", "no limit on positions",

@@ -31,8 +31,8 @@ OFTEN = (
 def regression_setups() -> list[Setup]:
     """Return the setups of the seeds that are kept."""
     lines = (HERE / "seeds.txt").read_text(encoding="utf-8").splitlines()
-    fields = [line.split(maxsplit=2) for line in lines if line and not line.startswith("#")]
-    return [Setup.drawn(int(seed), float(hours)) for seed, hours, _why in fields]
+    fields = [line.split(maxsplit=3) for line in lines if line and not line.startswith("#")]
+    return [Setup.drawn(int(seed), float(hours), feed) for seed, hours, feed, _why in fields]
 
 
 @pytest.mark.timeout(600)
