@@ -9,10 +9,11 @@ import click
 from atlas_core.cli.explain_metric import metric
 from atlas_core.cli.formats import NOTHING, compact, number, price
 from atlas_core.cli.kept import KeptRun, complete_run, open_run
-from atlas_core.cli.tables import Column, print_json, print_table, say, say_parts, say_wrapped, signed, when
+from atlas_core.cli.tables import Column, percent, print_json, print_table, say, say_parts, say_wrapped, signed, when
 
 if TYPE_CHECKING:
     from atlas_core.model.records import RunStarted, SignalDetected
+    from atlas_core.report.hindsight import Later
     from atlas_core.report.signals import SignalRow
     from atlas_core.report.trace import Step, Trace, WhyNot
 
@@ -78,7 +79,8 @@ def signal(ctx: click.Context, /, key: str, run_id: str | None, as_json: bool) -
     from atlas_core.report.trace import trace_signal
 
     kept = open_run(ctx, run_id)
-    _show(kept, trace_signal(kept.records, key), as_json)
+    trace = trace_signal(kept.records, key)
+    _show(kept, trace, as_json, _afterwards(kept, trace))
 
 
 @explain.command(short_help="Say why the signals of SYMBOL did not trade.")
@@ -124,9 +126,23 @@ def plugin(ctx: click.Context, /, what: tuple[str, ...], as_json: bool) -> None:
     ctx.invoke(show_plugin, what=what, as_json=as_json)
 
 
-def _show(kept: KeptRun, trace: Trace, as_json: bool) -> None:
+def _afterwards(kept: KeptRun, trace: Trace) -> Later | None:
+    """Return what a signal that somebody stopped would have made, None where that cannot be known."""
+    from atlas_core.cli.refused_screen import refused_later
+    from atlas_core.errors import DataError
+    from atlas_core.report.hindsight import STOPPED
+
+    if trace.verdict is None or trace.verdict.outcome not in STOPPED:
+        return None
+    try:
+        return next((found for found in refused_later(kept) if found.key == trace.signal.key), None)
+    except DataError:
+        return None
+
+
+def _show(kept: KeptRun, trace: Trace, as_json: bool, later: Later | None = None) -> None:
     if as_json:
-        print_json(_trace_facts(trace) | _run_facts(kept))
+        print_json(_trace_facts(trace) | {"later": _later_facts(later)} | _run_facts(kept))
         return
     _print_header(kept)
     say_parts(trace_line(trace))
@@ -134,7 +150,28 @@ def _show(kept: KeptRun, trace: Trace, as_json: bool) -> None:
     print_table("", STEPS, step_rows(trace.steps))
     say()
     say_wrapped(conclusion(trace), indent=2)
+    if later is not None:
+        say_wrapped(f"Afterwards: {_later_text(later)}", indent=2)
     say(f"Signal {trace.signal.key}")
+
+
+def _later_facts(later: Later | None) -> dict[str, Any] | None:
+    from atlas_core.report.export import REFUSED_COLUMNS, json_rows
+
+    return None if later is None else json_rows(REFUSED_COLUMNS, [later])[0]
+
+
+def _later_text(later: Later) -> str:
+    """Return what the market did with a signal that was stopped, from its entry to its end."""
+    from atlas_core.report.hindsight import Ending
+
+    if later.ending is Ending.NOT_ENTERED:
+        return "the market did not take its trigger while it was valid"
+    if later.change is None or later.ended_at is None:
+        return "the data end before anything came of it"
+    multiple = f" ({number(later.r_multiple, 2, sign=True)} R)" if later.r_multiple is not None else ""
+    made = f"{percent(later.change, sign=True)}{multiple}, without costs"
+    return f"{later.ending.value} at {when(later.ended_at)}, entered {when(later.entered_at)}: {made}"
 
 
 def _print_header(kept: KeptRun) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from atlas_core.report.daily import DayRow
     from atlas_core.report.equity import EquityPoint
     from atlas_core.report.fills import FillRow
+    from atlas_core.report.hindsight import Later
     from atlas_core.report.legs import ExitLeg
     from atlas_core.report.orders import OrderRow
     from atlas_core.report.signals import SignalRow
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "html", "png", "md", "json", "csv")
 PRINTED = ("table", "md", "json", "csv")
-WHAT = ("summary", "trades", "exits", "signals", "orders", "fills", "events", "equity", "daily", "metrics")
+WHAT = ("summary", "trades", "exits", "signals", "refused", "orders", "fills", "events", "equity", "daily", "metrics")
 WHOLE = ("equity", "daily", "metrics")
 EVENT_COLUMNS = ("ts", "kind", "subject", "text")
 SIGNALS = (
@@ -176,6 +177,10 @@ def _rows(kept: KeptRun, what: str, view: View) -> tuple[tuple[str, ...], list[A
     if what == "metrics":
         made = kept.report(view.risk_free)
         return export.METRIC_COLUMNS, list(metric_rows(made.results, made.benchmark))
+    if what == "refused":
+        from atlas_core.cli.refused_screen import refused_later
+
+        return export.REFUSED_COLUMNS, list(refused_later(kept))
     columns, make = tables[what]
     return columns, list(make(kept.records))
 
@@ -213,6 +218,10 @@ def _print_table(kept: KeptRun, what: str, view: View) -> None:
         print_trades(made, kept.run, all_rows=view.all_rows)
         return
     _, rows = _rows(kept, what, view)
+    if what == "refused":
+        from atlas_core.cli.refused_screen import print_refused_groups
+
+        print_refused_groups(rows)
     shown = rows if view.all_rows or terminal_width() is None or what in WHOLE else rows[-TERMINAL_ROWS:]
     _PRINTERS[what](shown, made)
     if len(shown) < len(rows):
@@ -238,6 +247,12 @@ def signal_cells(row: SignalRow, decimals: dict[str, int]) -> list[str]:
         price(row.trigger, digits), price(row.stop, digits), price(row.target, digits), row.state.replace("_", " "),
         row.by, compact(row.value), compact(row.threshold), row.reason,
     ]  # fmt: skip
+
+
+def _print_refused(rows: list[Later], made: Report) -> None:
+    from atlas_core.cli.refused_screen import print_refused
+
+    print_refused(rows, made.price_decimals)
 
 
 def _print_orders(rows: list[OrderRow], made: Report) -> None:
@@ -310,6 +325,7 @@ def _print_metrics(rows: list[MetricRow], made: Report) -> None:
 _PRINTERS: dict[str, Callable[[list[Any], Any], None]] = {
     "exits": _print_exits,
     "signals": _print_signals,
+    "refused": _print_refused,
     "orders": _print_orders,
     "fills": _print_fills,
     "events": _print_events,

@@ -50,6 +50,10 @@ ORDER_COLUMNS = (
     "stop_price", "reduce_only", "intended_at", "changed_at", "status", "filled_quantity", "average_price", "fee",
     "slippage", "reason", "spread", "impact",
 )  # fmt: skip
+REFUSED_COLUMNS = (
+    "key", "outcome", "by", "symbol", "timeframe", "setup", "side", "stopped_at", "ending", "entered_at", "entry",
+    "ended_at", "exit", "change", "r_multiple",
+)  # fmt: skip
 METRIC_COLUMNS = ("name", "title", "unit", "value", "buy_and_hold")
 ORDERS_NAME = "orders.csv"
 EQUITY_COLUMNS = ("ts", "equity", "exposure")
@@ -61,7 +65,20 @@ DAY_COLUMNS = ("ts", "equity", "exposure", "change", "share", "drawdown", "close
 OPEN_COLUMNS = tuple(attribute.name for attribute in attrs.fields(OpenRow))
 QUOTE = '"'
 _TO_QUOTE = re.compile(r'[",\r\n]')
-_TIMES = frozenset({"opened_at", "closed_at", "detected_at", "setup_at", "ended_at", "intended_at", "changed_at", "ts"})
+_TIMES = frozenset(
+    {
+        "opened_at",
+        "closed_at",
+        "detected_at",
+        "setup_at",
+        "ended_at",
+        "intended_at",
+        "changed_at",
+        "ts",
+        "stopped_at",
+        "entered_at",
+    }
+)
 
 
 def iso(ts: int) -> str:
