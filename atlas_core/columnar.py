@@ -46,7 +46,7 @@ class ExitSteps:
         lengths = {len(column) for column in (self.at, self.long, self.short, self.value, self.threshold)}
         if len(lengths) > 1:
             raise ValueError(f"expected columns of one length, were {sorted(lengths)}")
-        if bool((np.diff(self.at) < 0).any()):
+        if bool((self.at[1:] < self.at[:-1]).any()):
             raise ValueError("expected steps in the order of their times")
 
 

@@ -122,8 +122,8 @@ def _reaches(bars: Bars | None, start: int | None) -> bool:
 
 def _finite(bars: Bars) -> Bars:
     """Return the bars; raises DataError naming the first one with a price that is none."""
-    wrong = ~np.isfinite(np.stack(bars.prices())).all(axis=0)
-    if wrong.any():
+    if not all(np.isfinite(column).all() for column in bars.prices()):
+        wrong = ~np.isfinite(np.stack(bars.prices())).all(axis=0)
         ends = to_datetime(int(bars.available_at[np.argmax(wrong)]))
         raise DataError(f"{bars}: expected finite prices, the bar that ends at {ends:%Y-%m-%d %H:%M}Z has others")
     return bars

@@ -5,21 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import asdict, frozen
 from loguru import logger
 
 from atlas_core import __version__
-from atlas_core.checking.findings import LookaheadReport
-from atlas_core.checking.market import RecordedMarket
-from atlas_core.checking.parity import ParityReport
-from atlas_core.checking.warmup import NEVER, OK, TOO_SHORT, UNKNOWN, WarmupReport
 from atlas_core.profile import Profile
 from atlas_core.report.evidence import Check, CheckState, made_of_code
 from atlas_core.report.provenance import code_of, data_digest, data_rows
 from atlas_core.report.writing import when
 from atlas_core.statedir import write_json
+
+if TYPE_CHECKING:  # every back-test looks at what is kept, and needs none of what checks a profile
+    from atlas_core.checking.findings import LookaheadReport
+    from atlas_core.checking.market import RecordedMarket
+    from atlas_core.checking.parity import ParityReport
+    from atlas_core.checking.warmup import WarmupReport
 
 LOOKAHEAD, WARMUP, PARITY = "look-ahead", "warm-up", "parity"
 COMMANDS = {LOOKAHEAD: "atlas check lookahead", WARMUP: "atlas check warmup", PARITY: "atlas parity"}
@@ -98,6 +100,9 @@ def _check(name: str, kept: Sequence[KeptCheck], code: str, data: str, command: 
 
 def _told(report: LookaheadReport | WarmupReport | ParityReport) -> tuple[str, bool, str]:
     """Return the name of a check, whether it found nothing, and what it did and found."""
+    from atlas_core.checking.findings import LookaheadReport
+    from atlas_core.checking.warmup import WarmupReport
+
     if isinstance(report, LookaheadReport):
         answers = sum(part.compared for part in report.components)
         did = f"{answers:,} answers held against {report.scans:,} scans and {report.runs:,} runs without their future"
@@ -114,6 +119,8 @@ def _told(report: LookaheadReport | WarmupReport | ParityReport) -> tuple[str, b
 
 
 def _told_of_warmup(report: WarmupReport) -> str:
+    from atlas_core.checking.warmup import NEVER, OK, TOO_SHORT, UNKNOWN
+
     by_verdict = {
         verdict: [f"{need.component} on {need.timeframe}" for need in report.needs if need.verdict == verdict]
         for verdict in (OK, TOO_SHORT, NEVER, UNKNOWN)

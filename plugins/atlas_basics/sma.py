@@ -56,16 +56,15 @@ class SmaCrossScanner(Scanner):
         timeframe = self._options.timeframe.text
         return concat_signals([self._scan_bars(market, market.bars(symbol, timeframe)) for symbol in market.symbols])
 
-    def _scan_bars(self, market: MarketHistory, bars: Bars) -> SignalTable:
-        rows, fast, slow = _sums(bars, self._options.fast, self._options.slow)
-        side = np.sign(fast * self._options.slow - slow * self._options.fast)
-        before, now = side[:-1], side[1:]
-        crossed = np.flatnonzero((now != 0) & (before != now)) + 1
-        if self._options.direction is Direction.LONG:
-            crossed = crossed[side[crossed] > 0]
-        row = rows[crossed]
+    def _scan_bars(self, market: MarketHistory, whole: Bars) -> SignalTable:
+        averages = _Averages(whole, self._options)
+        lead = averages.lead
+        crossed = _begins(lead > 0)
+        if self._options.direction is not Direction.LONG:
+            crossed = np.sort(np.concatenate([crossed, _begins(lead < 0)]))
+        bars, row = averages.bars, crossed + averages.first
         ends = market.next_ends(bars.symbol, bars.timeframe.text, bars.available_at[row])
-        return self._table(bars, row, side[crossed], ends)
+        return self._table(bars, row, np.sign(lead[crossed]), ends)
 
     def _table(
         self, bars: Bars, row: NDArray[np.int64], side: NDArray[np.int64], valid_until: NDArray[np.int64]
@@ -99,11 +98,11 @@ class SmaCrossExit(ExitRule, SteppedExit, NeedsBars, PatientRule):
         last = bars.between(max(0, len(bars) - self._options.slow), len(bars))
         if not np.isfinite(last.close).all():
             last = bars
-        _, fast, slow = _sums(last, self._options.fast, self._options.slow)
-        if not len(fast) or position.side.sign * self._lead(fast[-1:], slow[-1:])[0] >= 0:
+        averages = _Averages(last, self._options)
+        if not len(averages.slow) or position.side.sign * averages.lead[-1] >= 0:
             return None
-        value, threshold = self._averages(last, fast[-1:], slow[-1:])
-        return Exit(FAST_BELOW if position.side.sign > 0 else FAST_ABOVE, float(value[0]), float(threshold[0]))
+        value, threshold = averages.prices()
+        return Exit(FAST_BELOW if position.side.sign > 0 else FAST_ABOVE, float(value[-1]), float(threshold[-1]))
 
     def waiting(self, position: Position, market: MarketNow) -> Waiting:
         """Return the wait for the next bar of the averages."""
@@ -113,31 +112,40 @@ class SmaCrossExit(ExitRule, SteppedExit, NeedsBars, PatientRule):
     def steps(self, market: MarketHistory, symbol: str) -> ExitSteps:
         """Return where the averages lie after each bar."""
         bars = market.bars(symbol, self._options.timeframe.text)
-        rows, fast, slow = _sums(bars, self._options.fast, self._options.slow)
-        lead = self._lead(fast, slow)
-        return ExitSteps(
-            bars.available_at[rows], lead < 0, lead > 0, *self._averages(bars, fast, slow), FAST_BELOW, FAST_ABOVE
-        )
-
-    def _lead(self, fast: NDArray[np.int64], slow: NDArray[np.int64]) -> NDArray[np.int64]:
-        return fast * self._options.slow - slow * self._options.fast
-
-    def _averages(
-        self, bars: Bars, fast: NDArray[np.int64], slow: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        tick = float(bars.tick_size)
-        value = fast.astype(np.float64) * (tick / self._options.fast)
-        return value, slow.astype(np.float64) * (tick / self._options.slow)
+        averages = _Averages(bars, self._options)
+        lead = averages.lead
+        at = averages.bars.available_at[averages.first :]
+        return ExitSteps(at, lead < 0, lead > 0, *averages.prices(), FAST_BELOW, FAST_ABOVE)
 
 
-def _sums(bars: Bars, fast: int, slow: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return the rows with a whole slow window, and the sums of the last `fast` and `slow` closes there (in ticks)."""
-    whole = bool(np.isfinite(bars.close).all())
-    rows = np.arange(len(bars)) if whole else np.flatnonzero(np.isfinite(bars.close))
-    if len(rows) < slow:
-        nothing = np.zeros(0, dtype=np.int64)
-        return nothing, nothing, nothing
-    ticks = bars.ticks("close") if whole else np.rint(bars.close[rows] / float(bars.tick_size)).astype(np.int64)
-    total = np.zeros(len(ticks) + 1, dtype=np.int64)
-    np.cumsum(ticks, out=total[1:])
-    return rows[slow - 1 :], total[slow:] - total[slow - fast : -fast], total[slow:] - total[:-slow]
+class _Averages:
+    """Both averages where the slow one is whole, as sums of closes in ticks; `bars` are those with a close."""
+
+    def __init__(self, bars: Bars, options: SmaCrossOptions | SmaCrossExitOptions) -> None:
+        fast, slow = options.fast, options.slow
+        has_close = np.isfinite(bars.close)
+        self.bars = bars if bool(has_close.all()) else bars.take(has_close)
+        before = self.bars.ticks_before("close") if len(self.bars) >= slow else np.zeros(0, dtype=np.int64)
+        self.fast = before[slow:] - before[slow - fast : -fast]
+        self.slow = before[slow:] - before[:-slow]
+        self.first = slow - 1
+        self._lengths = fast, slow
+
+    @property
+    def lead(self) -> NDArray[np.int64]:
+        """Return by how much the fast average is above the slow one, times both lengths."""
+        fast, slow = self._lengths
+        lead = self.fast * slow
+        lead -= self.slow * fast
+        return lead
+
+    def prices(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the fast and the slow average."""
+        tick, (fast, slow) = float(self.bars.tick_size), self._lengths
+        whole: NDArray[np.float64] = np.multiply(self.fast, tick / fast, dtype=np.float64)
+        return whole, np.multiply(self.slow, tick / slow, dtype=np.float64)
+
+
+def _begins(flags: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return where flags become true; the first one has nothing before it."""
+    return np.flatnonzero(flags[1:] & ~flags[:-1]) + 1

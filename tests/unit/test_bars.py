@@ -74,6 +74,14 @@ def test_ticks_are_computed_once_for_each_column() -> None:
         whole.ticks("close")[0] = 7
 
 
+def test_the_sums_before_each_row_tell_the_sum_of_any_window() -> None:
+    whole = bars([0, 1, 2, 3], [1.0, 1.01, 1.02, 1.03])
+    before = whole.ticks_before("close")
+    assert before is whole.ticks_before("close")
+    assert before.tolist() == [0, 100, 201, 303, 406]
+    assert before[3] - before[1] == sum(whole.ticks("close")[1:3])
+
+
 def test_ticks_of_a_part_are_those_of_its_own_rows() -> None:
     whole = bars([0, 1, 2], [1.0, 1.01, 1.02])
     assert whole.ticks("close").tolist() == [100, 101, 102]
