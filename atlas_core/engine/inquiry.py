@@ -75,6 +75,8 @@ class InquiryDesk:
         """
         track.is_missing = False
         track.answered_at = self.recorder.now
+        if track.not_found:
+            self._count(track, 0, self.recorder.now)
         if track.is_withdrawn and track.is_working and self.recorder.now - track.withdrawn_at >= FIRST_QUESTION_AFTER:
             track.withdrawn_at = self.recorder.now
             self.recorder.command(Cancel(track.intent.client_order_id))
@@ -92,15 +94,18 @@ class InquiryDesk:
         if track is None or not track.is_working or now < track.intent.ts + REQUEST_ENDS_AFTER:
             return None
         since = _since(track, now)
-        self.recorder.write(
-            OrderQueried(ts=now, client_order_id=client_order_id, count=track.not_found + 1, since=since)
-        )
+        self._count(track, track.not_found + 1, since)
         if track.not_found < PROOF_ANSWERS or now - since < PROOF_SPAN or not track.is_missing:
             return None
         reason = f"the venue does not know it: {track.not_found} answers in {(now - since) // SECOND} s"
         if track.status in UNANSWERED:
             return OrderRejected(ts=now, client_order_id=client_order_id, reason=reason)
         return OrderCancelled(ts=now, client_order_id=client_order_id, reason=reason)
+
+    def _count(self, track: OrderTrack, count: int, since: int) -> None:
+        """Record how many answers in a row did not find an order; one that finds it ends the row."""
+        name = track.intent.client_order_id
+        self.recorder.write(OrderQueried(ts=self.recorder.now, client_order_id=name, count=count, since=since))
 
     def missing_in(self, snapshot: VenueSnapshot, asked_at: int) -> Iterator[OrderTrack]:
         """Yield the working orders that a complete read should have had and did not."""

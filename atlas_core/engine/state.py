@@ -228,6 +228,8 @@ class State:
         track = self.orders[record.client_order_id]
         track.status = record.status
         track.moved_at = record.ts
+        if record.status is OrderStatus.ACKNOWLEDGED:
+            track.was_heard_of()
         self._exit_over(track)
         self._forget_if_done(track)
 
@@ -248,7 +250,8 @@ class State:
 
     def _fill_booked(self, record: FillBooked) -> None:
         track = self.orders.get(record.client_order_id) or self.ended_orders[record.client_order_id]
-        track.moved_at = record.ts
+        track.moved_at = max(track.moved_at, record.ts)  # the time of a fill is the venue's
+        track.was_heard_of()
         if track.is_working:  # a late fill counts, but brings no ended order back
             track.status = record.status
         track.cumulative_quantity = record.cumulative_quantity

@@ -71,6 +71,11 @@ class OrderTrack:
         """Tell whether the order can still do something."""
         return not self.status.is_terminal
 
+    def was_heard_of(self) -> None:
+        """Forget that the venue did not know the order: since then it has told of it."""
+        self.not_found = self.not_found_since = self.not_found_at = 0
+        self.is_missing = False
+
 
 @frozen
 class TargetPart:

@@ -426,6 +426,26 @@ def test_a_clock_that_is_set_proves_nothing() -> None:
     assert [v.outcome for v in scene.found(VerdictReached)] == ["rejected"]
 
 
+def test_an_order_that_was_heard_of_is_not_given_up_by_answers_from_before() -> None:
+    for heard in ("accepted", "reported"):
+        scene = Scene()
+        scene.signal()
+        entry = scene.order(OrderRole.ENTRY)
+        scene.feed(OrderUnknown(ts=scene.ts, client_order_id=entry, reason="lost"))
+        for _ in range(4):
+            scene.now += 30
+            scene.read()
+            scene.feed(OrderNotFound(ts=scene.ts, client_order_id=entry))
+        scene.now += 30
+        if heard == "accepted":
+            scene.feed(OrderAccepted(ts=scene.ts, client_order_id=entry))
+        else:
+            scene.report(entry, OrderStatus.ACKNOWLEDGED)
+        scene.read()
+        scene.feed(OrderNotFound(ts=scene.ts, client_order_id=entry))
+        assert scene.engine.state.orders[entry].status is OrderStatus.ACKNOWLEDGED
+
+
 def test_a_position_that_is_gone_is_noticed_although_its_stops_are_refused_without_end() -> None:
     scene = Scene()
     scene.feed(OrderCancelled(ts=scene.ts, client_order_id=scene.entered()))
