@@ -120,6 +120,7 @@ class Engine:
             if track.status in (OrderStatus.INTENDED, OrderStatus.SUBMITTED):
                 reason = "the process ended before the venue's answer"
                 self.orders.move(track.intent.client_order_id, OrderStatus.UNKNOWN, reason=reason)
+        self.reconciling.resume()
         self.signals.resume()
 
     def catch_up(self, bars: Bars) -> None:
@@ -294,6 +295,8 @@ class Engine:
         if track is None or not self.orders.move(event.client_order_id, status, reason=reason):
             return
         intent = track.intent
+        if intent.role is OrderRole.ENTRY and not isinstance(event, OrderRejected):
+            self.reconciling.entry_ended(track)
         if intent.role is OrderRole.ENTRY and not track.cumulative_quantity:
             self.recorder.end(intent.signal_key, outcome, "broker", reason)
             return
@@ -339,7 +342,7 @@ class Engine:
     def _reported(self, event: OrderReported) -> None:
         track = self.orders.find(event.report.client_order_id)
         if track is not None:
-            self.inquiry.answered(track)
+            self.inquiry.answered(track, is_final=event.report.status.is_terminal)
         self._follow(events_of(event.report, event.ts))
 
     def _not_found(self, event: OrderNotFound) -> None:
@@ -360,6 +363,7 @@ class Engine:
 
     def _tick(self, _: Tick) -> None:
         self.inquiry.tick()
+        self.reconciling.tick()
         self.orders.withdraw_orphans()
         for position in list(self.state.positions.values()):
             self.protection.tick(position)

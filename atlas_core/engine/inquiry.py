@@ -27,6 +27,9 @@ REQUEST_ENDS_AFTER = 10 * SECOND
 CONFIRMED_WITHIN = 9 * SECOND
 """How long a withdrawal may go unconfirmed before people are told."""
 
+ANSWERS_LAG = 10 * SECOND
+"""How far what a venue answers may lag behind what it did: only an order's end is final."""
+
 FIRST_QUESTION_AFTER = 5 * SECOND
 LONGEST_BETWEEN_QUESTIONS = 30 * SECOND
 PROOF_ANSWERS = 3
@@ -68,13 +71,14 @@ class InquiryDesk:
         text = f"{intent.role} of {intent.symbol}, {intent.client_order_id}: asked for {seconds} s ago, not confirmed"
         raise_alert(self.recorder, Severity.CRITICAL, "Order not withdrawn", text, intent.client_order_id)
 
-    def answered(self, track: OrderTrack) -> None:
-        """Note that the venue knows the order; ask again for its end where that was asked for and is not confirmed.
+    def answered(self, track: OrderTrack, *, is_final: bool = False) -> None:
+        """Note that the venue knows the order, and its end if `is_final`.
 
-        What reads of the account did not have is not there because one answer says so: answers about orders lag too.
+        The end is asked for again where that was asked for and is not confirmed. What reads of the account did not have
+        is not there because one answer says so: answers about orders lag too.
         """
         track.is_missing = False
-        track.answered_at = self.recorder.now
+        track.answered_at = max(track.answered_at, self.recorder.now - (0 if is_final else ANSWERS_LAG))
         if track.not_found:
             self._count(track, 0, self.recorder.now)
         if track.is_withdrawn and track.is_working and self.recorder.now - track.withdrawn_at >= FIRST_QUESTION_AFTER:
@@ -90,7 +94,7 @@ class InquiryDesk:
         """Take the answer that the venue does not know an order; return its end once that is proven."""
         track, now = self.state.find_order(client_order_id), self.recorder.now
         if track is not None:
-            track.answered_at = now
+            track.answered_at = max(track.answered_at, now - ANSWERS_LAG)
         if track is None or not track.is_working or now < track.intent.ts + REQUEST_ENDS_AFTER:
             return None
         since = _since(track, now)

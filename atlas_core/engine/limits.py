@@ -172,6 +172,7 @@ class LimitDesk:
         lost = float(self.state.trading_state == DAILY_LOSS)
         yield Check("daily_loss", lost, 0.0, "the daily loss limit is reached")
         unknown = [track for track in self.state.working_orders(symbol) if self._may_interfere(track)]
+        unknown += [track for track in self.reconciling.open_ends() if track.intent.symbol == symbol]
         yield Check("unknown_order", float(len(unknown)), 0.0, "an order in this symbol is not settled")
         if rules.reconcile_within is not None:
             strange = sum(1 for _, other, _ in self.state.foreign if other == symbol)
@@ -206,7 +207,8 @@ class LimitDesk:
         if inside_bar and last is not None and last.closed_at == self.recorder.now:
             is_taken = True  # it may have been closed after the touch: the order inside a bar is not known
         yield Check("max_positions_per_symbol", is_taken + 1.0, 1.0, "a position is open in it")
-        yield Check("max_positions", float(len(held) + 1), float(rules.max_positions), "all positions are taken")
+        taken = len(held.keys() | self.reconciling.doubtful)
+        yield Check("max_positions", float(taken + 1), float(rules.max_positions), "all positions are taken")
         group = rules.group_of.get(symbol, "")
         if rules.max_positions_per_group is not None and group:
             members = sum(1 for other in held if rules.group_of.get(other, "") == group)
@@ -269,7 +271,9 @@ class LimitDesk:
         return sum(positions, ZERO) + sum(entries, ZERO)
 
     def _entry_orders(self) -> list[OrderTrack]:
-        return [t for t in self.state.orders.values() if t.is_working and t.intent.role is OrderRole.ENTRY]
+        """Return the entries that may still fill, or may have filled without our knowing."""
+        working = [t for t in self.state.orders.values() if t.is_working and t.intent.role is OrderRole.ENTRY]
+        return working + self.reconciling.open_ends()
 
     def _open_notional(self, track: OrderTrack) -> Decimal:
         intent = track.intent

@@ -3,20 +3,21 @@
 Our orders are followed up, never guessed. What is not ours is noted and left alone. A position that differs is believed
 only when two reads some time apart agree, nothing of ours is on its way in the symbol, and the orders that could
 explain it have been asked about; then the books follow the venue, and people are told. They are told before, when a
-difference lasts and the venue does not answer. That a difference is over is believed of two reads too: an answer of the
-venue may leave out a position once.
+difference lasts and the venue does not answer. The end of an entry may be told before its last fill, or without it:
+until the venue was heard on that, the entry counts as one that may still fill. That a difference is over is believed of
+two reads too: an answer of the venue may leave out a position once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from decimal import Decimal
 
 from attrs import define, field, frozen
 
 from atlas_core.engine.bookkeeping import Bookkeeper
 from atlas_core.engine.guard import raise_alert
-from atlas_core.engine.inquiry import UNANSWERED, InquiryDesk
+from atlas_core.engine.inquiry import ANSWERS_LAG, FIRST_QUESTION_AFTER, UNANSWERED, InquiryDesk
 from atlas_core.engine.orders import OrderDesk
 from atlas_core.engine.ports import Recorder
 from atlas_core.engine.reports import events_of
@@ -24,12 +25,12 @@ from atlas_core.engine.state import OrderTrack, State
 from atlas_core.model.decisions import Severity
 from atlas_core.model.events import AccountRead, BrokerEvent, Cancel
 from atlas_core.model.instrument import ZERO
-from atlas_core.model.orders import OrderStatus, is_order_of
+from atlas_core.model.orders import OrderRole, OrderStatus, is_order_of
 from atlas_core.model.records import AccountReconciled, ForeignFound, PositionAdjusted
 from atlas_core.model.timeframe import SECOND
 from atlas_core.model.venue import OrderReport, VenuePosition
 
-AGREEMENT_SPAN = 10 * SECOND
+AGREEMENT_SPAN = ANSWERS_LAG
 """How far apart two reads must lie that are believed together: longer than a venue's reads lag behind its writes."""
 
 TOLD_AFTER = 45 * SECOND
@@ -40,6 +41,9 @@ MAY_EXPLAIN = 900 * SECOND
 
 The time in which no session ran does not count: nobody could see the difference.
 """
+
+ENDED_LATELY = 75 * SECOND
+"""How long before a restart an entry may have ended whose fills are asked about again."""
 
 ORDER, POSITION = "order", "position"
 
@@ -64,6 +68,8 @@ class ReconcileDesk:
     inquiry: InquiryDesk
     stale_after: int | None = None
     _read_at: int = 0
+    _read_before: int = 0
+    _ends: dict[str, OrderTrack] = field(factory=dict)
     _doubts: dict[str, _Doubt] = field(factory=dict)
     _differs_since: dict[str, int] = field(factory=dict)
     _agrees_since: dict[str, int] = field(factory=dict)
@@ -92,6 +98,40 @@ class ReconcileDesk:
         """Tell whether complete reads showed another position than the books have, which is not settled yet."""
         return symbol in self._differs_since
 
+    @property
+    def doubtful(self) -> Set[str]:
+        """Return the symbols in which books and venue differ."""
+        return self._differs_since.keys()
+
+    def entry_ended(self, track: OrderTrack) -> None:
+        """Ask what an entry filled whose end was told by itself: its last fill may have been lost, or come later."""
+        if self.stale_after is not None and track.answered_at < track.moved_at:
+            self._ends[track.intent.client_order_id] = track
+            self.inquiry.ask(track)
+
+    def open_ends(self) -> list[OrderTrack]:
+        """Return the entries that have ended and of which it is not known what they filled.
+
+        The venue's report of the end tells it, or two complete reads after it: what they show is in the books, or
+        differs from them.
+        """
+        known = self._read_before - ANSWERS_LAG
+        return [t for t in self._ends.values() if t.answered_at < t.moved_at and t.moved_at > known]
+
+    def resume(self) -> None:
+        """Take up the entries that ended shortly before a restart."""
+        begun = self.recorder.now - ENDED_LATELY
+        for track in (*self.state.orders.values(), *self.state.ended_orders.values()):
+            has_ended = track.status in (OrderStatus.CANCELLED, OrderStatus.EXPIRED) and track.moved_at >= begun
+            if has_ended and track.intent.role is OrderRole.ENTRY:
+                self.entry_ended(track)
+
+    def tick(self) -> None:
+        """Ask again what ended entries filled."""
+        for track in self.open_ends():
+            if self.recorder.now - track.asked_at >= FIRST_QUESTION_AFTER:
+                self.inquiry.ask(track)
+
     def reported(self, read: AccountRead) -> Iterator[BrokerEvent]:
         """Yield what the working orders of a read tell of ours; note those that are not."""
         for report in read.snapshot.orders:
@@ -114,7 +154,8 @@ class ReconcileDesk:
                 self.inquiry.ask(track)
         self._forget_foreign_orders(read)
         differences = self._positions(read)
-        self._read_at = read.asked_at
+        self._read_before, self._read_at = self._read_at, read.asked_at
+        self._ends = {track.intent.client_order_id: track for track in self.open_ends()}
         if differences or not was_fresh:
             self.recorder.write(
                 AccountReconciled(

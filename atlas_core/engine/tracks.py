@@ -42,7 +42,8 @@ class OrderTrack:
     `not_found` counts the venue's answers since `not_found_since` that it does not know the order; `signal` is kept for
     an order that outlives the verdict of its signal. Notes of the moment stand beside it: that a touch caused it, that
     we asked for its end (since when, when last, and whether people know that it is overdue), when we asked for its
-    state and were answered last, and that complete reads of the account had no such order (how many in a row).
+    state last and up to when the venue's answers tell it, and that complete reads of the account had no such order (how
+    many in a row).
     """
 
     intent: OrderIntended

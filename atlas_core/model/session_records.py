@@ -14,7 +14,10 @@ from atlas_core.model.record import OrderRecord, Record, TradeRecord
 
 @frozen(kw_only=True)
 class OrderQueried(OrderRecord):
-    """The venue was asked about an order and did not know it, `count` times since `since`: the rows of a proof."""
+    """The venue was asked about an order and did not know it, `count` times since `since`: the rows of a proof.
+
+    0 means that it has answered since that it knows the order: what was counted before proves nothing.
+    """
 
     kind = "order_queried"
     count: int

@@ -132,8 +132,8 @@ class Scene:
         self.feed(OrderReported(ts=self.ts, report=report))
 
     def believe_flat(self, stop: str) -> None:
-        """Let two reads agree that the position is gone, while the venue does not yet know that the stop filled."""
-        for _ in range(2):
+        """Let reads agree that the position is gone, while the venue does not yet know that the stop filled."""
+        for _ in range(3):
             self.read(held="0")
             self.report(stop, OrderStatus.ACKNOWLEDGED)
             self.report(self.order(OrderRole.ENTRY), OrderStatus.FILLED, filled="1")
