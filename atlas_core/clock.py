@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 NANOSECONDS_PER_SECOND = 1_000_000_000
 
@@ -16,6 +16,15 @@ class Clock(Protocol):
     @abstractmethod
     def now(self) -> int:
         """Return the time in nanoseconds since 1970, UTC."""
+
+
+@runtime_checkable
+class ElapsingClock(Clock, Protocol):
+    """A clock that tells also how much time has passed, whatever becomes of its date."""
+
+    @abstractmethod
+    def elapsed_seconds(self) -> float:
+        """Return seconds that only ever grow, also while the machine sleeps."""
 
 
 class SimClock:
@@ -39,6 +48,10 @@ class LiveClock:
     def now(self) -> int:
         """Return the machine's time in nanoseconds, UTC."""
         return time.time_ns()
+
+    def elapsed_seconds(self) -> float:
+        """Return the seconds since the machine was started, with those that it slept where it tells them."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 def monotonic_seconds() -> float:

@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, suppress
 from attrs import define, evolve, field
 from loguru import logger
 
-from atlas_core.clock import to_datetime
+from atlas_core.clock import ElapsingClock, to_datetime
 from atlas_core.compose import OpenSystem, System, opened
 from atlas_core.contracts import Broker, Capability, HistoryRequest, QuoteProvider, StreamsQuotes
 from atlas_core.engine.guard import directly
@@ -101,7 +101,9 @@ async def run_session(system: System, journal: Journal, plan: SessionPlan | None
     """
     plan = plan or SessionPlan()
     if system.mode is Mode.LIVE:
-        system = evolve(system, clock=SteadyClock(system.clock, asyncio.get_running_loop().time))
+        clock, loop = system.clock, asyncio.get_running_loop()
+        elapsed = clock.elapsed_seconds if isinstance(clock, ElapsingClock) else loop.time
+        system = evolve(system, clock=SteadyClock(clock, elapsed))
     async with AsyncExitStack() as stack:
         stack.callback(plan.recorder.close)
         isolation = plan.isolation

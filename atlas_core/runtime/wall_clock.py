@@ -34,8 +34,9 @@ class StepDetector:
 class SteadyClock:
     """A wall clock that never goes back and never stands still: what is measured with it passes.
 
-    Set forward, it follows at once, as it must after a suspended machine wakes; set back, it goes on evenly until the
-    machine's date has caught up or the session is started again.
+    Set forward, it follows at once; set back, it goes on evenly until the machine's date has caught up or the session
+    is started again. `monotonic` should know the time that a machine sleeps, or that is not seen while the date is
+    behind.
     """
 
     clock: Clock

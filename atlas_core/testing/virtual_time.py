@@ -242,14 +242,24 @@ class VirtualClock:
     def __init__(self, loop: asyncio.AbstractEventLoop, start: int) -> None:
         self._loop = loop
         self._offset = start
+        self._slept = 0
 
     def now(self) -> int:
         """Return the time in nanoseconds, UTC."""
         return self._offset + round(self._loop.time() * NANOSECONDS_PER_SECOND)
 
+    def elapsed_seconds(self) -> float:
+        """Return the virtual seconds that have passed, with those that the machine slept."""
+        return self._loop.time() + self._slept / NANOSECONDS_PER_SECOND
+
     def step(self, nanoseconds: int) -> None:
         """Set the clock by so much, forward or (below 0) back."""
         self._offset += nanoseconds
+
+    def sleep(self, nanoseconds: int) -> None:
+        """Let the machine have slept for so long: the loop does not know it."""
+        self._offset += nanoseconds
+        self._slept += nanoseconds
 
 
 def run_virtual(main: Coroutine[Any, Any, T], choose: Choose | None = None) -> T:

@@ -289,7 +289,7 @@ class Host:
         self.world.skip(nanoseconds)
         self._skipped += nanoseconds
         if self.process is not None:
-            self.process.clock.step(nanoseconds)
+            self.process.clock.sleep(nanoseconds)
             self.world.trace.process("resumed", after=nanoseconds)
         self.world.cut_orders()
         self.world.cut_data()

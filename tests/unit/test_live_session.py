@@ -23,7 +23,10 @@ from atlas_core.model.records import (
     SessionResumed,
     VerdictReached,
 )
+from atlas_core.model.timeframe import SECOND
 from atlas_core.runtime.session import Session
+from atlas_core.runtime.wall_clock import SteadyClock
+from atlas_core.testing.virtual_time import VirtualClock
 from tests.live_scene import Scene, lost
 from tests.memory import found
 
@@ -163,6 +166,23 @@ def test_an_entry_that_was_withdrawn_before_it_left_does_not_leave() -> None:
     assert verdict.reason == "not sent: it was withdrawn before it left"
     assert scene.venue.names() == ["entry"]
     assert not scene.venue.venue.snapshot().positions
+
+
+def test_a_machine_that_slept_after_its_clock_was_set_back_enters_nothing_on_an_old_read() -> None:
+    scene = Scene()
+
+    def sleep(session: Session) -> None:
+        steady, loop = session.live.system.clock, asyncio.get_running_loop()
+        assert isinstance(steady, SteadyClock)
+        machine = steady.clock
+        assert isinstance(machine, VirtualClock)
+        loop.call_later(2.5 * 60, machine.step, -300 * SECOND)
+        loop.call_later(2.99 * 60, machine.sleep, 120 * SECOND)
+
+    scene.run(4, sleep)
+    [verdict] = found(scene.records, VerdictReached)
+    assert verdict.by == "limit reconcile_age_seconds"
+    assert scene.venue.names() == []
 
 
 def test_time_passes_also_where_the_machines_clock_is_behind_the_venues() -> None:
