@@ -34,11 +34,12 @@ class KeptRun:
     home: Path = Path()
 
     def report(self, risk_free: float = 0.0) -> Report:
-        """Return the report of the run, beside the buy and hold that it left; raises NotFound without a run."""
-        from atlas_core.report.benchmark import read_benchmark
+        """Return the report of the run beside buy and hold, where that is known; raises NotFound without a run."""
+        from atlas_core.cli.report_market import benchmark_of
         from atlas_core.report.summary import report_of
 
-        return report_of(self.records, risk_free=risk_free).beside(read_benchmark(self.run.directory))
+        report = report_of(self.records, risk_free=risk_free)
+        return report.beside(benchmark_of(self.run, report.curve))
 
 
 def store_of(ctx: click.Context) -> RunStore:

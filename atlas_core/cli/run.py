@@ -6,7 +6,6 @@ import gc
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from atlas_core.journal import Journal
     from atlas_core.plugins import Registry
     from atlas_core.profile import Profile
+    from atlas_core.report.equity import EquityPoint
     from atlas_core.report.evidence import Evidence
     from atlas_core.report.orders import OrderRow
     from atlas_core.report.summary import Report
@@ -97,7 +97,9 @@ def run(ctx: click.Context, /, profile: str | None, mode: str | None, **options:
     Without a profile: list those that come with Atlas.
     """
     if profile is None:
-        _list_profiles(as_json=options["as_json"])
+        from atlas_core.cli.profile_list import list_profiles
+
+        list_profiles(as_json=options["as_json"])
         ctx.exit(USAGE)
     from atlas_core.cli.run_session import SessionFlags
 
@@ -332,10 +334,10 @@ class Launch:
         Returns its report beside that of buy and hold, and its manifest. What was ordered is told by the journal:
         without one there are no `orders` yet.
         """
-        from atlas_core.report.benchmark import BENCHMARK_NAME, buy_and_hold
+        from atlas_core.report.benchmark import BENCHMARK_NAME
         from atlas_core.report.export import equity_csv, export_files, manifest_of
 
-        benchmark = () if screen.market is None else buy_and_hold(screen.market, report.curve)
+        benchmark = self._benchmark(run, screen, report)
         report = report.beside(benchmark)
         data = [{"provider": self.profile.provider.use, **row} for row in screen.data_rows()]
         manifest = manifest_of(report, run.run_id, summary.digest, __version__) | {"made_of": made_of, "data": data}
@@ -347,6 +349,16 @@ class Launch:
         for name, text in files.items():
             (run.directory / name).write_text(text, encoding="utf-8", newline="")
         return report, manifest
+
+    def _benchmark(self, run: RunInfo, screen: LiveScreen, report: Report) -> Sequence[EquityPoint]:
+        """Return buy and hold beside a run: on the bars of a back-test, or on those that a session has on its tape."""
+        from atlas_core.cli.report_market import taped_benchmark
+        from atlas_core.compose import compose
+        from atlas_core.report.benchmark import buy_and_hold
+
+        if screen.market is not None:
+            return buy_and_hold(screen.market, report.curve)
+        return taped_benchmark(run.directory, compose(self.profile, self.mode).costs, report.curve)
 
 
 def run_one_backtest(
@@ -469,22 +481,3 @@ def _print_screens(
     if earlier is not None:
         print_earlier(*earlier)
     print_next(report, run)
-
-
-def _list_profiles(*, as_json: bool) -> None:
-    from atlas_core.cli.tables import Column, print_json, print_table, say
-    from atlas_core.profile import available_profiles, find_profile
-
-    rows = [_profile_row(name, find_profile(name)) for name in available_profiles()]
-    if as_json:
-        print_json([dict(zip(("profile", "mode", "description"), row, strict=True)) for row in rows])
-        return
-    print_table("Profiles that come with Atlas", (Column("Profile"), Column("Mode"), Column("Description")), rows)
-    say("\nstart one: atlas run demo     a file of yours: atlas run PATH.toml")
-
-
-def _profile_row(name: str, path: Path) -> list[str]:
-    import tomli
-
-    head = tomli.loads(path.read_text(encoding="utf-8")).get("profile", {})
-    return [name, str(head.get("mode", Mode.PAPER.value)), str(head.get("description", ""))]

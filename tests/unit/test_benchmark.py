@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from atlas_core.cli.main import run_command_line
+from atlas_core.cli.report_market import benchmark_of
 from atlas_core.errors import DataError
 from atlas_core.model.bars import Bars
 from atlas_core.model.costs import TradingCosts
@@ -16,7 +18,9 @@ from atlas_core.report.catalogue import metric_rows, metric_values
 from atlas_core.report.equity import EquityPoint
 from atlas_core.report.export import equity_csv, summary_of
 from atlas_core.report.summary import report_of
+from atlas_core.runstore import RunStore
 from atlas_core.watching import TradedMarket
+from tests.csv_run import write_waves
 from tests.sample_run import START, sample_run
 
 D = Decimal
@@ -94,3 +98,19 @@ def test_what_needs_trades_does_not_exist_for_what_was_only_held() -> None:
     rows = {row.name: row for row in metric_rows(report.results, report.beside(report.curve).benchmark)}
     assert rows["turnover"].buy_and_hold is None
     assert rows["max_drawdown"].buy_and_hold == 0.0
+
+
+def test_a_session_is_shown_beside_what_holding_its_bars_would_have_made(tmp_path: Path, own_home: Path) -> None:
+    folders = {}
+    for mode in ("paper", "backtest"):
+        profile = write_waves(tmp_path / mode, mode=mode)
+        assert run_command_line(["-q", "run" if mode == "paper" else mode, str(profile)]) == 0
+        (folders[mode],) = (own_home / "runs" / "waves" / mode).iterdir()
+    session, past = (read_benchmark(folders[mode]) for mode in ("paper", "backtest"))
+    assert session[-1].equity == past[-1].equity != session[0].equity
+    (folders["paper"] / "benchmark.csv").unlink()  # as a session that goes on has none
+    run = RunStore(own_home).find("1")
+    assert benchmark_of(run, session) == session
+    for tape in folders["paper"].glob("tape-*"):
+        tape.unlink()
+    assert benchmark_of(run, session) == ()
