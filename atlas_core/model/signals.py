@@ -233,7 +233,7 @@ def signal_table(*, context: Mapping[str, ArrayLike] | None = None, **columns: A
 def _repeated(column: Any, count: int) -> NDArray[Any]:
     """Return a scalar once for every row; a column as it is, for the table to judge its length."""
     values = np.asarray(column)
-    return np.broadcast_to(values, (count,)) if values.size == 1 else values
+    return np.full(count, values.reshape(-1)[0]) if values.size == 1 and values.shape != (count,) else values
 
 
 @cache

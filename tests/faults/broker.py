@@ -76,6 +76,7 @@ class SimBroker(Broker):
     passes: Callable[[str], None]
     streams: list[asyncio.Queue[BrokerEvent | None]] = field(factory=list)
     clean_reads: int = 3
+    _reports: dict[tuple[int | str, ...], OrderReport] = field(factory=dict)
 
     async def open(self) -> None:
         """Begin to listen."""
@@ -273,7 +274,14 @@ class SimBroker(Broker):
         seen = order.as_of(at)
         if seen is None:
             return None
-        (status, filled, cost, fee), request = seen, order.request
+        key = order.number, *seen
+        report = self._reports.get(key)
+        if report is None:
+            report = self._reports[key] = self._report_of(order, *seen)
+        return report
+
+    def _report_of(self, order: VenueOrder, status: str, filled: int, cost: int, fee: int) -> OrderReport:
+        request = order.request
         return OrderReport(
             symbol=request.symbol,
             action=Action.BUY if request.sign > 0 else Action.SELL,

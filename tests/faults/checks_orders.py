@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import ClassVar
 
 from attrs import define, field
@@ -281,7 +282,7 @@ class WaitsWhenAsked(Checker):
 
     name: ClassVar[str] = "I23"
     until: dict[str, int] = field(factory=dict)
-    recent: list[int] = field(factory=list)
+    recent: deque[int] = field(factory=deque)
 
     def before_throttled(self, entry: Entry) -> None:
         if 0 < entry["wait"] <= SANE_WAIT:
@@ -299,7 +300,8 @@ class WaitsWhenAsked(Checker):
         self._count()
 
     def _count(self) -> None:
-        self.recent = [at for at in self.recent if at > self.at - 60 * SECOND]
+        while self.recent and self.recent[0] <= self.at - 60 * SECOND:
+            self.recent.popleft()
         self.recent.append(self.at)
         if len(self.recent) == MOST_REQUESTS_A_MINUTE + 1:
             self.breach(f"more than {MOST_REQUESTS_A_MINUTE} requests in a minute")

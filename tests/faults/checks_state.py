@@ -256,6 +256,9 @@ class DivergenceTold(Checker):
     def after_snapshot(self, entry: Entry) -> None:
         books = self.books
         for symbol, since in self.moved.items():
+            known = books.ledger(symbol) + books.foreign.get(symbol, Decimal(0))
+            if known * 1000 == books.held.get(symbol, 0):
+                continue
             if symbol in self.told or self._is_open_ended(symbol, since):
                 continue
             reads = [read for read in books.reads[-60:] if read["true"] and read["as_of"] > since]
@@ -265,12 +268,8 @@ class DivergenceTold(Checker):
             patience = KNOWN_WITHIN if is_calm else 3 * KNOWN_WITHIN
             if len(reads) <= DIVERGENCE_READS or reads[-1].at - reads[0].at < patience:
                 continue
-            known = books.ledger(symbol) + books.foreign.get(symbol, Decimal(0))
-            if known * 1000 != books.held.get(symbol, 0):
-                self.told.add(symbol)
-                self.breach(
-                    f"{symbol}: books {known}, venue {books.held[symbol]} lots since {len(reads)} complete reads"
-                )
+            self.told.add(symbol)
+            self.breach(f"{symbol}: books {known}, venue {books.held[symbol]} lots since {len(reads)} complete reads")
 
     def _is_open_ended(self, symbol: str, since: int) -> bool:
         """Tell whether an order is still unanswered, or anything happened too lately to be known by now."""

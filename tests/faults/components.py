@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from math import nan
 from typing import Any
 from zlib import crc32
 
-import numpy as np
 from attrs import define
 
 from atlas_core.contracts import Alerter, LevelRule, MarketHistory, MarketNow, Need, Scanner, Sizer
@@ -59,10 +59,10 @@ class SeededScanner(Scanner):
     def _table(self, rows: list[Bars]) -> SignalTable:
         """Return the signals of the newest bar of some symbols: the session takes no others."""
         kinds = [self._lot(bars, "kind") for bars in rows]
-        sides = np.array([-1 if self.has_shorts and kind * 10 % 1 < 0.5 else 1 for kind in kinds])
-        is_stop = np.array([kind < 0.5 for kind in kinds])
-        close = np.array([float(bars.close[-1]) for bars in rows])
-        known = np.array([int(bars.available_at[-1]) for bars in rows])
+        sides = [-1 if self.has_shorts and kind * 10 % 1 < 0.5 else 1 for kind in kinds]
+        is_stop = [kind < 0.5 for kind in kinds]
+        levels = [float(bars.close[-1]) * (1 + 0.0005 * side) for bars, side in zip(rows, sides, strict=True)]
+        known = [int(bars.available_at[-1]) for bars in rows]
         return signal_table(
             available_at=known,
             setup_at=[int(bars.opened_at[-1]) for bars in rows],
@@ -70,9 +70,9 @@ class SeededScanner(Scanner):
             timeframe="1m",
             pattern="seeded",
             side=sides,
-            entry=np.where(is_stop, "stop", "market"),
-            trigger=np.where(is_stop, np.round(close * (1 + 0.0005 * sides), 2), np.nan),
-            valid_until=known + np.where(is_stop, 20 * MINUTE, 3 * MINUTE),
+            entry=["stop" if stops else "market" for stops in is_stop],
+            trigger=[round(level * 100) / 100 if stops else nan for level, stops in zip(levels, is_stop, strict=True)],
+            valid_until=[at + (20 if stops else 3) * MINUTE for at, stops in zip(known, is_stop, strict=True)],
         )
 
 

@@ -29,11 +29,16 @@ from tests.faults.world import START, World
 NANOSECONDS = 1_000_000_000
 STOP_WITHIN = 45.0
 RESTART_AFTER = 5.0
-AT_ONCE_EVERY = 8
-"""Of so many seeds one writes each commit to its journal at once."""
+THOROUGH_EVERY = 8
+"""Of so many seeds one writes each commit to its journal at once, and reads all of it back at the end."""
 
 EXPECTED = (JournalFull, JournalLocked, VenueError, ConnectionError)
 """What may end a session: the disk, or a venue that is gone for long."""
+
+
+def is_thorough(seed: int) -> bool:
+    """Tell whether a seed spares nothing on its journal."""
+    return seed % THOROUGH_EVERY == 0
 
 
 class HostDied(asyncio.CancelledError):
@@ -64,7 +69,7 @@ class SimJournal(Journal):
             connection.deserialize(image)
             journal = cls(connection, Path(":memory:"))
         journal.process, journal.committed = process, committed
-        journal.writes_at_once = process.world.chance.seed % AT_ONCE_EVERY == 0
+        journal.writes_at_once = is_thorough(process.world.chance.seed)
         journal._unwritten, journal._unsettled = [], []
         return journal
 

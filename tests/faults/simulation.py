@@ -17,7 +17,7 @@ from tests.faults.checking import Breach, check
 from tests.faults.checks_state import CHECKS
 from tests.faults.coverage import coverage_of
 from tests.faults.events import Nature
-from tests.faults.host import Host, HostDied
+from tests.faults.host import Host, HostDied, is_thorough
 from tests.faults.replaying import difference, verified
 from tests.faults.setup import Setup
 from tests.faults.system import MAX_EXPOSURE_PCT, Control
@@ -147,6 +147,18 @@ def _note(world: World, told: dict[str, Any]) -> None:
 
 def simulate(setup: Setup, changed: AbstractContextManager[Any] | None = None) -> Outcome:
     """Run one setup, under a change of the client if one is given; return what the checkers say."""
+    was_collecting = gc.isenabled()
+    gc.disable()  # a run makes many small objects and keeps most of them until it is judged
+    try:
+        run = _played(setup, changed or nullcontext())
+        return _judged(run)
+    finally:
+        if was_collecting:
+            gc.enable()
+
+
+def _played(setup: Setup, changed: AbstractContextManager[Any]) -> Run:
+    """Let a run happen from its beginning to its end."""
     logger.disable("atlas_core")
     parts: list[Run] = []
 
@@ -159,23 +171,24 @@ def simulate(setup: Setup, changed: AbstractContextManager[Any] | None = None) -
         await parts[0].play()
 
     choose = Chance(setup.seed).stream("scheduler").randrange if setup.is_shuffled else None
-    was_collecting = gc.isenabled()
-    gc.disable()  # a run makes many small objects and keeps most of them until its end
     try:
-        with changed or nullcontext():
+        with changed:
             run_virtual(main(), choose)
     except VirtualTimeError as error:
         parts[0].world.trace.process("deadlock", text=str(error))
     finally:
         logger.enable("atlas_core")  # other tests of this process read what is logged
-        if was_collecting:
-            gc.enable()
-    run = parts[0]
+    return parts[0]
+
+
+def _judged(run: Run) -> Outcome:
+    """Hold what happened against the invariants."""
     world, host = run.world, run.host
     if host.image is not None:
-        world.trace.process("verified", problem=verified(host.image, host.committed))
+        problem = verified(host.image, host.committed, decodes=is_thorough(run.setup.seed))
+        world.trace.process("verified", problem=problem)
     return Outcome(
-        setup=setup,
+        setup=run.setup,
         breaches=check(world.trace, CHECKS),
         trace=world.trace,
         struck=world.weather.struck,

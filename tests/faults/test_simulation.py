@@ -81,7 +81,7 @@ def test_the_same_seed_gives_the_same_trace_in_every_process() -> None:
 
 def test_a_journal_that_is_written_late_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     late = simulate(Setup.drawn(9, 0.7))
-    monkeypatch.setattr(host, "AT_ONCE_EVERY", 1)
+    monkeypatch.setattr(host, "THOROUGH_EVERY", 1)
     at_once = simulate(Setup.drawn(9, 0.7))
     assert at_once.digest == late.digest
     assert late.crashes > 0

@@ -106,6 +106,7 @@ class Weather:
     trace: Trace
     is_storm: bool = True
     struck: Counter[str] = field(factory=Counter)
+    _streams: dict[str, Random] = field(factory=dict)
 
     def strikes(self, kind: str) -> bool:
         """Tell whether a fault strikes at this opportunity."""
@@ -119,8 +120,9 @@ class Weather:
 
     def first(self, *kinds: str) -> str:
         """Return the first of several kinds that strikes, "" for none."""
+        rates = self.plan.rates
         for kind in kinds:
-            if self.strikes(kind):
+            if kind in rates and self.strikes(kind):
                 return kind
         return ""
 
@@ -131,7 +133,10 @@ class Weather:
 
     def draws(self, kind: str) -> Random:
         """Return the stream of a kind."""
-        return self.chance.stream(f"fault/{kind}")
+        stream = self._streams.get(kind)
+        if stream is None:
+            stream = self._streams[kind] = self.chance.stream(f"fault/{kind}")
+        return stream
 
     def pause(self, kind: str) -> float | None:
         """Return the seconds until a fault that comes by itself strikes next, None for never."""
