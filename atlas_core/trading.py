@@ -114,11 +114,12 @@ class TradingDesk:
         command = next(dialogue, None)
         while command is not None:
             try:
-                command = dialogue.send(self._execute(command))
+                command = dialogue.send(self.execute(command))
             except StopIteration:
                 return
 
-    def _execute(self, command: Command) -> Answers:
+    def execute(self, command: Command) -> Answers:
+        """Carry out a command of the engine; return what the broker answered at once."""
         now = self.engine.recorder.now
         match command:
             case Submit(order):

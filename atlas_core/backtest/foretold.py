@@ -14,13 +14,15 @@ from atlas_core.backtest.columnar.tape import Column
 from atlas_core.backtest.fates import Fates, fates_of
 from atlas_core.backtest.lanes import Lane
 from atlas_core.compose import OpenSystem, System
+from atlas_core.engine.dialogue import Answers
 from atlas_core.engine.passage import Passage
 from atlas_core.engine.queue import Timed
 from atlas_core.loading import LoadedMarket, find_signals
-from atlas_core.model.events import Phase, TimerFired
+from atlas_core.model.events import CallAt, Command, Phase, TimerFired
 from atlas_core.model.signals import SignalTable
 from atlas_core.model.waiting import NOTHING, Waiting
 from atlas_core.tape import TapeEvent
+from atlas_core.trading import TradingDesk
 
 
 @frozen(eq=False)
@@ -68,7 +70,7 @@ class Foretold:
             end, last = day_end(end + 1), at
 
     def _heard(self, fates: Fates) -> Column:
-        ends = fates.table.valid_until[fates.has_waited]
+        ends = fates.table.valid_until[fates.has_waited | (fates.event != NEVER)]
         return np.concatenate([fates.table.available_at, ends[ends <= self.end]])
 
 
@@ -88,6 +90,14 @@ def _triggers(fates: Sequence[Fates], symbol: str) -> list[int]:
 def _joined(columns: Sequence[Column]) -> Column:
     """Return all numbers of some columns once, in their order."""
     return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *columns]))
+
+
+class ForetoldDesk(TradingDesk):
+    """Takes events through broker and engine without timers: no signal that it is shown ends before its trigger."""
+
+    def execute(self, command: Command) -> Answers:
+        """Carry out a command of the engine."""
+        return () if isinstance(command, CallAt) else super().execute(command)
 
 
 @frozen

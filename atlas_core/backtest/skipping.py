@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from attrs import define, field
 
-from atlas_core.backtest.foretold import Foretold, ForetoldPassage
+from atlas_core.backtest.foretold import Foretold, ForetoldDesk, ForetoldPassage
 from atlas_core.backtest.lanes import Lane, Place
 from atlas_core.backtest.lookout import Lookout
 from atlas_core.backtest.tapes import other_streams
@@ -111,6 +111,7 @@ class SkippingDriver:
     _heads: list[tuple[Place, int]] = field(factory=list)
     _day_end: int = 0
     _next_day: tuple[Lane, int] | None = None
+    _settled: Place | None = None
 
     @_by_number.default
     def _numbered(self) -> Sequence[Lane]:
@@ -130,7 +131,7 @@ class SkippingDriver:
         Of signals whose fates are foretold only those are taken that the engine has to decide.
         """
         past = LazyMarket(market.data)
-        desk = TradingDesk(live, live.engine(past), scribe)
+        desk = (TradingDesk if foretold is None else ForetoldDesk)(live, live.engine(past), scribe)
         for stream in other_streams(live, market, desk.engine, foretold):
             desk.queue.add_stream(stream)
         lanes = {}
@@ -165,8 +166,10 @@ class SkippingDriver:
 
     def settle(self) -> None:
         """Tell what was passed over of every symbol with a position or an order, and the equity that it made."""
-        self._tell_live()
-        self.lookout.settle(self.place)
+        if self._settled is not self.place:  # once for each event
+            self._settled = self.place
+            self._tell_live()
+            self.lookout.settle(self.place)
 
     def _tell_live(self) -> None:
         for lane in self._live.values():

@@ -93,25 +93,40 @@ class Forming:
         ))  # fmt: skip
 
 
-def formed(base: Bars, timeframe: Timeframe, grid: BucketGrid, *, known_valid: bool = False) -> Forming:
+def formed(
+    base: Bars, timeframe: Timeframe, grid: BucketGrid, *, count: int | None = None, known_valid: bool = False
+) -> Forming:
     """Return the current bar of `timeframe` after the last of the base bars, as adding them one by one does.
 
-    `known_valid` says that every row is a bar. Raises DataError when the base bars cannot make `timeframe`.
+    Only the first `count` bars are taken, all without it. `known_valid` says that every row is a bar. Raises DataError
+    when the base bars cannot make `timeframe`.
     """
     require_makeable(base.symbol, base.timeframe, timeframe, grid)
+    count = len(base) if count is None else count
     forming = Forming(timeframe, grid)
-    forming.begins = int(base.opened_at[0]) if len(base) else None
-    last = _last_valid(base, len(base), known_valid)
+    forming.begins = base.opened_at.item(0) if count else None
+    last = _last_valid(base, count, known_valid)
     if last is None:
         return forming
-    before = _last_valid(base, _fill(forming, base, last, known_valid), known_valid)
+    first = _bounded(forming, base, last)
+    rows = slice(first, last + 1) if known_valid else _valid_rows(base, first, last + 1)
+    forming.open, forming.close = float(base.open[rows][0]), base.close.item(last)
+    forming.high, forming.low = float(base.high[rows].max()), float(base.low[rows].min())
+    forming.volume = float(np.add.accumulate(base.volume[rows])[-1])  # in order, where `sum` adds in pairs
+    before = _last_valid(base, first, known_valid)
     if before is not None:
-        previous = Forming(timeframe, grid)
-        previous.begins = forming.begins
-        _fill(previous, base, before, known_valid)
-        if previous.is_known:
-            forming.previous_high, forming.previous_low = previous.high, previous.low
+        _see_previous(forming, base, before, known_valid)
     return forming
+
+
+def _see_previous(forming: Forming, base: Bars, last: int, known_valid: bool) -> None:
+    """Note the extremes of the bar in which the row `last` lies, if its beginning is known."""
+    previous = Forming(forming.timeframe, forming.grid)
+    previous.begins = forming.begins
+    first = _bounded(previous, base, last)
+    if previous.is_known:
+        rows = slice(first, last + 1) if known_valid else _valid_rows(base, first, last + 1)
+        forming.previous_high, forming.previous_low = float(base.high[rows].max()), float(base.low[rows].min())
 
 
 def grow(forming: Forming, base: Bars, first: int, last: int) -> None:
@@ -131,19 +146,17 @@ def extend(forming: Forming, base: Bars, first: int, last: int) -> None:
     forming.volume = float(np.add.accumulate(volumes)[-1])  # in order, as one by one
 
 
-def _fill(forming: Forming, base: Bars, last: int, known_valid: bool) -> int:
-    """Fill in the bucket in which the row `last` lies; return its first row."""
-    grid, timeframe, opened_at = forming.grid, forming.timeframe, int(base.opened_at[last])
+def _bounded(forming: Forming, base: Bars, last: int) -> int:
+    """Let a bar cover the bucket in which the row `last` lies; return the first row of it."""
+    grid, timeframe, opened_at = forming.grid, forming.timeframe, base.opened_at.item(last)
     forming.opened_at, forming.ends_at = grid.start(timeframe, opened_at), grid.end(timeframe, opened_at)
     forming.is_known = forming.begins is not None and forming.begins <= forming.opened_at
-    first = int(np.searchsorted(base.opened_at, forming.opened_at))
-    rows = base.between(first, last + 1)
-    if not known_valid and not all_valid(rows):
-        rows = rows.take(rows.valid())
-    forming.open, forming.close = float(rows.open[0]), float(rows.close[-1])
-    forming.high, forming.low = float(rows.high.max()), float(rows.low.min())
-    forming.volume = float(np.add.accumulate(rows.volume)[-1])  # in order, where `sum` adds in pairs
-    return first
+    return int(base.opened_at.searchsorted(forming.opened_at))
+
+
+def _valid_rows(base: Bars, first: int, last: int) -> NDArray[np.int64]:
+    """Return those of the rows `first` to `last` (exclusive) that are bars."""
+    return first + np.flatnonzero(base.between(first, last).valid())
 
 
 def _last_valid(base: Bars, end: int, known_valid: bool) -> int | None:

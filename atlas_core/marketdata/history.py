@@ -143,7 +143,7 @@ class MarketData(MarketHistory):
             extend(forming, base, seen, count)
         else:
             parsed, grid = parse_timeframe(timeframe), self.grid(symbol)
-            forming = formed(base.between(0, count), parsed, grid, known_valid=valid)
+            forming = formed(base, parsed, grid, count=count, known_valid=valid)
         self._formed[key] = count, forming
         return copy(forming)
 

@@ -93,21 +93,15 @@ class QualityGate(MaskingGate):
         value = np.where(is_far, promise.reward_to_risk, promise.magnitude_pct)
         minimum = np.where(is_far, self._minimum_reward_to_risk, self._minimum_magnitude_pct)
         threshold = np.where(promise.has_target, minimum, np.nan)
-        reasons = [self._reason(promise, row, bool(is_far[row]), bool(passed[row])) for row in range(len(passed))]
-        return GateMask(passed, value, threshold, np.array(reasons, dtype=np.str_))
-
-    def _reason(self, promise: _Promise, row: int, is_far: bool, passed: bool) -> str:
-        if not promise.has_target[row]:
-            return "no target"
-        if passed:
-            return "reward:risk"
-        if np.isnan(promise.magnitude_pct[row]):
-            return "no trigger price to measure from"
-        if not is_far:
-            return "magnitude in % of the trigger is too small"
-        if np.isnan(promise.reward_to_risk[row]):
-            return "no stop on the losing side of the trigger"
-        return "reward:risk is too small"
+        reasons = (
+            (~promise.has_target, "no target"),
+            (passed, "reward:risk"),
+            (np.isnan(promise.magnitude_pct), "no trigger price to measure from"),
+            (~is_far, "magnitude in % of the trigger is too small"),
+            (np.isnan(promise.reward_to_risk), "no stop on the losing side of the trigger"),
+        )
+        reason = np.select([where for where, _ in reasons], [text for _, text in reasons], "reward:risk is too small")
+        return GateMask(passed, value, threshold, reason)
 
 
 def _reaches(measure: NDArray[np.float64], minimum: float) -> NDArray[np.bool_]:
