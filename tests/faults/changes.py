@@ -21,7 +21,7 @@ from atlas_core.engine.orders import OrderDesk
 from atlas_core.engine.protection import ProtectionDesk
 from atlas_core.engine.reconciling import ReconcileDesk
 from atlas_core.engine.signals import SignalDesk
-from atlas_core.engine.state import PositionTrack, State
+from atlas_core.engine.state import PositionTrack
 from atlas_core.model.events import OrderRejected, OrderUnknown, Submit
 from atlas_core.model.instrument import Instrument
 from atlas_core.model.orders import Order, OrderRole, OrderStatus
@@ -239,6 +239,14 @@ def _capped(growth: Any) -> Any:
         return growth(self, track, evolve(event, cumulative_quantity=total))
 
     return upto
+
+
+def _without_fee(growth: Any) -> Any:
+    def free(self: Bookkeeper, track: Any, event: Any) -> Growth | None:
+        found = growth(self, track, event)
+        return None if found is None else evolve(found, fee=Decimal(0))
+
+    return free
 
 
 def _fill_of_symbol(self: Bookkeeper, track: Any, event: Any, growth: Growth) -> None:
@@ -482,7 +490,7 @@ CHANGES: dict[str, Change] = {
     "signals never expire": both(swap(SignalDesk, "expire", nothing), swap(SignalDesk, "resume", nothing)),
     "records lost on their way": wrap(Scribe, "flush", _lossy),
     "tasks leak": wrap(OrderGateway, "dispatch", _leaky),
-    "fees not booked": wrap(State, "_fill_of_position", lambda _: nothing),
+    "fees not booked": wrap(Bookkeeper, "_growth", _without_fee),
     "without judging protection": swap(ProtectionDesk, "check", nothing),
     "without questions": swap(InquiryDesk, "tick", nothing),
     "without ticks of protection": swap(ProtectionDesk, "tick", nothing),

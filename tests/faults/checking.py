@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
 from attrs import define, field, frozen
@@ -40,37 +40,68 @@ class Checker:
         """Note that the invariant does not hold here."""
         self.breaches.append(Breach(self.name, self.at, self.index, text))
 
-    def finish(self) -> None:
-        """Judge what can only be judged at the end."""
+
+Handlers = dict[str, list[tuple[Checker, Callable[[Entry], None]]]]
+
+
+@define
+class Judge:
+    """Checkers over a trace that grows; each sees every entry once."""
+
+    checkers: list[Checker]
+    books: Books
+    seen: int = 0
+    last: int = -1
+    _before: Handlers = field(init=False)
+    _after: Handlers = field(init=False)
+    _timers: list[tuple[Checker, Callable[[int], None]]] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._before, self._after = _handlers(self.checkers, "before_"), _handlers(self.checkers, "after_")
+        self._timers = [(checker, checker.pass_time) for checker in self.checkers if hasattr(checker, "pass_time")]
+
+    @classmethod
+    def of(cls, kinds: Sequence[type[Checker]]) -> Judge:
+        """Return a judge that has seen nothing."""
+        books = Books()
+        return cls([kind(books) for kind in kinds], books)
+
+    @property
+    def is_broken(self) -> bool:
+        """Tell whether an invariant did not hold so far."""
+        return any(checker.breaches for checker in self.checkers)
+
+    def see(self, entry: Entry) -> None:
+        """Let every checker see the next entry."""
+        index, self.seen = self.seen, self.seen + 1
+        if entry.at != self.last:
+            self.last = entry.at
+            for checker, pass_time in self._timers:
+                checker.index, checker.at = index, entry.at
+                pass_time(entry.at)
+        for checker, handler in self._before.get(entry.kind, ()):
+            checker.index, checker.at = index, entry.at
+            handler(entry)
+        self.books.take(entry)
+        for checker, handler in self._after.get(entry.kind, ()):
+            checker.index, checker.at = index, entry.at
+            handler(entry)
+
+    def breaches(self) -> list[Breach]:
+        """Return the breaches so far in the order in which they happened."""
+        return sorted((b for checker in self.checkers for b in checker.breaches), key=lambda breach: breach.index)
 
 
 def check(trace: Iterable[Entry], kinds: Sequence[type[Checker]]) -> list[Breach]:
     """Return the breaches of a trace in the order in which they happened."""
-    books = Books()
-    checkers = [kind(books) for kind in kinds]
-    before, after = _handlers(checkers, "before_"), _handlers(checkers, "after_")
-    timers = [(checker, checker.pass_time) for checker in checkers if hasattr(checker, "pass_time")]
-    last = -1
-    for index, entry in enumerate(trace):
-        if entry.at != last:
-            last = entry.at
-            for checker, pass_time in timers:
-                checker.index, checker.at = index, entry.at
-                pass_time(entry.at)
-        for checker, handler in before.get(entry.kind, ()):
-            checker.index, checker.at = index, entry.at
-            handler(entry)
-        books.take(entry)
-        for checker, handler in after.get(entry.kind, ()):
-            checker.index, checker.at = index, entry.at
-            handler(entry)
-    for checker in checkers:
-        checker.finish()
-    return sorted((b for checker in checkers for b in checker.breaches), key=lambda breach: breach.index)
+    judge = Judge.of(kinds)
+    for entry in trace:
+        judge.see(entry)
+    return judge.breaches()
 
 
-def _handlers(checkers: Sequence[Checker], prefix: str) -> dict[str, list[tuple[Checker, object]]]:
-    handlers: dict[str, list[tuple[Checker, object]]] = {}
+def _handlers(checkers: Sequence[Checker], prefix: str) -> Handlers:
+    handlers: Handlers = {}
     for checker in checkers:
         for name in dir(type(checker)):
             if name.startswith(prefix):

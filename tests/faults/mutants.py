@@ -25,7 +25,8 @@ NOTICED = ("stop for the ordered quantity", "stop for twice the quantity", "no s
 """Alone the client notices these itself and tells people, which is all that the invariant asks."""
 
 HIDDEN = (
-    *NOTICED, "late fill on the next trade", "liquidation ignored", "one answer is a proof", "prices in any order",
+    *NOTICED, "late fill on the next trade", "liquidation ignored", "one answer is a proof", "stop not released",
+    "orphans stay", "prices in any order",
 )  # fmt: skip
 """Alone another layer makes up for these: each is planted only with that layer switched off."""
 
@@ -37,6 +38,7 @@ MUTANTS: dict[str, tuple[str, ...]] = {
     "prices in any order, however old": ("prices in any order", "old prices count"),
     "no reconcile, no questions": ("no reconcile", "without questions"),
     "liquidation ignored, no reconcile": ("liquidation ignored", "no reconcile"),
+    "stop not released, orphans stay": ("stop not released", "orphans stay"),
     "orphans stay, no surplus check": ("orphans stay", "surplus stays"),
     "late fill on the next trade, orphans stay": (
         "late fill on the next trade", "left-overs do not block", "orphans stay",
@@ -50,10 +52,10 @@ SEARCHED = (
     "entries ignore live entries", "entries sent however old", "exit does not wait for its stop",
     "exit on the wrong side", "fees not booked", "handed over for ever", "kill read from memory",
     "late fill on the next trade, orphans stay", "left-overs do not block", "no limit on positions",
-    "orders of a read ignored", "orphans stay", "orphans stay, no surplus check", "overdue withdrawal told to nobody",
+    "orders of a read ignored", "orphans stay, no surplus check", "overdue withdrawal told to nobody",
     "overfill cut off", "proof without a read", "reads may be old", "records lost on their way",
     "second exit beside the first",
-    "signals never expire", "stop not released", "stops withdrawn at restart", "strays left alone", "surplus stays",
+    "signals never expire", "stop not released, orphans stay", "stops withdrawn at restart", "strays left alone", "surplus stays",
     "throttle not obeyed", "unanswered orders explain nothing",
 )  # fmt: skip
 """Mutants that take long: they show themselves in rare states only, or send orders without end."""
@@ -89,7 +91,7 @@ def planted(name: str) -> Iterator[None]:
 def hunt(name: str, seeds: Sequence[int], hours: float) -> Death:
     """Run a mutant over seeds until an invariant breaks that holds without it."""
     for tried, seed in enumerate(seeds, 1):
-        outcome = simulate(Setup.drawn(seed, hours), planted(name))
+        outcome = simulate(Setup.drawn(seed, hours), planted(name), stops_at_breach=True)
         if outcome.breaches and _holds(seed, hours):
             return Death(name, seed, str(outcome.breaches[0]), tried)
     return Death(name, None, tried=len(seeds))

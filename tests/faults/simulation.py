@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections import Counter
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -13,7 +14,7 @@ from loguru import logger
 
 from atlas_core.testing import VirtualLoop, VirtualTimeError, run_virtual
 from tests.faults.chance import Chance
-from tests.faults.checking import Breach, check
+from tests.faults.checking import Breach, Judge, check
 from tests.faults.checks_state import CHECKS
 from tests.faults.coverage import coverage_of
 from tests.faults.events import Nature
@@ -21,7 +22,7 @@ from tests.faults.host import Host, HostDied, is_thorough
 from tests.faults.replaying import difference, verified
 from tests.faults.setup import Setup
 from tests.faults.system import MAX_EXPOSURE_PCT, Control
-from tests.faults.trace import Trace
+from tests.faults.trace import Entry, Trace
 from tests.faults.world import CASH, World
 
 CALM_SECONDS = 330.0
@@ -145,19 +146,43 @@ def _note(world: World, told: dict[str, Any]) -> None:
         world.trace.process("bug", error=f"{told['message']}: {error!r}", where="")
 
 
-def simulate(setup: Setup, changed: AbstractContextManager[Any] | None = None) -> Outcome:
-    """Run one setup, under a change of the client if one is given; return what the checkers say."""
+async def _until_breach(run: Run) -> None:
+    """Play a run and cut it off as soon as an invariant does not hold."""
+    judge, trace, playing = Judge.of(CHECKS), run.world.trace, asyncio.current_task()
+    assert playing is not None
+
+    def hear(entry: Entry) -> None:
+        judge.see(entry)
+        if judge.is_broken:
+            trace.hear = None
+            run.world.loop.call_soon(playing.cancel)
+
+    trace.hear = hear
+    try:
+        await run.play()
+    except asyncio.CancelledError:
+        if not judge.is_broken:
+            raise
+
+
+def simulate(
+    setup: Setup, changed: AbstractContextManager[Any] | None = None, *, stops_at_breach: bool = False
+) -> Outcome:
+    """Run one setup, under a change of the client if one is given; return what the checkers say.
+
+    A run that `stops_at_breach` takes the same steps up to its first breach.
+    """
     was_collecting = gc.isenabled()
     gc.disable()  # a run makes many small objects and keeps most of them until it is judged
     try:
-        run = _played(setup, changed or nullcontext())
+        run = _played(setup, changed or nullcontext(), _until_breach if stops_at_breach else Run.play)
         return _judged(run)
     finally:
         if was_collecting:
             gc.enable()
 
 
-def _played(setup: Setup, changed: AbstractContextManager[Any]) -> Run:
+def _played(setup: Setup, changed: AbstractContextManager[Any], play: Callable[[Run], Coroutine[Any, Any, None]]) -> Run:
     """Let a run happen from its beginning to its end."""
     logger.disable("atlas_core")
     parts: list[Run] = []
@@ -168,7 +193,7 @@ def _played(setup: Setup, changed: AbstractContextManager[Any]) -> Run:
         world = World(loop, Chance(setup.seed), setup.symbols, setup.personality, setup.plan, setup.feed)
         loop.set_exception_handler(lambda _, told: _note(world, told))
         parts.append(Run(setup, world))
-        await parts[0].play()
+        await play(parts[0])
 
     choose = Chance(setup.seed).stream("scheduler").randrange if setup.is_shuffled else None
     try:

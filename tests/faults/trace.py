@@ -45,22 +45,28 @@ class Entry:
 
 @define
 class Trace:
-    """The observations of one simulated run; append-only."""
+    """The observations of one simulated run; append-only. `hear` is told of each."""
 
     now: Callable[[], int]
     entries: list[Entry] = field(factory=list)
+    hear: Callable[[Entry], None] | None = None
 
     def venue(self, kind: str, **data: Any) -> None:
         """Note what the venue saw or did."""
-        self.entries.append(Entry(self.now(), VENUE, kind, data))
+        self._add(Entry(self.now(), VENUE, kind, data))
 
     def journal(self, record: Record) -> None:
         """Note a record whose commit has returned."""
-        self.entries.append(Entry(self.now(), JOURNAL, record.kind, {"record": record}))
+        self._add(Entry(self.now(), JOURNAL, record.kind, {"record": record}))
 
     def process(self, kind: str, **data: Any) -> None:
         """Note a start, a crash, a fault that was injected, the beginning of the calm."""
-        self.entries.append(Entry(self.now(), PROCESS, kind, data))
+        self._add(Entry(self.now(), PROCESS, kind, data))
+
+    def _add(self, entry: Entry) -> None:
+        self.entries.append(entry)
+        if self.hear is not None:
+            self.hear(entry)
 
     def lines(self, first: int, last: int) -> list[str]:
         """Return entries for people: identities are named by what they are for, the noise is left out."""
