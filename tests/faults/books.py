@@ -19,12 +19,16 @@ UNANSWERED = (OrderStatus.INTENDED, OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
 
 @define
 class Intent:
-    """An order as the journal has it; `at` is the world's time of the intent's commit."""
+    """An order as the journal has it; `at` is the world's time of the intent's commit.
+
+    `filled` is the total that its last fill told, `booked` the sum of what was booked.
+    """
 
     record: r.OrderIntended
     at: int
     status: OrderStatus = OrderStatus.INTENDED
     filled: Decimal = ZERO
+    booked: Decimal = ZERO
     ended_at: int = 0
     not_found: int = 0
 
@@ -189,6 +193,7 @@ class Books:
         intent = self.intents.get(record.client_order_id)
         if intent is not None:
             intent.filled = record.cumulative_quantity
+            intent.booked += record.quantity
             if not intent.status.is_terminal:
                 self._move(intent, record.status, entry.at)
         trade = self.trades.get(record.trade_id)

@@ -153,6 +153,8 @@ class FillsAreTrue(Checker):
         total = record.cumulative_quantity  # type: ignore[attr-defined]
         if total <= intent.filled:
             self.breach(f"fill of {client_id} does not grow: {total} after {intent.filled}")
+        if intent.booked + record.quantity != total:  # type: ignore[attr-defined]
+            self.breach(f"fill of {client_id} adds {record.quantity} to {intent.booked}, the total is {total}")  # type: ignore[attr-defined]
         if order is None or total * 1000 > order.filled:
             self.breach(f"fill of {client_id} is {total}, the venue has {order.filled if order else 'no such order'}")
 

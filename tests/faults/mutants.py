@@ -55,7 +55,8 @@ SEARCHED = (
     "orders of a read ignored", "orphans stay, no surplus check", "overdue withdrawal told to nobody",
     "overfill cut off", "proof without a read", "reads may be old", "records lost on their way",
     "second exit beside the first",
-    "signals never expire", "stop not released, orphans stay", "stops withdrawn at restart", "strays left alone", "surplus stays",
+    "signals never expire", "stop not released, orphans stay",
+    "stops withdrawn at restart", "strays left alone", "surplus stays",
     "throttle not obeyed", "unanswered orders explain nothing",
 )  # fmt: skip
 """Mutants that take long: they show themselves in rare states only, or send orders without end."""

@@ -130,11 +130,11 @@ class Story:
             total=total or lots, ordered=lots, position=self.position,
         )  # fmt: skip
 
-    def book(self, name: str, lots: int = 100, trade_id: int = 1) -> Story:
+    def book(self, name: str, lots: int = 100, trade_id: int = 1, total: int = 0) -> Story:
         return self.journal(
             r.FillBooked(
                 ts=0, client_order_id=name, symbol="X", status=FILLED, quantity=Decimal(lots) / 1000,
-                price=Decimal(100), fee=Decimal(0), slippage=Decimal(0), cumulative_quantity=Decimal(lots) / 1000,
+                price=Decimal(100), fee=Decimal(0), slippage=Decimal(0), cumulative_quantity=Decimal(total or lots) / 1000,
                 liquidity=Liquidity.TAKER, ambiguous=False, trade_id=trade_id,
             )
         )  # fmt: skip
@@ -282,6 +282,7 @@ BAD: list[tuple[str, str, Told]] = [
     ("I4", "without proof", _proven_by_nothing),
     ("I4", "works at the venue", lambda s: s.entered().move("s", OrderStatus.CANCELLED)),
     ("I4", "works at the venue", lambda s: _refused(s.signal().intend("e").accept("e")).move("e", REJECTED)),
+    ("I5", "adds 0.1 to 0.1", lambda s: s.entered().fill(1, "e", lots=150, total=250).book("e", 100, total=250)),
     ("I5", "without an intent", lambda s: s.book("ghost")),
     ("I5", "does not grow", lambda s: s.entered().book("e")),
     ("I5", "the venue has", lambda s: s.signal().intend("e").request("e").accept("e").book("e")),
