@@ -7,7 +7,8 @@ import sys
 
 from atlas_core.clock import Stopwatch
 from tests.faults.campaign import Tally, results
-from tests.faults.mutants import MUTANTS, deaths
+from tests.faults.hunting import HEAD, Place, deaths, keep, shortened
+from tests.faults.mutants import MUTANTS
 from tests.faults.setup import FEEDS, Setup
 from tests.faults.shrink import shrink, snippet
 from tests.faults.simulation import simulate
@@ -27,6 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--first", type=int, default=1, help="the first seed (1)")
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
     parser.add_argument("--mutants", nargs="*", metavar="NAME", help="plant known faults instead: all, or those named")
+    parser.add_argument("--note", action="store_true", help="write down in mutants.txt where they died")
     parser.add_argument("--keep-going", action="store_true", help="count failing seeds, shrink none")
     parser.add_argument("--tell-every", type=int, default=100, help="progress after so many seeds (100)")
     return parser
@@ -63,13 +65,18 @@ def _explain(failed: Setup) -> None:
 
 
 def _hunt(asked: argparse.Namespace) -> int:
+    """Print a table of the mutants and what found them; note where they died, where that is asked for."""
     names = asked.mutants or sorted(MUTANTS)
-    alive = 0
+    found: list[Place] = []
+    print("\n".join(HEAD))
     for death in deaths(names, range(asked.first, asked.first + asked.seeds), asked.hours, asked.workers):
-        alive += death.seed is None
-        print(death.line(), flush=True)
-    print(f"{len(names) - alive} of {len(names)} mutants died")
-    return 1 if alive else 0
+        short = shortened(death) if asked.note else death
+        found += [short.place] if short.place is not None else []
+        print(short.row(), flush=True)
+    print(f"\n{len(found)} of {len(names)} mutants died")
+    if asked.note:
+        keep(found)
+    return 0 if len(found) == len(names) else 1
 
 
 if __name__ == "__main__":

@@ -134,8 +134,8 @@ class Story:
         return self.journal(
             r.FillBooked(
                 ts=0, client_order_id=name, symbol="X", status=FILLED, quantity=Decimal(lots) / 1000,
-                price=Decimal(100), fee=Decimal(0), slippage=Decimal(0), cumulative_quantity=Decimal(total or lots) / 1000,
-                liquidity=Liquidity.TAKER, ambiguous=False, trade_id=trade_id,
+                price=Decimal(100), fee=Decimal(0), slippage=Decimal(0), liquidity=Liquidity.TAKER, ambiguous=False,
+                cumulative_quantity=Decimal(total or lots) / 1000, trade_id=trade_id,
             )
         )  # fmt: skip
 
