@@ -45,6 +45,9 @@ The time in which no session ran does not count: nobody could see the difference
 ENDED_LATELY = 75 * SECOND
 """How long before a restart an entry may have ended whose fills are asked about again."""
 
+MOST_QUESTIONS = 20
+"""How many orders one read asks about at most that may explain differences: reads follow each other quickly then."""
+
 ORDER, POSITION = "order", "position"
 
 
@@ -75,6 +78,7 @@ class ReconcileDesk:
     _agrees_since: dict[str, int] = field(factory=dict)
     _told: set[str] = field(factory=set)
     _strays: set[str] = field(factory=set)
+    _silent: list[OrderTrack] = field(factory=list)
     _absences: list[tuple[int, int]] = field(factory=list)
 
     def away(self, since: int, until: int) -> None:
@@ -154,6 +158,7 @@ class ReconcileDesk:
                 self.inquiry.ask(track)
         self._forget_foreign_orders(read)
         differences = self._positions(read)
+        self._ask_the_silent()
         self._read_before, self._read_at = self._read_at, read.asked_at
         self._ends = {track.intent.client_order_id: track for track in self.open_ends()}
         if differences or not was_fresh:
@@ -166,6 +171,13 @@ class ReconcileDesk:
                     differences=tuple(differences),
                 )
             )
+
+    def _ask_the_silent(self) -> None:
+        """Ask about the orders that may explain differences, those first that were asked about longest ago."""
+        self._silent.sort(key=lambda track: track.asked_at)
+        for track in self._silent[:MOST_QUESTIONS]:
+            self.inquiry.ask(track)
+        self._silent.clear()
 
     def _positions(self, read: AccountRead) -> list[str]:
         held = {position.symbol: position for position in read.snapshot.positions}
@@ -220,8 +232,7 @@ class ReconcileDesk:
         if doubt is None or (doubt.ledger, doubt.venue) != (ledger, venue) or is_moving:
             doubt = self._doubts[symbol] = _Doubt(ledger, venue, read.asked_at)
         silent = [track for track in related if track.answered_at < doubt.since]
-        for track in silent:
-            self.inquiry.ask(track)
+        self._silent += silent
         return not silent and read.asked_at - doubt.since >= AGREEMENT_SPAN
 
     def _related(self, symbol: str) -> list[OrderTrack]:

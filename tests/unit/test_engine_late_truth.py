@@ -206,6 +206,20 @@ def test_an_order_that_ended_before_the_process_was_away_may_explain_a_differenc
     assert Query(leave.client_order_id) in scene.read(held="0.5")
 
 
+def test_a_read_asks_about_few_orders_at_once_and_about_all_in_the_end() -> None:
+    scene = Scene()
+    scene.entered()
+    for _ in range(50):
+        scene.wait(5)
+        scene.feed(OrderCancelled(ts=scene.ts, client_order_id=scene.order(OrderRole.STOP)))
+    asked = []
+    for _ in range(3):
+        scene.now += 1
+        asked.append({command.client_order_id for command in scene.read() if isinstance(command, Query)})
+    assert [len(names) for names in asked] == [20, 20, 20]
+    assert len(set.union(*asked)) == 52
+
+
 def test_a_difference_that_lasts_is_told_once_before_it_can_be_believed() -> None:
     scene = Scene()
     scene.entered()
