@@ -182,7 +182,9 @@ def simulate(
             gc.enable()
 
 
-def _played(setup: Setup, changed: AbstractContextManager[Any], play: Callable[[Run], Coroutine[Any, Any, None]]) -> Run:
+def _played(
+    setup: Setup, changed: AbstractContextManager[Any], play: Callable[[Run], Coroutine[Any, Any, None]]
+) -> Run:
     """Let a run happen from its beginning to its end."""
     logger.disable("atlas_core")
     parts: list[Run] = []

@@ -22,7 +22,7 @@ from tests.faults.weather import Plan
 HERE = Path(__file__).parent
 WORKERS = 2
 DEFAULT_SEEDS, DEFAULT_HOURS = 300, 6.0
-MOST_MUTANTS = 50
+MOST_MUTANTS = 40
 OFTEN = (
     "unknown resolved to working", "unknown proven dead", "partial then cancelled", "stop filled", "exit filled",
     "exit waited for its stop", "position adjusted", "foreign position", "unprotected, told", "protected again",
