@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from shlex import quote
@@ -20,23 +21,55 @@ if TYPE_CHECKING:
     from atlas_core.search.plan import Sweep
 
 MOST_SEARCHES = 5
-Checks = tuple["Check", ...]
 
 
 def evidence_of(kept: KeptRun) -> Evidence:
     """Return all that is known of a kept run."""
     from atlas_core.model.records import RunStarted
-    from atlas_core.report.evidence import Evidence
+    from atlas_core.report.evidence import NOTHING_KNOWN
 
     manifest = read_made_of(kept.run)
     started = next((record for record in kept.records if isinstance(record, RunStarted)), None)
-    checks = () if started is None else checks_of_run(kept.home, manifest, started.profile_digest)
-    tried, searches = _tried(kept.home, kept.run.run_id, manifest)
-    return Evidence(checks=checks, tried=tried, searches=searches)
+    if started is None:
+        return NOTHING_KNOWN
+    return known_of_run(kept.home, kept.run.run_id, manifest, started.profile_digest, with_searches=True)
 
 
-def checks_of_run(home: Path, manifest: Manifest, profile_digest: str) -> Checks:
-    """Return what is known of the checks of a profile, for a run that was made of what its manifest says."""
+def known_of_run(
+    home: Path, run_id: str, manifest: Manifest, profile_digest: str, *, with_searches: bool = False
+) -> Evidence:
+    """Return what is known of a run that was made of what its manifest says; the sweeps over its data on request."""
+    from atlas_core.report.evidence import Evidence
+
+    checks = _checks(home, manifest, profile_digest)
+    with _ledger(home) as ledger:
+        if ledger is None or isinstance(ledger, str):
+            return Evidence(checks=checks, tried=ledger or "")
+        trial = next(iter(ledger.trials(run_id)), None)
+        systems, tried = _tried(ledger, run_id, trial)
+        sweeps = _sweeps(home, ledger, trial, manifest) if with_searches else []
+        searches = tuple(_searched(sweep, ledger) for sweep in sweeps)
+        return Evidence(checks=checks, systems=systems, tried=tried, searches=searches)
+
+
+@contextmanager
+def _ledger(home: Path) -> Iterator[Ledger | str | None]:
+    """Yield the ledger below a home: None where nothing was ever tried, a sentence where it cannot be opened."""
+    from atlas_core.search.ledger import LEDGER_NAME, Ledger
+
+    if not (home / "sweeps" / LEDGER_NAME).is_file():
+        yield None
+        return
+    try:
+        opened = Ledger.at(home)
+    except AtlasError as fault:
+        yield f"How much was tried on this data is not known: {fault}."
+        return
+    with opened as ledger:
+        yield ledger
+
+
+def _checks(home: Path, manifest: Manifest, profile_digest: str) -> tuple[Check, ...]:
     from atlas_core.checking.keeping import checks_of, kept_checks
     from atlas_core.report.evidence import made_of_code
     from atlas_core.report.provenance import data_digest
@@ -67,32 +100,14 @@ def typed_profile(path: Path) -> str:
     return path.stem if is_shipped else quote(str(path))
 
 
-def _tried(home: Path, run_id: str, manifest: Manifest) -> tuple[str, tuple[Searched, ...]]:
-    """Return what was tried on the data of a run as a sentence, and the sweeps among it, the latest first.
-
-    A ledger that cannot be opened is told as a sentence.
-    """
-    from atlas_core.search.ledger import LEDGER_NAME, Ledger
-
-    if not (home / "sweeps" / LEDGER_NAME).is_file():
-        return "", ()
-    try:
-        opened = Ledger.at(home)
-    except AtlasError as fault:
-        return f"How much was tried on this data is not known: {fault}.", ()
-    with opened as ledger:
-        trial = next(iter(ledger.trials(run_id)), None)
-        sweeps = _sweeps(home, ledger, trial, manifest)
-        return trials_note(ledger, run_id, trial), tuple(_searched(sweep, ledger) for sweep in sweeps)
-
-
-def trials_note(ledger: Ledger, run_id: str, trial: Trial | None) -> str:
-    """Return how much was tried on the data of a run and what that does to it, empty for a run that is no trial."""
+def _tried(ledger: Ledger, run_id: str, trial: Trial | None) -> tuple[int, str]:
+    """Return how many systems were tried on the data of a run and what that does to it; none for what is no trial."""
     from atlas_core.search.deflation import deflation
 
     if trial is None:
-        return ""
-    return told(deflation(trial, ledger.curve(run_id, trial), ledger.sharpes_on(trial.data.identity)))
+        return 0, ""
+    worth = deflation(trial, ledger.curve(run_id, trial), ledger.sharpes_on(trial.data.identity))
+    return worth.trials, told(worth)
 
 
 def told(worth: Deflation) -> str:

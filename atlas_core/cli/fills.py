@@ -32,8 +32,8 @@ def run_under(profile: str, launch: Launch, fills: str, driver: str | None) -> N
     reports: list[tuple[FillScenario, RunInfo, Report]] = []
     for scenario in FillScenario if fills == ALL else (FillScenario(fills),):
         launched, is_trial = under(profile, launch, scenario), scenario is FillScenario.BASE
-        run, report = run_one_backtest(launched, driver, is_shown=fills != ALL, is_trial=is_trial)
-        reports.append((scenario, run, report))
+        made = run_one_backtest(launched, driver, is_shown=fills != ALL, is_trial=is_trial)
+        reports.append((scenario, made.run, made.report))
     if fills != ALL:
         return
     if launch.showing.as_json:

@@ -396,8 +396,7 @@ def print_notes(report: Report, evidence: Evidence) -> None:
     """Print what a reader should know before believing the figures."""
     from atlas_core.report.summary import notes_of
 
-    tried = (evidence.tried,) if evidence.tried else ()
-    for index, note in enumerate((*notes_of(report), *evidence.notes(), *tried)):
+    for index, note in enumerate((*notes_of(report), *evidence.notes())):
         say_wrapped(f"{'Note   ' if index == 0 else '       '}{note}", indent=7)
 
 

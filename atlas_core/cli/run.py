@@ -221,6 +221,16 @@ class Showing:
 
 
 @frozen
+class Made:
+    """A run that ended: its report beside that of buy and hold, how it ended, and its manifest."""
+
+    run: RunInfo
+    report: Report
+    summary: RunSummary
+    manifest: dict[str, Any]
+
+
+@frozen
 class Launch:
     """What is about to run, where it is kept, and what is shown of it."""
 
@@ -248,13 +258,8 @@ class Launch:
 
         return composition_of(self.profile, self.registry, self.overrides)
 
-    def keep(
-        self, run: RunInfo, screen: LiveScreen, execute: Callable[[Journal], RunSummary], *, is_shown: bool = True
-    ) -> Report:
-        """Make a run of a market that ends in a journal of its own; keep its results beside it, and show them.
-
-        Returns its report.
-        """
+    def keep(self, run: RunInfo, screen: LiveScreen, execute: Callable[[Journal], RunSummary]) -> Made:
+        """Make a run of a market that ends in a journal of its own, and keep its results beside it."""
         from atlas_core.journal import Journal
         from atlas_core.report.orders import order_rows
         from atlas_core.report.summary import report_of
@@ -275,15 +280,10 @@ class Launch:
                 click.echo(_kept_so_far(run), err=True)
             raise
         report = report_of(records, risk_free=self.showing.view.risk_free)
-        report, manifest = self._write_beside(report, order_rows(records), run, summary, screen, made_of)
-        if is_shown:
-            self._show(report, run, summary, manifest)
-        return report
+        return self._write_beside(report, order_rows(records), run, summary, screen, made_of)
 
-    def keep_columns(
-        self, run: RunInfo, screen: LiveScreen, execute: Callable[[], Outcome | Spared], *, is_shown: bool
-    ) -> Report:
-        """Make a run without a journal, which is written when it is asked for; keep its results, and show them.
+    def keep_columns(self, run: RunInfo, screen: LiveScreen, execute: Callable[[], Outcome | Spared]) -> Made:
+        """Make a run without a journal, which is written when it is asked for, and keep its results.
 
         Raises NotSimple where the engine has to decide.
         """
@@ -301,23 +301,20 @@ class Launch:
         self.registry.run_started(run)
         self.registry.run_finished(run, outcome.summary)
         report, more = outcome.report(self.showing.view.risk_free), {"trades_digest": outcome.digest}
-        summary = outcome.summary
-        report, manifest = self._write_beside(report, None, run, summary, screen, made_of, more)
-        if is_shown:
-            self._show(report, run, summary, manifest)
-        return report
+        return self._write_beside(report, None, run, outcome.summary, screen, made_of, more)
 
-    def _show(self, report: Report, run: RunInfo, summary: RunSummary, manifest: dict[str, Any]) -> None:
-        from atlas_core.cli.evidence import checks_of_run
+    def show(self, made: Made) -> None:
+        """Show a run that was made, beside what is known of its profile and its data."""
+        from atlas_core.cli.evidence import known_of_run
         from atlas_core.cli.manifests import same_composition
-        from atlas_core.report.evidence import Evidence
 
-        earlier = same_composition(run, manifest)
-        evidence = Evidence(checks=checks_of_run(self.store.home, manifest, report.started.profile_digest))
+        earlier = same_composition(made.run, made.manifest)
+        digest = made.report.started.profile_digest
+        evidence = known_of_run(self.store.home, made.run.run_id, made.manifest, digest)
         if self.showing.as_json:
-            _print_json(report, run, summary, self.showing.view, earlier, evidence)
+            _print_json(made, self.showing.view, earlier, evidence)
         else:
-            _print_screens(report, run, self.showing.view, earlier, evidence)
+            _print_screens(made, self.showing.view, earlier, evidence)
 
     def _write_beside(
         self,
@@ -328,11 +325,10 @@ class Launch:
         screen: LiveScreen,
         made_of: dict[str, Any],
         more: Mapping[str, str] | None = None,
-    ) -> tuple[Report, dict[str, Any]]:
+    ) -> Made:
         """Write what a run leaves beside its journal, and `more` into its manifest.
 
-        Returns its report beside that of buy and hold, and its manifest. What was ordered is told by the journal:
-        without one there are no `orders` yet.
+        What was ordered is told by the journal: without one there are no `orders` yet.
         """
         from atlas_core.report.benchmark import BENCHMARK_NAME
         from atlas_core.report.export import equity_csv, export_files, manifest_of
@@ -348,7 +344,7 @@ class Launch:
         files |= export_files(report, orders, manifest)  # the manifest last: with it a run has ended
         for name, text in files.items():
             (run.directory / name).write_text(text, encoding="utf-8", newline="")
-        return report, manifest
+        return Made(run, report, summary, manifest)
 
     def _benchmark(self, run: RunInfo, screen: LiveScreen, report: Report) -> Sequence[EquityPoint]:
         """Return buy and hold beside a run: on the bars of a back-test, or on those that a session has on its tape."""
@@ -361,9 +357,7 @@ class Launch:
         return taped_benchmark(run.directory, compose(self.profile, self.mode).costs, report.curve)
 
 
-def run_one_backtest(
-    launch: Launch, driver: str | None, *, is_shown: bool = True, is_trial: bool = True
-) -> tuple[RunInfo, Report]:
+def run_one_backtest(launch: Launch, driver: str | None, *, is_shown: bool = True, is_trial: bool = True) -> Made:
     """Make one back-test, keep it and, where it is one, note it among the trials of its data; show its results."""
     from atlas_core.compose import compose
     from atlas_core.search.data import origin_of
@@ -372,17 +366,16 @@ def run_one_backtest(
     system = compose(launch.profile, launch.mode)
     run = launch.store.create(launch.profile.name, system.mode, system.synthetic, began=LiveClock().now())
     screen = launch.begin(system, run, with_header=is_shown)
-    report = _in_columns(launch, system, run, screen, driver, is_shown)
-    report = report or _through_the_engine(launch, run, screen, driver, is_shown)
+    made = _in_columns(launch, system, run, screen, driver) or _through_the_engine(launch, run, screen, driver)
     data = screen.data_set(origin_of(system))
     if data is not None and is_trial:
-        note_back_test(launch.store.home, run.run_id, system, launch.overrides, report.results, data)
-    return run, report
+        note_back_test(launch.store.home, run.run_id, system, launch.overrides, made.report.results, data)
+    if is_shown:
+        launch.show(made)  # it counts before anybody has seen it: who reads no further has tried it all the same
+    return made
 
 
-def _in_columns(
-    launch: Launch, system: System, run: RunInfo, screen: LiveScreen, driver: str | None, is_shown: bool
-) -> Report | None:
+def _in_columns(launch: Launch, system: System, run: RunInfo, screen: LiveScreen, driver: str | None) -> Made | None:
     """Work a back-test out in columns unless another driver is asked for; return None where the engine has to decide.
 
     Who asked for columns is told why.
@@ -391,27 +384,25 @@ def _in_columns(
         return None
     gc.disable()  # records hold no cycles, and looking for them takes a quarter of the time
     try:
-        return _all_in_columns(launch, system, run, screen, is_shown) or _foretold(
-            launch, run, screen, driver, is_shown
-        )
+        return _all_in_columns(launch, system, run, screen) or _foretold(launch, run, screen, driver)
     finally:
         gc.enable()
 
 
-def _all_in_columns(launch: Launch, system: System, run: RunInfo, screen: LiveScreen, is_shown: bool) -> Report | None:
+def _all_in_columns(launch: Launch, system: System, run: RunInfo, screen: LiveScreen) -> Made | None:
     from loguru import logger
 
     from atlas_core.backtest.columnar.outcome import run_in_columns
     from atlas_core.backtest.columnar.simple import NotSimple
 
     try:
-        return launch.keep_columns(run, screen, partial(run_in_columns, system, screen), is_shown=is_shown)
+        return launch.keep_columns(run, screen, partial(run_in_columns, system, screen))
     except NotSimple as reason:
         logger.debug("the engine decides what can trade: {}", reason)
         return None
 
 
-def _foretold(launch: Launch, run: RunInfo, screen: LiveScreen, driver: str | None, is_shown: bool) -> Report | None:
+def _foretold(launch: Launch, run: RunInfo, screen: LiveScreen, driver: str | None) -> Made | None:
     """Leave to the engine only what can trade, where columns are asked for or there are very many signals."""
     from loguru import logger
 
@@ -422,7 +413,7 @@ def _foretold(launch: Launch, run: RunInfo, screen: LiveScreen, driver: str | No
     system, fewest = compose(launch.profile, launch.mode), 0 if driver == COLUMNS else SPARED_FROM
     execute = partial(run_foretold, system, screen, fewest=fewest)
     try:
-        return launch.keep_columns(run, screen, execute, is_shown=is_shown)
+        return launch.keep_columns(run, screen, execute)
     except NotSimple as reason:
         logger.debug("the engine decides: {}", reason)
         if driver == COLUMNS:
@@ -430,7 +421,7 @@ def _foretold(launch: Launch, run: RunInfo, screen: LiveScreen, driver: str | No
         return None
 
 
-def _through_the_engine(launch: Launch, run: RunInfo, screen: LiveScreen, driver: str | None, is_shown: bool) -> Report:
+def _through_the_engine(launch: Launch, run: RunInfo, screen: LiveScreen, driver: str | None) -> Made:
     from atlas_core.backtest.driver import DriverKind, run_backtest
     from atlas_core.compose import compose
 
@@ -443,41 +434,36 @@ def _through_the_engine(launch: Launch, run: RunInfo, screen: LiveScreen, driver
             screen.note(f"no bar was passed over: {summary.every_bar_because}")
         return summary
 
-    return launch.keep(run, screen, execute, is_shown=is_shown)
+    return launch.keep(run, screen, execute)
 
 
 def _kept_so_far(run: RunInfo) -> str:
     return f"run {run.run_id} is kept as far as it went: atlas report {run.run_id}"
 
 
-def _print_json(
-    report: Report, run: RunInfo, summary: RunSummary, view: View, earlier: tuple[RunInfo, bool] | None,
-    evidence: Evidence,
-) -> None:  # fmt: skip
+def _print_json(made: Made, view: View, earlier: tuple[RunInfo, bool] | None, evidence: Evidence) -> None:
     from atlas_core.cli.tables import print_json
     from atlas_core.report.export import TRADE_COLUMNS, compat_of, json_rows, summary_of
 
     print_json(
         {
-            "run_id": run.run_id,
-            "directory": run.directory,
-            "journal_digest": summary.digest,
+            "run_id": made.run.run_id,
+            "directory": made.run.directory,
+            "journal_digest": made.summary.digest,
             "earlier": None if earlier is None else {"run_id": earlier[0].run_id, "is_equal": earlier[1]},
-            **({"driver": summary.driver} if summary.driver else {}),
-            **summary_of(report),
-            **compat_of(report, view.metrics_compat),
-            "checks": evidence.facts()["checks"],
-            "trades": json_rows(TRADE_COLUMNS, report.trades),
+            **({"driver": made.summary.driver} if made.summary.driver else {}),
+            **summary_of(made.report),
+            **compat_of(made.report, view.metrics_compat),
+            **{name: fact for name, fact in evidence.facts().items() if name != "searches"},
+            "trades": json_rows(TRADE_COLUMNS, made.report.trades),
         }
     )
 
 
-def _print_screens(
-    report: Report, run: RunInfo, view: View, earlier: tuple[RunInfo, bool] | None, evidence: Evidence
-) -> None:
+def _print_screens(made: Made, view: View, earlier: tuple[RunInfo, bool] | None, evidence: Evidence) -> None:
     from atlas_core.cli.results import print_earlier, print_next, print_report
 
-    print_report(report, run, view, evidence=evidence, with_header=False)
+    print_report(made.report, made.run, view, evidence=evidence, with_header=False)
     if earlier is not None:
         print_earlier(*earlier)
-    print_next(report, run)
+    print_next(made.report, made.run)

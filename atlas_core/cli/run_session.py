@@ -96,7 +96,8 @@ def run_in_process(launch: Launch, flags: SessionFlags) -> None:
             return
         run = launch.store.create(profile.name, mode, system.synthetic, began=LiveClock().now())
         screen = launch.begin(system, run)
-        launch.keep(run, screen, lambda journal: _run(process, journal, run.run_id, launch, screen))
+        made = launch.keep(run, screen, lambda journal: _run(process, journal, run.run_id, launch, screen))
+        launch.show(made)
 
 
 def _run(process: SessionProcess, journal: Journal, run_id: str, launch: Launch, screen: LiveScreen) -> RunSummary:

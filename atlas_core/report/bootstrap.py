@@ -41,6 +41,13 @@ class Interval:
         """Tell whether the whole interval is below zero."""
         return self.high < 0
 
+    @property
+    def verdict(self) -> str:
+        """Return in words what a sample with this interval shows."""
+        if self.shows_an_edge:
+            return "an edge is shown on this sample"
+        return "a loss is shown on this sample" if self.shows_a_loss else "an edge is not shown"
+
 
 def expectancy_interval(results: Numbers, random: np.random.Generator, *, block: int = 1) -> Interval | None:
     """Return the 95 % interval of the mean of results that are drawn in blocks of `block`; None below two results.

@@ -52,23 +52,22 @@ class Searched:
 
 @frozen(kw_only=True)
 class Evidence:
-    """Checks in the order in which they are shown; `tried` tells what was tried on the same data, empty for unknown."""
+    """Checks in the order in which they are shown; how many `systems` were tried on the same data, also in words."""
 
     checks: Sequence[Check] = ()
+    systems: int = 0
     tried: str = ""
     searches: Sequence[Searched] = field(default=())
 
     def notes(self) -> tuple[str, ...]:
         """Return what a reader should know before believing the figures, as lines for a screen."""
-        if not self.checks:
-            return ()
         known = [f"{check.name} {check.state}" for check in self.checks if check.state is not CheckState.NOT_CHECKED]
         missing = [check for check in self.checks if check.state is CheckState.NOT_CHECKED]
         lines = [f"checked: {', '.join(known)}"] if known else []
         if missing:
             names = ", ".join(check.name for check in missing)
             lines.append(f"not checked: {names}; begin with  {missing[0].command}")
-        return tuple(lines)
+        return (*lines, self.tried) if self.tried and self.systems != 1 else tuple(lines)
 
     def facts(self) -> dict[str, Any]:
         """Return the evidence as JSON values."""
@@ -76,6 +75,7 @@ class Evidence:
             "checks": [
                 {**asdict(check), "state": check.state.value, "made_at": _time(check.made_at)} for check in self.checks
             ],
+            "systems_tried": self.systems,
             "tried": self.tried,
             "searches": [asdict(searched) for searched in self.searches],
         }

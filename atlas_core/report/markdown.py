@@ -32,14 +32,13 @@ def markdown_report(report: Report, run_id: str, version: str, evidence: Evidenc
         *_groups("Setup", report.by_setup, report.total),
         *_groups("Exit", report.by_exit, report.total),
         *_refusals(report),
-        *(f"- {plain(note)}" for note in (*notes_of(report), *evidence.notes(), *_tried(evidence))),
+        *(f"- {plain(note)}" for note in (*notes_of(report), *evidence.notes(), *_searched(evidence))),
     ]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _tried(evidence: Evidence) -> list[str]:
-    searched = [f"{found.sweep_id}, {found.method}: {found.result}" for found in evidence.searches]
-    return [*([evidence.tried] if evidence.tried else []), *searched]
+def _searched(evidence: Evidence) -> list[str]:
+    return [f"{found.sweep_id}, {found.method}: {found.result}" for found in evidence.searches]
 
 
 def plain(text: str) -> str:

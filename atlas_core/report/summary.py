@@ -288,12 +288,8 @@ def honesty(figures: KeyFigures, fills: FillCounts, fill_model: str = "") -> tup
         notes.append("one trade shows nothing about the system")
     else:
         few = f"{count} trades are few: " if count < metrics.FEW_TRADES else f"{count} trades: "
-        verdict = (
-            "an edge is shown on this sample" if interval.shows_an_edge
-            else "a loss is shown on this sample" if interval.shows_a_loss
-            else "an edge is not shown"
-        )  # fmt: skip
-        notes.append(f"{few}95 % interval of expectancy {interval.low:+,.2f} to {interval.high:+,.2f}, {verdict}")
+        span = f"{interval.low:+,.2f} to {interval.high:+,.2f}"
+        notes.append(f"{few}95 % interval of expectancy {span}, {interval.verdict}")
     decided = fills_sentence(fills, fill_model)
     if decided:
         notes.append(decided)

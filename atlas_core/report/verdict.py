@@ -34,7 +34,7 @@ def _worth(figures: KeyFigures) -> str:
     if interval is None:
         return "One trade shows nothing about the system."
     few = f"{count} trades are few: " if count < metrics.FEW_TRADES else ""
-    shown = "an edge is shown on this sample" if interval.shows_an_edge else "an edge is not shown"
+    shown = interval.verdict
     text = f"{few}{shown}, the 95 % interval of a trade's result is {interval.low:+,.2f} to {interval.high:+,.2f}."
     return text[0].upper() + text[1:]
 

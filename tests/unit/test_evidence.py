@@ -14,11 +14,14 @@ from atlas_core.checking.keeping import LOOKAHEAD, PARITY, WARMUP, KeptCheck, ch
 from atlas_core.checking.market import RecordedMarket, record_market
 from atlas_core.checking.parity import ParityReport
 from atlas_core.checking.warmup import NEVER, OK, UNKNOWN, NeedResult, WarmupReport
+from atlas_core.cli import results
 from atlas_core.cli.main import run_command_line
+from atlas_core.errors import NotFound
 from atlas_core.plugins.sources import package_digest
 from atlas_core.profile import Profile, open_profile
 from atlas_core.report.evidence import CheckState, made_of_code
 from atlas_core.report.provenance import changes_between, code_of, data_digest, data_rows
+from atlas_core.search.ledger import Ledger
 from tests.csv_run import keep_run, write_waves
 from tests.search_profile import crossing
 
@@ -75,6 +78,24 @@ def test_the_page_and_the_markdown_tell_what_was_proved_and_what_was_tried(
     for text in ("crossing-sweep-0001", "best Total return", "walk-forward 20d/10d, grid", "out of sample, joined"):
         assert text in page
     assert "crossing-sweep-0002, walk-forward 20d/10d, grid: " in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
+def test_a_back_test_counts_before_anybody_has_seen_it(
+    own_home: Path, profile: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def closed(*_arguments: object, **_options: object) -> None:
+        raise NotFound("nobody reads any further")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(results, "print_report", closed)
+        run_command_line(["-q", "backtest", str(profile)])
+    with Ledger.at(own_home) as ledger:
+        assert ledger.count("waves-backtest-0001") == 1
+    keep_run(profile, "--set", "exit.stop.pct=3")
+    assert "2 systems were tried on this data, this one among them" in " ".join(capsys.readouterr().out.split())
+    assert states(capsys, "backtest", str(profile), "--set", "exit.stop.pct=4")[PARITY] == "not checked"
+    keep_run(profile, "--set", "exit.stop.pct=4", "--json")
+    assert json.loads(capsys.readouterr().out)["systems_tried"] == 3
 
 
 def kept(name: str = LOOKAHEAD, **changes: Any) -> KeptCheck:

@@ -12,6 +12,7 @@ from atlas_core.errors import NotFound
 from atlas_core.model.decisions import Outcome
 from atlas_core.model.records import ComponentFailed, PositionOpened, Record, SessionPaused, SessionResumed
 from atlas_core.model.timeframe import DAY, HOUR, SECOND
+from atlas_core.report.bootstrap import Interval
 from atlas_core.report.equity import (
     Drawdown,
     EquityPoint,
@@ -25,6 +26,7 @@ from atlas_core.report.results import curve_columns
 from atlas_core.report.signals import ends_of, refusals, signal_rows, state_counts, sum_sentence
 from atlas_core.report.summary import honesty, notes_of, report_of
 from atlas_core.report.trades import closed_trades, open_positions, price_decimals
+from atlas_core.report.verdict import verdict as verdict_sentence
 from atlas_core.simulation.costs import CostOptions
 from tests.engine_bench import Bench, FixedSize, SignalLevels
 from tests.sample_run import START, closed, detected, marked, sample_run, started, verdict
@@ -263,3 +265,11 @@ def test_the_fee_of_a_forced_close_is_a_part_of_its_own() -> None:
     assert costs.fee > 0 < costs.liquidation
     assert costs.total == trade.fees
     assert [(leg.rule, leg.quantity, leg.gross) for leg in trade.legs] == [("liquidation", D(10), trade.gross)]
+
+
+def test_the_verdict_says_what_the_notes_say_of_a_loss() -> None:
+    report = report_of(sample_run())
+    lost = evolve(report, figures=evolve(report.figures, interval=Interval(-70.0, -5.0)))
+    assert "a loss is shown on this sample" in verdict_sentence(lost)
+    assert any("a loss is shown on this sample" in note for note in notes_of(lost))
+    assert Interval(1.0, 2.0).verdict == "an edge is shown on this sample"

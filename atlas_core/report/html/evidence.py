@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from atlas_core.report.evidence import Check, Evidence, Searched, has_evidence
+from atlas_core.report.evidence import Check, CheckState, Evidence, Searched, has_evidence
 from atlas_core.report.html.markup import Child, Markup, element, joined
 from atlas_core.report.html.tables import heading, numbers, table
 
@@ -19,15 +19,17 @@ def proved(evidence: Evidence) -> Markup:
     checks = table(
         (heading("Check"), heading("Result"), heading("What was done")),
         [_check(check) for check in evidence.checks],
-        name="words",
+        name="proved",
     )
     tried = element("p", evidence.tried, class_="small") if evidence.tried else None
     return joined(element("h3", "What was proved"), checks, element("h3", "What was tried"), tried, _searches(evidence))
 
 
 def _check(check: Check) -> list[Child]:
-    again = element("code", check.command)
-    return [check.name.capitalize(), element("b", check.state.value), element("span", f"{check.sentence}: ", again)]
+    done: Child = check.sentence
+    if check.state is CheckState.NOT_CHECKED:
+        done = element("span", f"{check.sentence}: ", element("code", check.command))
+    return [check.name.capitalize(), element("b", check.state.value), done]
 
 
 def _searches(evidence: Evidence) -> Markup:
