@@ -46,6 +46,19 @@ class Growth:
     impact: Decimal
     slippage: Decimal
 
+    def split(self, quantity: Decimal, unit: Decimal) -> tuple[Growth, Growth | None]:
+        """Return the growth of `quantity` and that of the rest, None where there is no more; amounts add up exactly."""
+        if quantity >= self.quantity:
+            return self, None
+        share = quantity / self.quantity
+        names = ("fee", "spread", "impact", "slippage")
+        first = {name: booked(getattr(self, name) * share, unit) for name in names}
+        rest = {name: getattr(self, name) - first[name] for name in names}
+        return (
+            evolve(self, quantity=quantity, **first),
+            evolve(self, quantity=self.quantity - quantity, **rest),
+        )
+
 
 @frozen
 class Ending:
@@ -155,13 +168,14 @@ class Bookkeeper:
         """Book an entry that filled after its signal had its verdict, and close what it opened.
 
         It becomes a trade of its own, of a signal derived from the first one, so that each still ends in one verdict.
+        Against an open position it closes that one first.
         """
         intent = track.intent
         text = f"{growth.quantity} of {intent.symbol} at {growth.price}, after {intent.client_order_id} was given up"
         raise_alert(self.recorder, Severity.CRITICAL, "Entry filled late", text, intent.symbol)
         position = self.state.positions.get(intent.symbol)
         if position is not None and position.side.sign != intent.action.sign:
-            self._reduce(position, track, event, growth)
+            self._turn(position, track, event, growth)
             return
         if position is None:
             self._open_late(track, event.ts, growth)
@@ -172,6 +186,16 @@ class Bookkeeper:
         self.protection.sync(position)
         if not position.is_closing:
             self.orders.close_position(position, "late entry", "it filled after it was given up")
+
+    def _turn(self, position: PositionTrack, track: OrderTrack, event: OrderFilled, growth: Growth) -> None:
+        """Book a late entry against a position: it closes as much as is open, and the rest of it is a late trade."""
+        closing, rest = growth.split(position.quantity, self.unit)
+        if rest is None:
+            self._reduce(position, track, event, growth)
+            return
+        so_far = track.cumulative_quantity + closing.quantity
+        self._reduce(position, track, evolve(event, cumulative_quantity=so_far), closing)
+        self._book_late_entry(track, event, rest)
 
     def _open_late(self, track: OrderTrack, ts: int, growth: Growth) -> None:
         first = track.signal

@@ -423,6 +423,24 @@ def test_a_late_entry_against_the_position_closes_what_it_closed() -> None:
     assert scene.found(PositionClosed)[-1].exit_price == 101
 
 
+def test_what_a_late_entry_is_larger_than_the_position_is_a_trade_that_is_closed() -> None:
+    scene = Scene()
+    scene.signal(0, side=-1)
+    late = scene.order(OrderRole.ENTRY)
+    scene.feed(OrderRejected(ts=scene.ts, client_order_id=late, reason="given up"))
+    scene.bar()
+    scene.entered(setup=1)
+    scene.fill(late, quantity="3", price="101")
+    position = scene.engine.state.positions["X"]
+    assert (position.side, position.quantity, position.entry_price) == (Side.SHORT, 2, 101)
+    assert sum(fill.quantity for fill in scene.found(FillBooked) if fill.client_order_id == late) == 3
+    assert [s.order.quantity for s in scene.sent[-2:]] == [2, 2]
+    assert [s.order.role for s in scene.sent[-2:]] == [OrderRole.STOP, OrderRole.EXIT]
+    scene.fill(scene.order(OrderRole.EXIT), quantity="2", price="101")
+    assert scene.engine.state.positions == {}
+    assert {v.outcome for v in scene.found(VerdictReached)} == {"closed", "rejected"}
+
+
 def test_a_clock_that_is_set_proves_nothing() -> None:
     scene = Scene()
     scene.signal()
