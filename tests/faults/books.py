@@ -70,6 +70,7 @@ class VenueSide:
     filled: int = 0
     is_open: bool = True
     ended_at: int = 0
+    is_late: bool = False
 
     @property
     def leaves(self) -> int:
@@ -88,6 +89,8 @@ class Books:
     last_ended: dict[str, int] = field(factory=dict)
     open: dict[int, VenueSide] = field(factory=dict)
     by_client: dict[str, VenueSide] = field(factory=dict)
+    late: list[VenueSide] = field(factory=list)
+    strange: set[str] = field(factory=set)
     held: dict[str, int] = field(factory=dict)
     ours: dict[str, int] = field(factory=dict)
     refused: set[str] = field(factory=set)
@@ -273,6 +276,10 @@ class Books:
         order = VenueSide(number=entry["order"], at=entry.at, **{name: entry[name] for name in names})
         self.orders[order.number] = self.open[order.number] = order
         self.by_client[order.client_id] = order
+        intent = self.intents.get(order.client_id)
+        if intent is not None and intent.status.is_terminal and order.client_id not in self.refused:
+            order.is_late = True
+            self.late.append(order)
 
     def _filled(self, entry: Entry) -> None:
         order = self.orders[entry["order"]]
@@ -285,12 +292,14 @@ class Books:
             self.ours[symbol] = self.ours.get(symbol, 0) + entry["sign"] * entry["quantity"]
         else:
             self.is_touched = True
+            self.strange.add(symbol)
         self._clip(symbol)
 
     def _liquidated(self, entry: Entry) -> None:
         symbol = entry["symbol"]
         self.held[symbol] = self.ours[symbol] = 0
         self.is_touched = True
+        self.strange.add(symbol)
 
     def _clip(self, symbol: str) -> None:
         """What others closed of ours is not ours any more."""

@@ -9,9 +9,11 @@ from attrs import define, field
 
 from atlas_core.model.orders import OrderRole, OrderStatus, is_order_of
 from atlas_core.model.records import OrderIntended
+from tests.faults.books import UNANSWERED
 from tests.faults.checking import SECOND, Checker
 from tests.faults.trace import Entry
 
+ANSWERS_LAG = 10 * SECOND
 PROOF_ANSWERS = 3
 PROOF_SPAN = 95 * SECOND
 """Two minutes of the session's clock: one set forward in the first pauses adds 25 seconds at most."""
@@ -106,7 +108,7 @@ class EndNeedsProof(Checker):
     """I4: an order ends in the journal only with the venue's word, or with a proof that it never had it.
 
     A refusal is the venue's word, even where a second copy of the request is accepted after it: that order is found
-    by the next read of the account.
+    by the next read of the account. So is one that was given up with a proof and came while the last answer lagged.
     """
 
     name: ClassVar[str] = "I4"
@@ -120,6 +122,9 @@ class EndNeedsProof(Checker):
         client_id = intent.record.client_order_id
         order = self.books.by_client.get(client_id)
         if order is not None:
+            is_unseen = intent.status in UNANSWERED and self.at - order.at <= ANSWERS_LAG
+            if is_unseen and self._is_proven(client_id, intent.not_found):
+                return
             if order.is_open and client_id not in self.books.refused:
                 self.breach(f"order {client_id} is {status} in the journal and works at the venue")
             return
@@ -311,7 +316,10 @@ class WaitsWhenAsked(Checker):
 
 @define
 class ClosedByFacts(Checker):
-    """I34: a position ends in the books only with the venue's fills, its word, or two agreeing complete reads."""
+    """I34: a position ends in the books only with the venue's fills, its word, or two agreeing complete reads.
+
+    The books follow the venue only where others have traded: what we did ourselves must be found by asking.
+    """
 
     name: ClassVar[str] = "I34"
     ended: dict[str, int] = field(factory=dict)
@@ -326,6 +334,8 @@ class ClosedByFacts(Checker):
             agreeing.append(read.at)
         if len(agreeing) < 2 or agreeing[0] - agreeing[-1] < 5 * SECOND:
             self.breach(f"position of {symbol} was adjusted to {venue} lots without two agreeing reads")
+        if symbol not in self.books.strange:
+            self.breach(f"position of {symbol} was adjusted to {venue} lots, where only we have traded")
 
     def after_position_adjusted(self, entry: Entry) -> None:
         self.ended[entry.record.symbol] = self.at  # type: ignore[attr-defined]

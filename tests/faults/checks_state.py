@@ -147,7 +147,10 @@ class Converged(Checker):
 
 @define
 class Bounded(Checker):
-    """I8: positions and entries at the venue stay within the limits, one in each symbol."""
+    """I8: positions and entries at the venue stay within the limits, one in each symbol.
+
+    An order that the venue takes after more than two minutes, when it was given up, is known only at the next read.
+    """
 
     name: ClassVar[str] = "I8"
     limits: dict[str, int] = field(factory=dict)
@@ -172,18 +175,25 @@ class Bounded(Checker):
         intent = self.books.intent_of(entry["client_id"])
         if intent is None or not intent.is_entry or intent.status.is_terminal:
             return
-        symbol = entry["symbol"]
-        if self.books.ours.get(symbol, 0):
+        symbol, late = entry["symbol"], self._late()
+        if self.books.ours.get(symbol, 0) and symbol not in late:
             self.breach(f"entry in {symbol} was accepted while {self.books.ours[symbol]} lots of ours are open there")
         if self.books.working_entries(symbol):
             self.breach(f"entry in {symbol} was accepted while another one works there")
         taken = {s for s, ours in self.books.ours.items() if ours} | {
             o.symbol for o in self.books.open.values() if self.books.is_entry(o)
         }
+        taken -= late
         most = self.limits.get("max_positions", 99)
         if len(taken | {symbol}) > most:
             self.breach(f"entry in {symbol} makes {len(taken | {symbol})} positions, at most {most} are allowed")
         self._exposure(entry)
+
+    def _late(self) -> set[str]:
+        """Return the symbols of orders that came after they were given up with a proof, too lately to be known."""
+        books = self.books
+        lately = [order for order in books.late if self.at - order.at <= KNOWN_WITHIN]
+        return {order.symbol for order in lately if books.intents[order.client_id].filled * 1000 < order.filled}
 
     def _exposure(self, entry: Entry) -> None:
         prices, equity = {entry["symbol"]: entry["price"]}, self.limits.get("equity", 0)

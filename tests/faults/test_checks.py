@@ -334,6 +334,7 @@ BAD: list[tuple[str, str, Told]] = [
     ("I26", "still open", _never_closed),
     ("I27", "nobody was told: Broken", lambda s: s.alarm("Broken").wait(150).settle()),
     ("I34", "without two agreeing", _adjusted_on_one_read),
+    ("I34", "only we have traded", _adjusted_on_one_read),
     ("I34", "closed in the books", lambda s: s.entered().wait(9).closed()),
 ]  # fmt: skip
 
@@ -369,6 +370,19 @@ def test_a_difference_that_cannot_be_believed_yet_is_known_by_its_alarm() -> Non
 def test_a_proof_ends_an_order_that_the_venue_never_had() -> None:
     story = _proof(Story().signal().intend("e").request("e").wait(10)).wait(60).read().wait(70)
     assert story.move("e", REJECTED).breaches() == []
+
+
+def test_an_order_that_comes_while_the_last_answer_of_its_proof_lags_is_not_known_yet() -> None:
+    story = _proof(Story().signal().intend("e").request("e").wait(10)).wait(60).read().wait(65).accept("e").wait(5)
+    assert story.move("e", REJECTED).breaches() == []
+    _proof(late := Story().signal().intend("e").request("e").wait(10)).wait(60).read().wait(65).accept("e").wait(15)
+    assert late.move("e", REJECTED).breaches() != []
+
+
+def test_an_order_that_comes_after_its_proof_is_known_at_the_next_read() -> None:
+    story = _proof(Story().signal().intend("e").request("e").wait(10)).wait(60).read().wait(70).move("e", REJECTED)
+    story.accept("e").fill(1, "e").bars().read().signal("g").intend("f", key="g").request("f").accept("f")
+    assert story.breaches() == []
 
 
 def test_a_refusal_ends_an_order_whose_second_copy_is_accepted_later() -> None:
