@@ -96,7 +96,7 @@ class ReconcileDesk:
     @property
     def is_in_doubt(self) -> bool:
         """Tell whether another read would settle a difference."""
-        return bool(self._doubts or self._agrees_since)
+        return bool(self._differs_since)
 
     def is_doubtful(self, symbol: str) -> bool:
         """Tell whether complete reads showed another position than the books have, which is not settled yet."""
@@ -225,12 +225,19 @@ class ReconcileDesk:
         return {symbol for what, symbol, _ in self.state.foreign if what == POSITION}
 
     def _is_believed(self, symbol: str, ledger: Decimal, venue: Decimal, read: AccountRead) -> bool:
-        """Tell whether a difference has stood long enough, and the venue was heard on what could explain it."""
+        """Tell whether a difference has stood long enough, and the venue was heard on what could explain it.
+
+        A read that follows closely on something of ours may lag behind it: it says nothing.
+        """
         doubt = self._doubts.get(symbol)
         related = self._related(symbol)
         is_moving = any(_is_moving(track, read.asked_at - AGREEMENT_SPAN) for track in related)
         if doubt is None or (doubt.ledger, doubt.venue) != (ledger, venue) or is_moving:
-            doubt = self._doubts[symbol] = _Doubt(ledger, venue, read.asked_at)
+            doubt = _Doubt(ledger, venue, read.asked_at)
+        if is_moving:
+            self._doubts.pop(symbol, None)
+        else:
+            self._doubts[symbol] = doubt
         silent = [track for track in related if track.answered_at < doubt.since]
         self._silent += silent
         return not silent and read.asked_at - doubt.since >= AGREEMENT_SPAN

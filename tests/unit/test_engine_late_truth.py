@@ -251,6 +251,18 @@ def test_nothing_is_entered_in_a_symbol_whose_position_differs_at_the_venue() ->
     assert [s.order.role for s in scene.sent] == [OrderRole.ENTRY]
 
 
+def test_a_read_right_after_a_fill_is_none_of_two_that_agree() -> None:
+    scene = Scene()
+    stop = scene.entered()
+    scene.now += 1
+    for believed in (False, False, False, True):
+        scene.read(held="0")
+        scene.report(scene.order(OrderRole.ENTRY), OrderStatus.FILLED, filled="1")
+        scene.report(stop, OrderStatus.ACKNOWLEDGED)
+        scene.now += 11
+        assert bool(scene.found(PositionAdjusted)) is believed
+
+
 def test_a_single_read_that_agrees_settles_no_difference() -> None:
     scene = Scene(reconcile_within=75 * SECOND)
     scene.read()
