@@ -9,6 +9,7 @@ from itertools import chain
 
 import numpy as np
 from attrs import define, field, frozen
+from numpy.typing import NDArray
 
 from atlas_core.backtest.columnar.candidates import NO_RULE, Candidates
 from atlas_core.backtest.columnar.endings import Endings, How
@@ -24,6 +25,17 @@ DEAREST = 1.2
 
 ENTERED = -1
 BY_GATE = -2
+
+HELD = Check("max_positions_per_symbol", 2.0, 1.0, "a position is open in it")
+SHORT_SELLING = Check("short_selling", 1.0, 0.0, "the broker does not sell short")
+GEOMETRY = Check("geometry", 1.0, 0.0, "expected stop, entry and target in this order")
+POOR, EXPOSED = "an entry comes near what the account can carry", "the exposure comes near its limit"
+
+
+def too_many(sent: int, rules: Rules) -> Check:
+    """Return the refusal of an entry before which so many were sent within a minute."""
+    most = float(rules.max_orders_per_minute)
+    return Check("max_orders_per_minute", float(sent + 1), most, "too many entries a minute")
 
 
 @frozen(eq=False)
@@ -72,9 +84,7 @@ class _Facts:
     def of(cls, plan: Plan) -> _Facts:
         """Read a plan."""
         candidates, endings = plan.candidates, plan.endings
-        purse = candidates.tape.purse
-        seen = candidates.tape.close[candidates.row].astype(np.float64)
-        worth = (seen * candidates.lots * purse.per_tick_lot / purse.to_unit).tolist()
+        worth = worth_of(plan).tolist()
         costs = zip(endings.cost.tolist(), worth, strict=True)
         return cls(
             plan=plan,
@@ -149,12 +159,11 @@ class _Account:
         while sent and sent[0] <= now - MINUTE:
             sent.popleft()
         if len(sent) + 1 > rules.max_orders_per_minute:
-            rate, most = float(len(sent) + 1), float(rules.max_orders_per_minute)
-            return Check("max_orders_per_minute", rate, most, "too many entries a minute")
+            return too_many(len(sent), rules)
         places = 0
         for held in self.held:
             if held.facts.place == place:
-                return Check("max_positions_per_symbol", 2.0, 1.0, "a position is open in it")
+                return HELD
             places += rules.counts_closing or held.closing_at > now
         if places + 1 > rules.max_positions:
             return Check("max_positions", places + 1.0, float(rules.max_positions), "all positions are taken")
@@ -163,9 +172,9 @@ class _Account:
     def _entry_check(self, facts: _Facts, row: int) -> Check | None:
         """Return the first limit that does not hold of those after money."""
         if facts.side[row] < 0 and not self.rules.can_sell_short:
-            return Check("short_selling", 1.0, 0.0, "the broker does not sell short")
+            return SHORT_SELLING
         if not facts.is_possible[row]:
-            return Check("geometry", 1.0, 0.0, "expected stop, entry and target in this order")
+            return GEOMETRY
         return None
 
     def _take(self, now: int, facts: _Facts, row: int, burden: int) -> None:
@@ -180,7 +189,7 @@ class _Account:
     def _expect_means(self, now: int, facts: _Facts, row: int, burden: int) -> None:
         """Raise NotSimple unless no price of the positions held could keep the entry from its margin or its limit."""
         if burden > self.cash - self.slack - self.burden:
-            raise NotSimple("an entry comes near what the account can carry")
+            raise NotSimple(POOR)
         exposure, equity = facts.worth[row], float(self.cash)
         for held in self.held:
             other = held.facts.plan.candidates
@@ -190,13 +199,13 @@ class _Account:
                 gain = (price - int(other.entry[held.row])) * int(other.side[held.row])
                 equity += _worth(other, held.row, gain)
         if exposure * 100 > equity * float(self.rules.max_exposure_pct) * (1 - 1e-9):
-            raise NotSimple("the exposure comes near its limit")
+            raise NotSimple(EXPOSED)
 
 
 def _burden(facts: _Facts, row: int) -> int:
     """Return the most that an entry binds and loses, with its fee."""
     cost = facts.cost[row]
-    worst = cost if facts.side[row] > 0 else max(cost, _worst_loss(facts.plan, row))
+    worst = cost if facts.side[row] > 0 else max(cost, worst_loss(facts.plan, row))
     return cost + worst + facts.entry_fee[row]
 
 
@@ -205,7 +214,15 @@ def _worth(candidates: Candidates, row: int, ticks: int) -> float:
     return ticks * int(candidates.lots[row]) * purse.per_tick_lot / purse.to_unit
 
 
-def _worst_loss(plan: Plan, row: int) -> int:
+def worth_of(plan: Plan) -> NDArray[np.float64]:
+    """Return what each candidate is worth at the close at which it was found, in minor units."""
+    candidates, purse = plan.candidates, plan.candidates.tape.purse
+    seen = candidates.tape.close[candidates.row].astype(np.float64)
+    worth: NDArray[np.float64] = seen * candidates.lots * purse.per_tick_lot / purse.to_unit
+    return worth
+
+
+def worst_loss(plan: Plan, row: int) -> int:
     """Return what a short position loses at the highest price while it is open, rounded up."""
     candidates, endings = plan.candidates, plan.endings
     tape, first = candidates.tape, int(candidates.fill[row])
@@ -219,12 +236,17 @@ def _worst_loss(plan: Plan, row: int) -> int:
     return -(-max(lost, 0) // tape.purse.to_unit)
 
 
-def decide(plans: Sequence[Plan], rules: Rules, starting_cash: Decimal, unit: Decimal) -> Decisions:
-    """Decide about all candidates; raises NotSimple where money might decide."""
-    plan, row = _in_order(plans)
-    if starting_cash % unit:
+def in_units(cash: Decimal, unit: Decimal) -> int:
+    """Return the starting cash in minor units; raises NotSimple where it is no whole number of them."""
+    if cash % unit:
         raise NotSimple("the starting cash is no whole number of minor units")
-    account, facts = _Account(rules, int(starting_cash / unit)), [_Facts.of(each) for each in plans]
+    return int(cash / unit)
+
+
+def decide(plans: Sequence[Plan], rules: Rules, cash: int) -> Decisions:
+    """Decide about all candidates with so much cash, in minor units; raises NotSimple where money might decide."""
+    plan, row = _in_order(plans)
+    account, facts = _Account(rules, cash), [_Facts.of(each) for each in plans]
     verdict = [account.decide(facts[p], r) for p, r in zip(plan.tolist(), row.tolist(), strict=True)]
     return Decisions(plan=plan, row=row, verdict=np.array(verdict, dtype=np.int64), refusals=tuple(account.refusals))
 

@@ -7,8 +7,9 @@ from functools import partial
 from attrs import frozen
 
 from atlas_core.backtest.columnar.candidates import candidates_of
-from atlas_core.backtest.columnar.deciding import Decisions, Plan, decide
+from atlas_core.backtest.columnar.deciding import Decisions, Plan, decide, in_units
 from atlas_core.backtest.columnar.endings import endings_of
+from atlas_core.backtest.columnar.lone import decide_alone
 from atlas_core.backtest.columnar.simple import SimpleRules, asked, simple_rules
 from atlas_core.backtest.columnar.tape import SymbolTape
 from atlas_core.compose import OpenSystem
@@ -46,7 +47,8 @@ def work_out(live: OpenSystem, market: LoadedMarket) -> Worked:
         for scanner, (_, table) in enumerate(tables)
         for candidates in candidates_of(rules, market, tapes, scanner, table, masks[scanner])
     )
-    decisions = decide(plans, rules_of(live.system, live.instruments), live.system.profile.starting_cash, rules.unit)
+    limits, cash = rules_of(live.system, live.instruments), in_units(live.system.profile.starting_cash, rules.unit)
+    decisions = decide_alone(plans[0], limits, cash) if len(plans) == 1 else decide(plans, limits, cash)
     return Worked(
         live=live, market=market, rules=rules, tapes=tapes, tables=tables, masks=masks, plans=plans, decisions=decisions
     )
