@@ -7,10 +7,12 @@ one component must agree: a property test of this project holds the two ways equ
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
+from math import nan
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,20 +32,19 @@ class ExitSteps:
     """The answers of an exit rule that depends on the bars and the side alone.
 
     From `at` on (int64 nanoseconds UTC, increasing) until the next step, a long position is closed where `long` is true
-    and a short one where `short` is. `value` and `threshold` are what the answer compared (float64). Raises ValueError
-    for columns of several lengths and for times that go back.
+    and a short one where `short` is. `compared` tells the value and the threshold that the answer of a step compared.
+    Raises ValueError for columns of several lengths and for times that go back.
     """
 
     at: NDArray[np.int64]
     long: NDArray[np.bool_]
     short: NDArray[np.bool_]
-    value: NDArray[np.float64]
-    threshold: NDArray[np.float64]
     long_reason: str
     short_reason: str
+    compared: Callable[[int], tuple[float, float]] = field(default=lambda _step: (nan, nan))
 
     def __attrs_post_init__(self) -> None:
-        lengths = {len(column) for column in (self.at, self.long, self.short, self.value, self.threshold)}
+        lengths = {len(column) for column in (self.at, self.long, self.short)}
         if len(lengths) > 1:
             raise ValueError(f"expected columns of one length, were {sorted(lengths)}")
         if bool((self.at[1:] < self.at[:-1]).any()):

@@ -239,8 +239,8 @@ class ForesightedSteps:
 
     def steps(self, market: MarketHistory, symbol: str) -> ExitSteps:
         bars = market.bars(symbol, "1m")
-        falls, nothing = np.append(np.diff(bars.close), 0.0) < 0, np.full(len(bars), np.nan)
-        return ExitSteps(bars.available_at, falls, ~falls, nothing, nothing, "it is going to fall", "to rise")
+        falls = np.append(np.diff(bars.close), 0.0) < 0
+        return ExitSteps(bars.available_at, falls, ~falls, "it is going to fall", "to rise")
 
 
 @define

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from atlas_core.backtest.columnar.searching import NEVER, first_at_or_below
 from atlas_core.backtest.columnar.simple import NotSimple, asked
-from atlas_core.backtest.columnar.tape import Column
+from atlas_core.backtest.columnar.ticks import Column
 from atlas_core.columnar import NO_LEVEL
 from atlas_core.compose import OpenSystem
 from atlas_core.contracts import MaskingGate

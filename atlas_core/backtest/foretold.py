@@ -10,7 +10,7 @@ from attrs import frozen
 
 from atlas_core.backtest.columnar.searching import NEVER
 from atlas_core.backtest.columnar.simple import NotSimple
-from atlas_core.backtest.columnar.tape import Column
+from atlas_core.backtest.columnar.ticks import Column
 from atlas_core.backtest.fates import Fates, fates_of
 from atlas_core.backtest.lanes import Lane
 from atlas_core.compose import OpenSystem, System

@@ -41,7 +41,8 @@ class LookedUp(PatientRule):
         if step < 0 or not (steps.long if is_long else steps.short)[step]:
             return None
         reason = steps.long_reason if is_long else steps.short_reason
-        return Exit(reason, finite(float(steps.value[step])), finite(float(steps.threshold[step])))
+        value, threshold = steps.compared(step)
+        return Exit(reason, finite(value), finite(threshold))
 
     def waiting(self, position: Position, market: MarketNow) -> Waiting:
         """Return the wait for the next step that closes a position of this side."""

@@ -111,7 +111,9 @@ class Bars:
         cached = self._ticks.get(name)
         if cached is None:
             total = np.zeros(len(self) + 1, dtype=np.int64)
-            np.cumsum(self.ticks(column), out=total[1:])
+            after = total[1:]  # everything happens in the memory of the result: fresh memory costs more than the work
+            prices = np.divide(getattr(self, column), float(self.tick_size), out=after.view(np.float64))
+            np.cumsum(_whole(prices), out=after)
             cached = self._ticks[name] = as_times(total)
         return cached
 

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 ABOVE, BELOW = "cross-above", "cross-below"
 FAST_BELOW, FAST_ABOVE = "fast average below the slow one", "fast average above the slow one"
+_ROWS = 1 << 15
+"""Rows that are worked out at once: so many fit into the cache of a processor."""
 
 
 class SmaCrossScanner(Scanner):
@@ -58,16 +60,16 @@ class SmaCrossScanner(Scanner):
 
     def _scan_bars(self, market: MarketHistory, whole: Bars) -> SignalTable:
         averages = _Averages(whole, self._options)
-        lead = averages.lead
-        crossed = _begins(lead > 0)
+        sides = averages.sides()
+        crossed = _begins(sides > 0)
         if self._options.direction is not Direction.LONG:
-            crossed = np.sort(np.concatenate([crossed, _begins(lead < 0)]))
+            crossed = np.sort(np.concatenate([crossed, _begins(sides < 0)]))
         bars, row = averages.bars, crossed + averages.first
         ends = market.next_ends(bars.symbol, bars.timeframe.text, bars.available_at[row])
-        return self._table(bars, row, np.sign(lead[crossed]), ends)
+        return self._table(bars, row, sides[crossed], ends)
 
     def _table(
-        self, bars: Bars, row: NDArray[np.int64], side: NDArray[np.int64], valid_until: NDArray[np.int64]
+        self, bars: Bars, row: NDArray[np.int64], side: NDArray[np.int8], valid_until: NDArray[np.int64]
     ) -> SignalTable:
         return signal_table(
             available_at=bars.available_at[row],
@@ -99,10 +101,10 @@ class SmaCrossExit(ExitRule, SteppedExit, NeedsBars, PatientRule):
         if not np.isfinite(last.close).all():
             last = bars
         averages = _Averages(last, self._options)
-        if not len(averages.slow) or position.side.sign * averages.lead[-1] >= 0:
+        if not len(averages) or position.side.sign * averages.sides()[-1] >= 0:
             return None
-        value, threshold = averages.prices()
-        return Exit(FAST_BELOW if position.side.sign > 0 else FAST_ABOVE, float(value[-1]), float(threshold[-1]))
+        reason = FAST_BELOW if position.side.sign > 0 else FAST_ABOVE
+        return Exit(reason, *averages.prices(len(averages) - 1))
 
     def waiting(self, position: Position, market: MarketNow) -> Waiting:
         """Return the wait for the next bar of the averages."""
@@ -113,37 +115,46 @@ class SmaCrossExit(ExitRule, SteppedExit, NeedsBars, PatientRule):
         """Return where the averages lie after each bar."""
         bars = market.bars(symbol, self._options.timeframe.text)
         averages = _Averages(bars, self._options)
-        lead = averages.lead
-        at = averages.bars.available_at[averages.first :]
-        return ExitSteps(at, lead < 0, lead > 0, *averages.prices(), FAST_BELOW, FAST_ABOVE)
+        sides, at = averages.sides(), averages.bars.available_at[averages.first :]
+        return ExitSteps(at, sides < 0, sides > 0, FAST_BELOW, FAST_ABOVE, averages.prices)
 
 
 class _Averages:
     """Both averages where the slow one is whole, as sums of closes in ticks; `bars` are those with a close."""
 
     def __init__(self, bars: Bars, options: SmaCrossOptions | SmaCrossExitOptions) -> None:
-        fast, slow = options.fast, options.slow
         has_close = np.isfinite(bars.close)
         self.bars = bars if bool(has_close.all()) else bars.take(has_close)
-        before = self.bars.ticks_before("close") if len(self.bars) >= slow else np.zeros(0, dtype=np.int64)
-        self.fast = before[slow:] - before[slow - fast : -fast]
-        self.slow = before[slow:] - before[:-slow]
-        self.first = slow - 1
-        self._lengths = fast, slow
+        self.first = options.slow - 1
+        self._lengths = options.fast, options.slow
+        self._before = self.bars.ticks_before("close")
 
-    @property
-    def lead(self) -> NDArray[np.int64]:
-        """Return by how much the fast average is above the slow one, times both lengths."""
+    def __len__(self) -> int:
+        return max(0, len(self.bars) - self.first)
+
+    def sides(self) -> NDArray[np.int8]:
+        """Return +1 where the fast average is above the slow one, -1 where it is below, 0 where they are equal."""
+        sides = np.zeros(len(self), dtype=np.int8)
+        for first in range(0, len(self), _ROWS):
+            lead = self._lead(first, min(first + _ROWS, len(self)))
+            np.sign(lead, out=sides[first : first + len(lead)], casting="unsafe")
+        return sides
+
+    def _lead(self, first: int, last: int) -> NDArray[np.int64]:
+        """Return by how much the fast average is above the slow one in some rows, times both lengths."""
         fast, slow = self._lengths
-        lead = self.fast * slow
-        lead -= self.slow * fast
+        until = self._before[first + slow : last + slow]
+        lead = (until - self._before[first + slow - fast : last + slow - fast]) * slow
+        lead -= (until - self._before[first:last]) * fast
         return lead
 
-    def prices(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the fast and the slow average."""
-        tick, (fast, slow) = float(self.bars.tick_size), self._lengths
-        whole: NDArray[np.float64] = np.multiply(self.fast, tick / fast, dtype=np.float64)
-        return whole, np.multiply(self.slow, tick / slow, dtype=np.float64)
+    def prices(self, row: int) -> tuple[float, float]:
+        """Return the fast and the slow average of a row."""
+        until, tick = self._before[row + self.first + 1], float(self.bars.tick_size)
+        fast, slow = (
+            float(until - self._before[row + self.first + 1 - length]) * (tick / length) for length in self._lengths
+        )
+        return fast, slow
 
 
 def _begins(flags: NDArray[np.bool_]) -> NDArray[np.intp]:

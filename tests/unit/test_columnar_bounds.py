@@ -60,8 +60,8 @@ class StopAndSteps(LevelRule):
 
     def steps(self, market: MarketHistory, symbol: str) -> ExitSteps:
         at = market.bars(symbol, "1m").available_at
-        never, nothing = np.zeros(len(at), dtype=bool), np.full(len(at), np.nan)
-        return ExitSteps(at, never, never, nothing, nothing, "", "")
+        never = np.zeros(len(at), dtype=bool)
+        return ExitSteps(at, never, never, "", "")
 
 
 @define
@@ -185,11 +185,11 @@ def test_columns_of_fractions_are_left_to_the_engine(part: Any, tables: dict[str
 
 
 def test_steps_are_columns_of_one_length_in_the_order_of_time() -> None:
-    times, flags, numbers = np.array([1, 2]), np.zeros(2, dtype=bool), np.zeros(2)
+    times, flags = np.array([1, 2]), np.zeros(2, dtype=bool)
     with pytest.raises(ValueError, match=r"expected columns of one length, were \[1, 2\]"):
-        ExitSteps(times, flags, flags[:1], numbers, numbers, "", "")
+        ExitSteps(times, flags, flags[:1], "", "")
     with pytest.raises(ValueError, match="expected steps in the order of their times"):
-        ExitSteps(times[::-1], flags, flags, numbers, numbers, "", "")
+        ExitSteps(times[::-1], flags, flags, "", "")
 
 
 def test_exposure_counts_at_the_opening_of_a_bar_that_has_not_closed() -> None:

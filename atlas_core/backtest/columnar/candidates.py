@@ -5,7 +5,7 @@ How a position ends does not depend on the account, so it is known of each signa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from atlas_core.backtest.columnar.searching import NEVER, first_at_or_below
 from atlas_core.backtest.columnar.simple import NotSimple, SimpleRules, asked, whole_column
-from atlas_core.backtest.columnar.tape import Column, SymbolTape
+from atlas_core.backtest.columnar.tape import SymbolTape
+from atlas_core.backtest.columnar.ticks import Column
 from atlas_core.columnar import NO_LEVEL, ColumnarLevels, EntryColumns, ExitSteps, LevelColumns
 from atlas_core.loading import LoadedMarket
 from atlas_core.model.decisions import GateMask
@@ -77,14 +78,18 @@ def candidates_of(
     """Return the candidates of one scanner's signals, symbol by symbol; raises NotSimple where the rules do not fit."""
     _expect_plain(table)
     refused = _first_refusal(masks, len(table))
-    names, places = np.unique(table.symbol, return_inverse=True)
-    order = np.argsort(places, kind="stable")
-    ends = np.cumsum(np.bincount(places, minlength=len(names)))[:-1]
     by_name = {tape.symbol: tape for tape in tapes}
     return [
-        _of_symbol(rules, market, by_name[str(name)], scanner, table, rows, refused)
-        for name, rows in zip(names, np.split(order, ends), strict=True)
+        _of_symbol(rules, market, by_name[str(table.symbol[rows[0]])], scanner, table, rows, refused)
+        for rows in _by_symbol(table)
     ]
+
+
+def _by_symbol(table: SignalTable) -> list[Column]:
+    """Return the rows of each symbol, the symbols in the order of their names."""
+    order = np.argsort(table.symbol, kind="stable")
+    names = table.symbol[order]
+    return np.split(order, np.flatnonzero(names[1:] != names[:-1]) + 1) if len(order) else []
 
 
 def _expect_plain(table: SignalTable) -> None:
@@ -243,9 +248,8 @@ def _rows_of(steps: ExitSteps, flags: NDArray[np.bool_], tape: SymbolTape) -> Co
 def _reached(tape: SymbolTape, levels: Column, falls: Column, first: Column, last: Column) -> Column:
     """Return the first row from `first` to `last` that reaches a level: falling where `falls` is +1, else rising."""
     rows = np.full(len(levels), NEVER, dtype=np.int64)
-    searches: tuple[tuple[int, Callable[[], Column]], ...] = ((1, lambda: tape.low), (-1, lambda: tape.high))
-    for sign, extremes in searches:
+    for sign, extremes in ((1, tape.low), (-1, tape.high)):
         mine = np.flatnonzero((falls == sign) & (levels != NO_LEVEL) & (first <= last))
         if len(mine):
-            rows[mine] = first_at_or_below(extremes() * sign, levels[mine] * sign, first[mine], last[mine])
+            rows[mine] = first_at_or_below(extremes * sign, levels[mine] * sign, first[mine], last[mine])
     return rows

@@ -16,7 +16,7 @@ from atlas_core.backtest.columnar.found import Found
 from atlas_core.backtest.columnar.money import Scaled
 from atlas_core.backtest.columnar.run import Worked
 from atlas_core.backtest.columnar.simple import SimpleRules
-from atlas_core.backtest.columnar.tape import Column
+from atlas_core.backtest.columnar.ticks import Column
 from atlas_core.backtest.columnar.trades import Chosen, Trades
 from atlas_core.columnar import NO_LEVEL
 from atlas_core.model.signals import Side

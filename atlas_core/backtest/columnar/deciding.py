@@ -15,7 +15,7 @@ from atlas_core.backtest.columnar.candidates import NO_RULE, Candidates
 from atlas_core.backtest.columnar.endings import Endings, How
 from atlas_core.backtest.columnar.searching import NEVER
 from atlas_core.backtest.columnar.simple import NotSimple
-from atlas_core.backtest.columnar.tape import Column
+from atlas_core.backtest.columnar.ticks import Column
 from atlas_core.engine.limits import Check
 from atlas_core.engine.ports import Rules
 from atlas_core.model.timeframe import MINUTE

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from atlas_core.backtest.columnar.candidates import NO_RULE, Candidates
 from atlas_core.backtest.columnar.money import FeeRate, Purse
 from atlas_core.backtest.columnar.searching import NEVER
-from atlas_core.backtest.columnar.tape import Column
+from atlas_core.backtest.columnar.ticks import Column
 from atlas_core.columnar import NO_LEVEL
 from atlas_core.model.timeframe import SECOND
 

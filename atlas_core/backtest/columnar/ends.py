@@ -81,7 +81,7 @@ class SignalEnds:
         """Return the decimals of the ticks of those symbols whose signals name a price."""
         plans = self._worked.plans
         has_price = np.any([~np.isnan(self._found.column(name)[self._places]) for name in _PRICES], axis=0)
-        tapes = (plans[place].candidates.tape for place in np.unique(self._decisions.plan[has_price]).tolist())
+        tapes = (plans[place].candidates.tape for place in sorted(set(self._decisions.plan[has_price].tolist())))
         return {tape.symbol: Scaled.of(tape.instrument.tick_size).digits for tape in tapes}
 
     def cells(self) -> Cells:

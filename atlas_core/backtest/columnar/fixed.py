@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from atlas_core.backtest.columnar.endings import Numbers
 from atlas_core.backtest.columnar.money import Scaled
-from atlas_core.backtest.columnar.tape import Column
+from atlas_core.backtest.columnar.ticks import Column
 from atlas_core.model.instrument import ZERO
 
 Floats = NDArray[np.float64]
@@ -42,7 +42,7 @@ class Fixed:
     def texts(self, digits: int | None = None) -> list[str]:
         """Return them as text: each with its own digits, or all with `digits`, which are no fewer."""
         made = np.full(len(self.numbers), "", dtype=object)
-        for own in np.unique(self.digits).tolist():
+        for own in set(self.digits.tolist()):
             places = np.flatnonzero(self.digits == own)
             more = 0 if digits is None else digits - own
             made[places] = _texts(self.numbers[places], own, more)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atlas_core.backtest.columnar.run import Worked
-from atlas_core.backtest.columnar.tape import Column
+from atlas_core.backtest.columnar.ticks import Column
 from atlas_core.backtest.columnar.trades import Chosen
 from atlas_core.model.signals import SignalTable, plain, signal_keys
 from atlas_core.report.trades import FAMILY

@@ -28,7 +28,7 @@ from atlas_core.backtest.columnar.deciding import (
 )
 from atlas_core.backtest.columnar.endings import Numbers
 from atlas_core.backtest.columnar.simple import NotSimple
-from atlas_core.backtest.columnar.tape import Column
+from atlas_core.backtest.columnar.ticks import Column
 from atlas_core.engine.limits import Check
 from atlas_core.engine.ports import Rules
 from atlas_core.model.timeframe import MINUTE
@@ -63,7 +63,7 @@ def decide_alone(plan: Plan, rules: Rules, cash: int) -> Decisions:
     verdict[looked_at] = np.where(is_barred[looked_at], refusals.index(SHORT_SELLING), refusals.index(GEOMETRY))
     orders = _orders_before(at, chosen.entered)
     orders[looked_at] = 0
-    for count in np.unique(orders[orders >= rules.max_orders_per_minute]).tolist():
+    for count in sorted(set(orders[orders >= rules.max_orders_per_minute].tolist())):
         verdict[orders == count] = len(refusals)
         refusals.append(too_many(count, rules))
     verdict[chosen.entered] = ENTERED

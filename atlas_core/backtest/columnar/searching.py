@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from atlas_core.backtest.columnar.tape import Column
+from atlas_core.backtest.columnar.ticks import Column, TickColumn
 
 NEVER = np.iinfo(np.int64).max
 _STEP = 64
 _WIDEST = 4096
 
 
-def first_at_or_below(extremes: Column, levels: Column, first: Column, last: Column) -> Column:
+def first_at_or_below(extremes: Column | TickColumn, levels: Column, first: Column, last: Column) -> Column:
     """Return the first rows at which `extremes` is at a level or below, in windows that grow; NEVER where none is."""
     found = np.full(len(levels), NEVER, dtype=np.int64)
     waiting, start, width = np.arange(len(levels)), first.copy(), _STEP
@@ -28,9 +28,10 @@ def first_at_or_below(extremes: Column, levels: Column, first: Column, last: Col
     return found
 
 
-def _in_blocks(extremes: Column, levels: Column, first: Column, last: Column) -> Column:
+def _in_blocks(extremes: Column | TickColumn, levels: Column, first: Column, last: Column) -> Column:
     """Return the same rows, for levels that are far away: whole blocks are passed over by their least value."""
-    least = np.minimum.reduceat(extremes, np.arange(0, len(extremes), _WIDEST))
+    starts = np.arange(0, len(extremes), _WIDEST)
+    least = extremes.lowest(starts) if isinstance(extremes, TickColumn) else np.minimum.reduceat(extremes, starts)
     found = np.full(len(levels), NEVER, dtype=np.int64)
     for place, (level, start, end) in enumerate(zip(levels.tolist(), first.tolist(), last.tolist(), strict=True)):
         row = start

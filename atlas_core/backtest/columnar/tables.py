@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from atlas_core.backtest.columnar.closed import ClosedTrades
 from atlas_core.backtest.columnar.fixed import Fixed
-from atlas_core.backtest.columnar.tape import Column
+from atlas_core.backtest.columnar.ticks import Column
 from atlas_core.columnar import NO_LEVEL
 from atlas_core.model.instrument import ONE, ZERO
 from atlas_core.report.column_rows import Cells

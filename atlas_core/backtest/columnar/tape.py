@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from atlas_core.backtest.columnar.money import FeeRate, Purse, Scaled
 from atlas_core.backtest.columnar.simple import SimpleRules
+from atlas_core.backtest.columnar.ticks import Column, TickColumn
 from atlas_core.columnar import NO_LEVEL
 from atlas_core.loading import LoadedMarket
 from atlas_core.model.bars import Bars
 from atlas_core.model.instrument import Instrument
 
-Column = NDArray[np.int64]
 BPS = 10_000
 _LARGEST = np.iinfo(np.int64).max
 
@@ -38,27 +38,23 @@ class SymbolTape:
         return len(self.opened_at)
 
     @cached_property
-    def open(self) -> Column:
+    def open(self) -> TickColumn:
         return self._ticks("open")
 
     @cached_property
-    def high(self) -> Column:
+    def high(self) -> TickColumn:
         return self._ticks("high")
 
     @cached_property
-    def low(self) -> Column:
+    def low(self) -> TickColumn:
         return self._ticks("low")
 
     @cached_property
-    def close(self) -> Column:
+    def close(self) -> TickColumn:
         return self._ticks("close")
 
-    def _ticks(self, name: str) -> Column:
-        """Return prices in ticks, rounded as the instrument rounds single prices."""
-        if self.instrument.tick_size == self.base.tick_size:
-            return self.base.ticks(name)[self.first :]
-        values: NDArray[np.float64] = getattr(self.base, name)[self.first :] / float(self.instrument.tick_size)
-        return np.rint(values).astype(np.int64)
+    def _ticks(self, name: str) -> TickColumn:
+        return TickColumn(getattr(self.base, name)[self.first :], float(self.instrument.tick_size))
 
     def levels(self, prices: NDArray[np.float64]) -> Column:
         """Return a table's prices in ticks, NO_LEVEL where there is none."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from atlas_core.backtest.columnar.deciding import ENTERED, Decisions, Plan
 from atlas_core.backtest.columnar.endings import How, Numbers
-from atlas_core.backtest.columnar.tape import Column, SymbolTape
+from atlas_core.backtest.columnar.ticks import Column
 from atlas_core.model.events import Phase
 
 
@@ -106,20 +106,19 @@ class Chosen:
         for plan, places, rows in self.groups():
             entry, price = plan.candidates.entry[rows], plan.endings.price[rows]
             first, last = plan.candidates.fill[rows], plan.endings.row[rows]
-            high = _between(plan.candidates.tape, "high", np.maximum, first, last, entry)
-            low = _between(plan.candidates.tape, "low", np.minimum, first, last, entry)
+            tape = plan.candidates.tape
+            high = _between(tape.high.highest, len(tape), first, last, entry)
+            low = _between(tape.low.lowest, len(tape), first, last, entry)
             highest[places] = np.maximum(np.maximum(high, entry), price)
             lowest[places] = np.minimum(np.minimum(low, entry), price)
         return highest, lowest
 
 
-def _between(tape: SymbolTape, name: str, extreme: np.ufunc, first: Column, last: Column, otherwise: Column) -> Column:
-    """Return the extreme of the rows from `first` up to `last`, which is not one of them."""
-    prices = getattr(tape, name)
+def _between(extreme: Callable[[Column], Column], count: int, first: Column, last: Column, otherwise: Column) -> Column:
+    """Return the extreme of the rows from `first` up to `last`, which is not one of them, of `count` rows."""
     found = otherwise.copy()
     spans = np.flatnonzero(last > first)
     if len(spans):
-        places = np.column_stack([first[spans], last[spans]]).ravel()
-        is_whole = places[-1] >= len(prices)  # the last span goes to the end, which reduceat takes by itself
-        found[spans] = extreme.reduceat(prices, places[:-1] if is_whole else places)[::2]
+        starts = np.column_stack([first[spans], last[spans]]).ravel()
+        found[spans] = extreme(starts[:-1] if starts[-1] >= count else starts)[::2]  # the last one goes to the end
     return found

@@ -108,4 +108,4 @@ def test_the_exit_answers_at_every_moment_what_its_steps_say(closes: list[float]
         closes_it = step >= 0 and bool((steps.long if side is Side.LONG else steps.short)[step])
         assert (answer is not None) is closes_it
         if answer is not None:
-            assert (answer.value, answer.threshold) == (steps.value[step], steps.threshold[step])
+            assert (answer.value, answer.threshold) == steps.compared(step)
