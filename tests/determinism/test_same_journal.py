@@ -15,7 +15,7 @@ from atlas_core.runs import Mode, RunSummary
 from tests.shared import shared_file
 from tests.systems import CONFIGS, by_loop, by_pump, system_of
 
-SHORT = (("universe.end", '"2026-04-08"'),)
+SHORT = (("universe.end", '"2026-04-07"'),)
 BARS = "data/crypto/BTC-PERP_1m_20211231-20220201.csv.gz"
 
 

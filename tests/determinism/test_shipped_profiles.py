@@ -38,10 +38,19 @@ def trade_rows(run: int) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-@pytest.fixture
-def demo() -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def ran_demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """Run two days of the demo: they hold every kind of ending, and a position that stays open."""
-    return run_json("run", "demo", "--to", "2026-04-08")
+    home = tmp_path_factory.mktemp("demo")
+    return home, run_json("--home", str(home), "run", "demo", "--to", "2026-04-08")
+
+
+@pytest.fixture
+def demo(ran_demo: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Return what the demo printed, with the home that it ran in."""
+    home, printed = ran_demo
+    monkeypatch.setenv("ATLAS_HOME", str(home))
+    return printed
 
 
 def test_the_demo_enters_and_exits_on_a_synthetic_market(demo: dict[str, Any]) -> None:
@@ -63,12 +72,13 @@ def test_a_back_test_that_closes_everything_ends_with_its_start_plus_its_trades(
     assert Decimal(figures["equity"]) == Decimal(figures["starting_cash"]) + Decimal(figures["net"])
 
 
-def test_a_second_demo_writes_the_same_trades_byte_for_byte(demo: dict[str, Any]) -> None:
-    run_json("run", "demo", "--to", "2026-04-08")
-    store = RunStore.at()
+def test_a_second_demo_writes_the_same_trades_byte_for_byte(own_home: Path, demo: dict[str, Any]) -> None:
+    first = RunStore.at().find(demo["run_id"]).directory
+    run_json("--home", str(own_home), "run", "demo", "--to", "2026-04-08")
+    second = RunStore.at(own_home).find().directory
+    assert first != second
     for name in ("trades.csv", "signals.csv", "orders.csv", "equity.csv"):
-        first, second = (store.find(number).directory / name for number in ("1", "2"))
-        assert first.read_bytes() == second.read_bytes()
+        assert (first / name).read_bytes() == (second / name).read_bytes()
 
 
 def test_every_signal_of_the_demo_has_a_verdict_or_is_open(demo: dict[str, Any]) -> None:
