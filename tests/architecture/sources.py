@@ -65,10 +65,15 @@ def examples() -> tuple[Module, ...]:
     return tuple(module for module in modules if "/tests/" not in module.path)
 
 
-def imports_of(module: Module) -> Iterator[Import]:
+@cache
+def imports_of(module: Module) -> tuple[Import, ...]:
     """Every import anywhere in the module, functions and type-checking blocks included."""
+    return tuple(_imports_of(module))
+
+
+def _imports_of(module: Module) -> Iterator[Import]:
     typing_only = _lines_for_type_checkers(module.tree)
-    for node in ast.walk(module.tree):
+    for node in _statements(module.tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield Import(alias.name, "", node.lineno, node.lineno in typing_only)
@@ -79,6 +84,16 @@ def imports_of(module: Module) -> Iterator[Import]:
                 )
 
 
+def _statements(node: ast.AST) -> Iterator[ast.stmt]:
+    """Every statement below a node, without a look at the expressions, which hold none."""
+    for name in ("body", "orelse", "handlers", "finalbody", "cases"):
+        parts = getattr(node, name, ())
+        for part in parts if isinstance(parts, list) else ():
+            if isinstance(part, ast.stmt):
+                yield part
+            yield from _statements(part)
+
+
 def _read(path: Path, base: Path) -> Module:
     text = path.read_text(encoding="utf-8")
     dotted = ".".join(path.relative_to(base).with_suffix("").parts).removesuffix(".__init__")
@@ -86,8 +101,8 @@ def _read(path: Path, base: Path) -> Module:
 
 
 def _lines_for_type_checkers(tree: ast.Module) -> frozenset[int]:
-    blocks = (node for node in ast.walk(tree) if isinstance(node, ast.If) and _is_type_checking(node.test))
-    return frozenset(inner.lineno for block in blocks for inner in ast.walk(block) if isinstance(inner, ast.stmt))
+    blocks = (node for node in _statements(tree) if isinstance(node, ast.If) and _is_type_checking(node.test))
+    return frozenset(inner.lineno for block in blocks for inner in _statements(block))
 
 
 def _is_type_checking(test: ast.expr) -> bool:

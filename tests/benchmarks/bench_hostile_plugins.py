@@ -24,7 +24,7 @@ from atlas_core.model.events import BarClosed
 from atlas_core.runtime.hardening import hardened
 from tests.faults.hostile_scene import FastTape, HostileScene, TimedVenue
 from tests.faults.test_hostile_live_session import Blocking, Levelling, Scanning, fail, flood, spin
-from tests.memory import Doing, made
+from tests.memory import Doing, bar, made
 
 SECONDS_A_BAR = 0.1
 HANGS_FOR = 3.0
@@ -38,6 +38,18 @@ class TimedTape(FastTape):
 
     async def stream(self, request: HistoryRequest) -> AsyncIterator[BarClosed]:
         async for each in super().stream(request):
+            self.given_at[each.ts] = asyncio.get_running_loop().time()
+            yield each
+
+
+@define
+class GarbageTape(TimedTape):
+    """A tape with a hundred bars that are none before each that is one."""
+
+    async def stream(self, request: HistoryRequest) -> AsyncIterator[BarClosed]:
+        async for each in super().stream(request):
+            for number in range(100):
+                yield bar(number, float("nan"))
             self.given_at[each.ts] = asyncio.get_running_loop().time()
             yield each
 
@@ -95,24 +107,30 @@ def everything() -> HostileScene:
 CASES: dict[str, Callable[[], HostileScene]] = {
     "nobody": HostileScene,
     "an exit rule raises": lambda: a_rule(fail),
+    "an exit rule returns garbage": lambda: a_rule(object),
     "an exit rule hangs": lambda: a_rule(hang),
     "an exit rule spins": lambda: a_rule(spin),
     "levels hang": lambda: a_rule(hang, Levelling),
     "a gate hangs": lambda: a_gate(hang),
+    "a scanner raises": lambda: a_scanner(fail),
+    "a scanner returns garbage": lambda: a_scanner(object),
     "a scanner hangs": lambda: a_scanner(hang),
     "a scanner spins": lambda: a_scanner(spin),
     "a scanner floods": lambda: a_scanner(flood),
+    "a provider floods garbage": HostileScene,
     "an alerter blocks its loop": an_alerter,
     "all at once": everything,
 }
 
+TAPES: dict[str, type[TimedTape]] = {"a provider floods garbage": GarbageTape}
 
-def measured(scene: HostileScene, seconds: float) -> list[float]:
+
+def measured(scene: HostileScene, seconds: float, kind: type[TimedTape] = TimedTape) -> list[float]:
     """Run a session for so long; return how long each exit took."""
     wire = scene.venue = Wire()
 
     def tape(venue: Any) -> TimedTape:
-        wire.tape = TimedTape((), venue=venue, seconds=SECONDS_A_BAR)
+        wire.tape = kind((), venue=venue, seconds=SECONDS_A_BAR)
         return wire.tape
 
     scene.provider = tape
@@ -127,7 +145,7 @@ def main() -> None:
     atlas_core.wiring.RECONCILE_WITHIN = 10**18
     print(f"{'hostile':28} {'exits':>6} {'median':>9} {'p99':>9} {'max':>9}")
     for name, make in CASES.items():
-        waits = sorted(measured(make(), seconds))
+        waits = sorted(measured(make(), seconds, TAPES.get(name, TimedTape)))
         if not waits:
             print(f"{name:28} {0:6} (it lets nothing in)")
             continue

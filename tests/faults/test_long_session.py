@@ -10,6 +10,7 @@ import asyncio
 import gc
 import threading
 import tracemalloc
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -45,6 +46,7 @@ class Sample:
     signals: int
     orders: int
     setups: int
+    journal: int
 
 
 @define
@@ -72,6 +74,7 @@ class Observer:
                 signals=len(state.signals),
                 orders=len(state.orders) + len(state.ended_orders),
                 setups=len(state.seen),
+                journal=self.scene.journal.path.stat().st_size,
             )
         )
         self(session)
@@ -127,6 +130,8 @@ def test_fourteen_days_hold_no_more_than_four(tmp_path: Path, monkeypatch: pytes
     assert last.setups <= first.setups * 1.1
     assert last.orders <= first.orders * 1.1
     assert last.memory <= first.memory * 1.05, samples
+    days = [later.journal - before.journal for before, later in pairwise(samples)]
+    assert max(days) <= 1.25 * sum(days) / len(days), days
 
 
 def test_a_hundred_broken_streams_leave_nothing_behind() -> None:
