@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
 from decimal import Decimal
 from typing import Any
 from zlib import crc32
@@ -33,57 +32,7 @@ from atlas_core.runtime.plausibility import PlausiblePrices
 from atlas_core.runtime.price_stream import PriceStream
 from atlas_core.runtime.reconciler import Reconciler
 from atlas_core.watching import Scribe
-
-Change = Callable[[], AbstractContextManager[Any]]
-
-
-@contextmanager
-def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
-    """Give a class or a module another attribute for a while."""
-    before = vars(owner)[name]
-    setattr(owner, name, value)
-    try:
-        yield
-    finally:
-        setattr(owner, name, before)
-
-
-def swap(owner: Any, name: str, value: Any) -> Change:
-    """Return the change of one attribute."""
-    return lambda: replaced(owner, name, value)
-
-
-def wrap(owner: Any, name: str, make: Callable[[Any], Any]) -> Change:
-    """Return the change of one attribute into something around what it was."""
-    return lambda: replaced(owner, name, make(vars(owner)[name]))
-
-
-def both(*changes: Change) -> Change:
-    """Return several changes as one."""
-
-    @contextmanager
-    def together() -> Iterator[None]:
-        with ExitStack() as stack:
-            for change in changes:
-                stack.enter_context(change())
-            yield
-
-    return together
-
-
-def nothing(*_: Any, **__: Any) -> None:
-    """Do nothing."""
-
-
-def true(*_: Any, **__: Any) -> bool:
-    """Say yes."""
-    return True
-
-
-def false(*_: Any, **__: Any) -> bool:
-    """Say no."""
-    return False
-
+from tests.faults.changing import Change, both, false, nothing, swap, true, wrap
 
 # --- the order path
 
@@ -147,8 +96,8 @@ def _failed_question_is_not_found(find: Any) -> Any:
 
 def _blind_resend(send: Any) -> Any:
     async def twice(self: OrderGateway, order: Order) -> None:
-        real, told = self.tell, []
-        self.tell = told.append
+        told: list[Any] = []
+        real, self.tell = self.tell, told.append
         try:
             await send(self, order)
         finally:
@@ -379,7 +328,7 @@ def _quiet(words: str) -> Change:
 
 
 def _lossy(flush: Any) -> Any:
-    def other(self: Scribe) -> None:
+    def other(self: Scribe[Any]) -> None:
         if len(self._waiting) > 3:
             self._waiting.pop(1)
         flush(self)

@@ -1,19 +1,20 @@
 """Looks for the seed under which a planted fault breaks an invariant.
 
 `mutants.txt` keeps where each was found: seed, hours, name. It is looked for there first, so that the tests need a
-moment for most of them, and then in other seeds.
+moment for most of them, and then in other seeds: those first whose weather and venue make the situation likely in which
+the fault shows itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from attrs import evolve, frozen
 
 from tests.faults.campaign import in_processes
-from tests.faults.mutants import MUTANTS, planted
+from tests.faults.mutants import MUTANTS, NEEDS, planted
 from tests.faults.setup import Setup
 from tests.faults.simulation import simulate
 
@@ -77,11 +78,26 @@ def known() -> tuple[str, ...]:
     return tuple(dict.fromkeys(place.name for place in places()))
 
 
-def hunt(name: str, runs: Iterable[tuple[int, float]]) -> Death:
+@frozen
+class Hunt:
+    """Where a mutant is looked for: in `most` of the seeds, each for so many hours."""
+
+    name: str
+    seeds: Sequence[int]
+    hours: float
+    most: int
+
+    def runs(self) -> Iterator[tuple[int, float]]:
+        """Yield seeds and hours, those first that promise most."""
+        yield from ((place.seed, place.hours) for place in places() if place.name == self.name)
+        likely = sorted(self.seeds, key=lambda seed: -likelihood(self.name, _drawn(seed)))
+        yield from ((seed, self.hours) for seed in likely[: self.most])
+
+
+def hunt(asked: Hunt) -> Death:
     """Run a mutant where it died before, then elsewhere, until an invariant breaks that holds without it."""
-    before = [(place.seed, place.hours) for place in places() if place.name == name]
-    tried = 0
-    for seed, hours in dict.fromkeys((*before, *runs)):
+    name, tried = asked.name, 0
+    for seed, hours in asked.runs():
         tried += 1
         outcome = simulate(Setup.drawn(seed, hours), planted(name), stops_at_breach=True)
         if outcome.breaches and _holds(seed, hours):
@@ -107,11 +123,31 @@ def _holds(seed: int, hours: float) -> bool:
     return not simulate(Setup.drawn(seed, hours), stops_at_breach=True).breaches
 
 
-def _hunted(task: tuple[str, Sequence[tuple[int, float]]]) -> Death:
-    return hunt(*task)
+@lru_cache(maxsize=1_000)
+def _drawn(seed: int) -> Setup:
+    return Setup.drawn(seed, 1.0)
 
 
-def deaths(names: Sequence[str], seeds: Sequence[int], hours: float, workers: int) -> Iterator[Death]:
+def likelihood(name: str, setup: Setup) -> float:
+    """Return a figure that is higher the more likely a setup seems to bring about what a mutant needs."""
+    likely = setup.signal_rate * (0.1 + setup.plan.intensity)
+    for need in NEEDS.get(name, ()):
+        likely *= TRAITS[need](setup) if need in TRAITS else setup.plan.rates.get(need, NEVER)
+    return likely
+
+
+NEVER = 1e-6
+TRAITS: dict[str, Callable[[Setup], float]] = {
+    "holding venue": lambda setup: float(setup.personality.holds) or NEVER,
+    "stops outlive positions": lambda setup: float(not setup.personality.cancels_when_flat) or NEVER,
+    "exits by rule": lambda setup: setup.leaves_at + 0.01,
+    "more symbols than positions": lambda setup: float(len(setup.symbols) > setup.max_positions) or NEVER,
+    "streamed prices": lambda setup: float(setup.feed == "stream") or NEVER,
+}
+
+
+def deaths(
+    names: Sequence[str], seeds: Sequence[int], hours: float, workers: int, most: int | None = None
+) -> Iterator[Death]:
     """Yield how each mutant died."""
-    runs = [(seed, hours) for seed in seeds]
-    yield from in_processes(_hunted, [(name, runs) for name in names], workers)
+    yield from in_processes(hunt, [Hunt(name, seeds, hours, most or len(seeds)) for name in names], workers)

@@ -93,7 +93,7 @@ def test_a_journal_that_is_written_late_changes_nothing(monkeypatch: pytest.Monk
 @pytest.mark.timeout(600)
 def test_known_faults_are_found() -> None:
     """Where one is found no more, `python -m tests.faults --mutants NAME --note` looks for another seed."""
-    found = list(deaths(known(), range(1, 13), 1.0, WORKERS))
+    found = list(deaths(known(), range(1, 301), 1.0, WORKERS, most=12))
     assert [death.row() for death in found if death.place is None] == []
     assert [death.row() for death in found if "TypeError" in death.breach or "AttributeError" in death.breach] == []
     assert len(found) >= MOST_MUTANTS
