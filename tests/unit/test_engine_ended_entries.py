@@ -1,10 +1,11 @@
-"""What an engine makes of an entry whose end is told, and of which nobody tells what it filled."""
+"""What an engine makes of entries whose fills are told late, by nobody, or after they were given up."""
 
 from __future__ import annotations
 
-from atlas_core.model.events import OrderAccepted, OrderCancelled, OrderNotFound, Query, Tick
+from atlas_core.model.events import OrderAccepted, OrderCancelled, OrderNotFound, OrderRejected, Query, Tick
 from atlas_core.model.orders import OrderRole, OrderStatus
-from atlas_core.model.records import PositionAdjusted, VerdictReached
+from atlas_core.model.records import FillBooked, PositionAdjusted, PositionClosed, VerdictReached
+from atlas_core.model.signals import Side
 from atlas_core.model.timeframe import SECOND
 from tests.unit.test_engine_late_truth import Scene
 
@@ -58,3 +59,45 @@ def test_a_lagging_answer_does_not_make_a_fill_of_ours_somebody_elses() -> None:
     scene.read(held="1")
     assert scene.engine.state.positions["X"].quantity == 1
     assert scene.found(PositionAdjusted) == []
+
+
+def test_what_a_late_entry_is_larger_than_the_position_is_a_trade_that_is_closed() -> None:
+    scene = Scene()
+    scene.signal(0, side=-1)
+    late = scene.order(OrderRole.ENTRY)
+    scene.feed(OrderRejected(ts=scene.ts, client_order_id=late, reason="given up"))
+    scene.bar()
+    scene.entered(setup=1)
+    scene.fill(late, quantity="3", price="101")
+    position = scene.engine.state.positions["X"]
+    assert (position.side, position.quantity, position.entry_price) == (Side.SHORT, 2, 101)
+    assert sum(fill.quantity for fill in scene.found(FillBooked) if fill.client_order_id == late) == 3
+    assert [s.order.quantity for s in scene.sent[-2:]] == [2, 2]
+    assert [s.order.role for s in scene.sent[-2:]] == [OrderRole.STOP, OrderRole.EXIT]
+    scene.fill(scene.order(OrderRole.EXIT), quantity="2", price="101")
+    assert scene.engine.state.positions == {}
+    assert {v.outcome for v in scene.found(VerdictReached)} == {"closed", "rejected"}
+
+
+def test_a_late_entry_against_the_position_closes_what_it_closed() -> None:
+    scene = Scene()
+    scene.signal(0, side=-1)
+    late = scene.order(OrderRole.ENTRY)
+    scene.feed(OrderRejected(ts=scene.ts, client_order_id=late, reason="given up"))
+    scene.bar()
+    scene.entered(setup=1)
+    scene.fill(late, price="101")
+    assert scene.engine.state.positions == {}
+    assert scene.found(PositionClosed)[-1].exit_price == 101
+
+
+def test_a_read_right_after_a_fill_is_none_of_two_that_agree() -> None:
+    scene = Scene()
+    stop = scene.entered()
+    scene.now += 1
+    for believed in (False, False, False, True):
+        scene.read(held="0")
+        scene.report(scene.order(OrderRole.ENTRY), OrderStatus.FILLED, filled="1")
+        scene.report(stop, OrderStatus.ACKNOWLEDGED)
+        scene.now += 11
+        assert bool(scene.found(PositionAdjusted)) is believed

@@ -34,7 +34,6 @@ from atlas_core.model.records import (
     AlertRaised,
     FillBooked,
     PositionAdjusted,
-    PositionClosed,
     ProtectionChanged,
     Record,
     RunStarted,
@@ -251,18 +250,6 @@ def test_nothing_is_entered_in_a_symbol_whose_position_differs_at_the_venue() ->
     assert [s.order.role for s in scene.sent] == [OrderRole.ENTRY]
 
 
-def test_a_read_right_after_a_fill_is_none_of_two_that_agree() -> None:
-    scene = Scene()
-    stop = scene.entered()
-    scene.now += 1
-    for believed in (False, False, False, True):
-        scene.read(held="0")
-        scene.report(scene.order(OrderRole.ENTRY), OrderStatus.FILLED, filled="1")
-        scene.report(stop, OrderStatus.ACKNOWLEDGED)
-        scene.now += 11
-        assert bool(scene.found(PositionAdjusted)) is believed
-
-
 def test_a_single_read_that_agrees_settles_no_difference() -> None:
     scene = Scene(reconcile_within=75 * SECOND)
     scene.read()
@@ -421,36 +408,6 @@ def test_an_exit_that_waited_when_the_process_died_withdraws_the_stop_again() ->
     scene.engine.state.orders[stop].is_withdrawn = False  # what a restart forgets
     scene.engine.recorder.take_commands()
     assert Cancel(stop) in scene.feed(Tick(scene.ts))
-
-
-def test_a_late_entry_against_the_position_closes_what_it_closed() -> None:
-    scene = Scene()
-    scene.signal(0, side=-1)
-    late = scene.order(OrderRole.ENTRY)
-    scene.feed(OrderRejected(ts=scene.ts, client_order_id=late, reason="given up"))
-    scene.bar()
-    scene.entered(setup=1)
-    scene.fill(late, price="101")
-    assert scene.engine.state.positions == {}
-    assert scene.found(PositionClosed)[-1].exit_price == 101
-
-
-def test_what_a_late_entry_is_larger_than_the_position_is_a_trade_that_is_closed() -> None:
-    scene = Scene()
-    scene.signal(0, side=-1)
-    late = scene.order(OrderRole.ENTRY)
-    scene.feed(OrderRejected(ts=scene.ts, client_order_id=late, reason="given up"))
-    scene.bar()
-    scene.entered(setup=1)
-    scene.fill(late, quantity="3", price="101")
-    position = scene.engine.state.positions["X"]
-    assert (position.side, position.quantity, position.entry_price) == (Side.SHORT, 2, 101)
-    assert sum(fill.quantity for fill in scene.found(FillBooked) if fill.client_order_id == late) == 3
-    assert [s.order.quantity for s in scene.sent[-2:]] == [2, 2]
-    assert [s.order.role for s in scene.sent[-2:]] == [OrderRole.STOP, OrderRole.EXIT]
-    scene.fill(scene.order(OrderRole.EXIT), quantity="2", price="101")
-    assert scene.engine.state.positions == {}
-    assert {v.outcome for v in scene.found(VerdictReached)} == {"closed", "rejected"}
 
 
 def test_a_clock_that_is_set_proves_nothing() -> None:
