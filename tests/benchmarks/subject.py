@@ -32,7 +32,6 @@ from atlas_core.clock import Stopwatch, to_datetime
 from atlas_core.compose import OpenSystem, compose, opened
 from atlas_core.loading import LoadedMarket, load
 from atlas_core.marketdata.grid import UTC_GRID
-from atlas_core.marketdata.resample import resample
 from atlas_core.model.bars import Bars
 from atlas_core.model.records import PositionClosed, Record
 from atlas_core.model.timeframe import parse_timeframe
@@ -45,7 +44,7 @@ from atlas_core.search.trial import run_trial
 from atlas_core.search.worker import Assignment, Task, Workbench
 from atlas_core.watching import Scribe, Unwatched
 from atlas_strat.labels import LabelledBars, label_bars
-from tests.benchmarks.workloads import LABELLED, MINUTES, WORKLOADS, Workload
+from tests.benchmarks.workloads import LABELLED, MINUTES, W1, WORKLOADS, Workload
 
 COLUMNS = "columns"
 Answer = tuple[dict[str, int], str]
@@ -174,11 +173,12 @@ def _counted_trials(bench: Workbench, tasks: Sequence[Task], trials: Sequence[Tr
 
 
 def _labels(store: Path) -> Work:
-    bars = BarStore(store).bars(SeriesKey("benchmark", "M1", parse_timeframe("1m")))
+    """Return the work of all five timeframes, asked of a loaded market as scanners ask it."""
+    _, market = opened_market(W1, store)
 
     def work() -> Callable[[], Answer]:
-        labelled = [label_bars(resample(bars, parse_timeframe(text))) for text in LABELLED]
-        return lambda: _counted_labels(bars, labelled)
+        labelled = [label_bars(market.data.bars("M1", text)) for text in LABELLED]
+        return lambda: _counted_labels(market.data.base("M1"), labelled)
 
     return work
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from itertools import accumulate
 
 import numpy as np
 from attrs import frozen
 
 from atlas_core.backtest.columnar.candidates import Candidates
 from atlas_core.backtest.columnar.deciding import Plan
+from atlas_core.backtest.columnar.endings import Numbers
 from atlas_core.backtest.columnar.searching import NEVER
 from atlas_core.backtest.columnar.tape import SymbolTape
 from atlas_core.backtest.columnar.trades import Trades
@@ -75,24 +78,28 @@ def _last_ticks(candidates: Candidates, row: int, end: int) -> int:
 def marks_of(book: Book, start: int, last_event: int, day_end: Callable[[int], int]) -> list[tuple[Day, EquityMarked]]:
     """Return the marks of a run from `start` on whose last event is at `last_event`, oldest first."""
     trades, marks = book.trades, []
-    entry_fee, close = trades.entry_fee.tolist(), (trades.gross - trades.exit_fee).tolist()
-    opened_at, closed_at = trades.opened_at.tolist(), trades.closed_at.tolist()
-    is_print, symbol, closing = trades.is_print.tolist(), trades.symbol.tolist(), trades.closing.tolist()
-    opened = closed = amount = 0
-    held: dict[int, None] = {}
+    order = trades.closing
+    opened_at, symbol = trades.opened_at.tolist(), trades.symbol.tolist()
+    closed_at, closing_symbol = trades.closed_at[order].tolist(), trades.symbol[order].tolist()
+    is_print, rank = trades.is_print[order].tolist(), np.argsort(order).tolist()
+    paid, received = _sums(trades.entry_fee), _sums((trades.gross - trades.exit_fee)[order])
+    held: list[int] = []
+    opened = 0
     for day in _days(book.tapes, start, last_event, day_end):
-        while opened < len(trades) and _is_before(day, opened_at[opened], True, symbol[opened]):
-            amount -= entry_fee[opened]
-            held[opened] = None
+        first, opened = opened, bisect_left(opened_at, day.end, opened)
+        while opened < len(symbol) and _is_before(day, opened_at[opened], True, symbol[opened]):
             opened += 1
-        while closed < len(trades) and _is_before(
-            day, closed_at[closing[closed]], is_print[closing[closed]], symbol[closing[closed]]
-        ):
-            amount += close[closing[closed]]
-            del held[closing[closed]]
+        closed = bisect_left(closed_at, day.end)
+        while closed < len(symbol) and _is_before(day, closed_at[closed], is_print[closed], closing_symbol[closed]):
             closed += 1
-        marks.append((day, book.mark(day.end, amount, list(held))))
+        held = [trade for trade in (*held, *range(first, opened)) if rank[trade] >= closed]
+        marks.append((day, book.mark(day.end, received[closed] - paid[opened], held)))
     return marks
+
+
+def _sums(amounts: Numbers) -> list[int]:
+    """Return the sum of the first amounts: of none, of one, and so on."""
+    return [0, *accumulate(amounts.tolist())]
 
 
 def _is_before(day: Day, at: int, is_print: bool, place: int) -> bool:
@@ -132,7 +139,7 @@ def _are_alike(one: SymbolTape, other: SymbolTape) -> bool:
 
 def _first_after(tape: SymbolTape, end: int) -> int:
     """Return the first event of a tape that belongs to the next day: an opening from its end on, or a later close."""
-    opening = int(np.searchsorted(tape.opened_at, end))
-    closing = int(np.searchsorted(tape.available_at, end, side="right"))
+    opening = int(tape.opened_at.searchsorted(end))
+    closing = int(tape.available_at.searchsorted(end, side="right"))
     times = [int(tape.opened_at[opening])] if opening < len(tape) else []
     return min([*times, *([int(tape.available_at[closing])] if closing < len(tape) else [])], default=NEVER)
