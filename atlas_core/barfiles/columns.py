@@ -26,7 +26,10 @@ _OPTIONAL = ("volume", "ends")
 _LABELS = ("symbol", "ticker", "pair", "name", "instrument", "isin", "code", "timeframe", "interval")
 _NUMBER = re.compile(r"[-+]?\d[\d.,eE+-]*")
 _PLACE = re.compile(r"#([1-9]\d*)")
-EXAMPLE = 'columns = { time = "#1", open = "#2", high = "#3", low = "#4", close = "#5", volume = "#6" }'
+EXAMPLE = (
+    'columns = { time = "#1", open = "#2", high = "#3", low = "#4", close = "#5", volume = "#6" } in a profile, '
+    "--columns time=#1,open=#2,high=#3,low=#4,close=#5,volume=#6 in an import"
+)
 
 
 @frozen

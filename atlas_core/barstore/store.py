@@ -54,6 +54,13 @@ class StoredSeries:
                 raise DataError(f"{self.key}: expected the times of its manifest, was damaged; {_REMEDY}")
         return bars
 
+    def verified_bars(self) -> Bars:
+        """Return the bars after every column was read; raises DataError where one is not what was written."""
+        for _, faults in self.verify():
+            if faults:
+                raise DataError(f"{self.key}: {faults[0]}; {_REMEDY}")
+        return self.bars()
+
     def verify(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Read every column; yield its name and what is wrong with it, nothing for a sound one."""
         for name in TYPES:

@@ -95,7 +95,8 @@ def metric_text(metric: Metric, value: float | None, *, sign: bool = False) -> s
         return NOTHING if sign else "n/a"
     if metric.unit == "fraction":
         return percent(value, sign=sign)
-    return number(value, 0 if metric.unit == "count" else 2, sign=sign)
+    unit = {"days": " d", "hours": " h"}.get(metric.unit, "")
+    return number(value, 0 if metric.unit == "count" else 1 if unit else 2, sign=sign) + unit
 
 
 def _print_configuration(compared: Sequence[Compared]) -> None:

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 def export(
     ctx: click.Context, /, form: str, target: Path, timerange: str | None, force: bool, as_json: bool, **chosen: Any
 ) -> None:
-    """Write the bars of the chosen series as Parquet or CSV, one file each; an import reads back the same bars."""
+    """Write the bars of the chosen series as Parquet or CSV, one file each; an import reads back the same bars.
+
+    Every column is read against its hashes first: bars that were damaged are not written out as if they were sound.
+    """
     from atlas_core.barstore.exporting import export_series
     from atlas_core.cli.data import required, store_of
     from atlas_core.cli.tables import print_json, say
@@ -45,7 +48,7 @@ def export(
     written = []
     with WorkBar(ctx, silent=as_json) as bar:
         for series, path in zip(found, paths, strict=True):
-            bars = store.bars(series.key).within(*span)
+            bars = series.verified_bars().within(*span)
             bar.begin(path.name, len(bars))
             path.parent.mkdir(parents=True, exist_ok=True)
             export_series(series.manifest, bars, path, form, bar.at)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from json import loads
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from atlas_core.search.plan import Sweep
 
 MOST_SEARCHES = 5
+_OPTIONS = {"universe.start": "--from", "universe.end": "--to", "profile.seed": "--seed"}
+_QUOTE = '"'
 
 
 def evidence_of(kept: KeptRun) -> Evidence:
@@ -88,8 +91,30 @@ def _arguments(made_of: Mapping[str, Any]) -> str:
 
     if "profile_path" not in made_of:
         return "PROFILE"
-    changes = [f"--set {quote(f'{key}={value}')}" for key, value in overrides_of(made_of)]
-    return " ".join([typed_profile(Path(made_of["profile_path"])), *changes])
+    return " ".join([typed_profile(Path(made_of["profile_path"])), *typed_settings(overrides_of(made_of))])
+
+
+def typed_settings(settings: Iterable[tuple[str, str]]) -> list[str]:
+    """Return values that are put over a profile as they are typed, the usual ones by their own options."""
+    typed = []
+    for key, text in settings:
+        names = _symbols(text) if key == "universe.symbols" else None
+        if names is not None:
+            typed += [f"--symbol {quote(name)}" for name in names]
+        elif key in _OPTIONS:
+            typed.append(f"{_OPTIONS[key]} {quote(text.strip(_QUOTE))}")
+        else:
+            typed.append(f"--set {quote(f'{key}={text}')}")
+    return typed
+
+
+def _symbols(text: str) -> list[str] | None:
+    """Return the symbols of a TOML array of texts, None for anything else."""
+    try:
+        names = loads(text)
+    except ValueError:
+        return None
+    return names if isinstance(names, list) and names and all(isinstance(name, str) for name in names) else None
 
 
 def typed_profile(path: Path) -> str:

@@ -20,8 +20,8 @@ REFUSED = (
 )  # fmt: skip
 GROUPS = (
     Column("By"), Column("Signals", numeric=True), Column("Entered", numeric=True), Column("Target", numeric=True),
-    Column("Stop", numeric=True), Column("Unclear", numeric=True, drop=1), Column("Neither", numeric=True, drop=1),
-    Column("R each", numeric=True), Column("R in all", numeric=True, drop=2),
+    Column("Stop", numeric=True), Column("Unclear", numeric=True, drop=3), Column("Neither", numeric=True, drop=2),
+    Column("R each", numeric=True), Column("R in all", numeric=True, drop=1),
 )  # fmt: skip
 
 
@@ -55,6 +55,11 @@ def refused_cells(row: Later, digits: int | None) -> list[str]:
         row.key[:12], when(row.stopped_at), row.symbol, row.timeframe, row.setup, row.side.value, row.by,
         row.ending.value, *prices, percent(row.change, sign=True), number(row.r_multiple, sign=True),
     ]  # fmt: skip
+
+
+def entered(rows: Sequence[Later]) -> list[Later]:
+    """Return the signals that the market would have taken."""
+    return [row for row in rows if row.entered_at is not None]
 
 
 def print_refused_groups(rows: Sequence[Later]) -> None:

@@ -219,13 +219,14 @@ def _print_table(kept: KeptRun, what: str, view: View) -> None:
         return
     _, rows = _rows(kept, what, view)
     if what == "refused":
-        from atlas_core.cli.refused_screen import print_refused_groups
+        from atlas_core.cli.refused_screen import entered, print_refused_groups
 
         print_refused_groups(rows)
+        rows = rows if view.all_rows or terminal_width() is None else entered(rows)
     shown = rows if view.all_rows or terminal_width() is None or what in WHOLE else rows[-TERMINAL_ROWS:]
     _PRINTERS[what](shown, made)
     if len(shown) < len(rows):
-        say(f"{len(rows) - len(shown)} earlier {what} are not shown: add --all")
+        say(f"{len(rows) - len(shown):,} earlier rows are not shown: add --all")
 
 
 def _print_exits(rows: list[ExitLeg], made: Report) -> None:

@@ -12,7 +12,7 @@ from atlas_core.cli.completion import complete_profile
 from atlas_core.cli.kept import store_of
 from atlas_core.cli.run import profile_overrides, read_timerange
 from atlas_core.cli.settings import Settings
-from atlas_core.errors import UsageError
+from atlas_core.errors import AlreadyRunning, AtlasError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,6 +102,7 @@ def sweep(ctx: click.Context, /, profile: str | None, **options: Any) -> None:
     """
     from atlas_core.plugins import discover
     from atlas_core.search.ledger import Ledger
+    from atlas_core.search.plan import SweepStore
 
     settings = ctx.find_object(Settings) or Settings()
     showing = Showing.of(options, is_quiet=settings.quiet)
@@ -109,7 +110,12 @@ def sweep(ctx: click.Context, /, profile: str | None, **options: Any) -> None:
     registry = discover()
     with Ledger.at(store_of(ctx).home) as ledger:
         launch = _launch(ctx, profile, options, registry)
-        outcome = _run(launch, registry, ledger, staff, showing)
+        try:
+            outcome = _run(launch, registry, ledger, staff, showing)
+        except AtlasError as fault:
+            if not isinstance(fault, AlreadyRunning) and not ledger.count(launch.sweep.sweep_id):
+                SweepStore(store_of(ctx).home).discard(launch.sweep)
+            raise
         ctx.exit(_show(launch, outcome, ledger, showing))
 
 
@@ -195,6 +201,7 @@ def _launch(ctx: click.Context, profile: str | None, options: dict[str, Any], re
     """Find the sweep to go on with, or make a new one; raises UsageError and what reading the plan does."""
     from atlas_core.clock import LiveClock
     from atlas_core.search.plan import SweepStore
+    from atlas_core.search.sweeping import expect_keys
 
     store = SweepStore(store_of(ctx).home)
     if options["resume"]:
@@ -205,6 +212,7 @@ def _launch(ctx: click.Context, profile: str | None, options: dict[str, Any], re
         raise UsageError("expected a profile: atlas sweep PROFILE --set KEY=VALUES, or --resume ID")
     plan = _plan(profile, options, registry)
     search = understood(plan)
+    expect_keys(search, registry)
     unfinished = None if options["new"] else store.unfinished(plan)
     if unfinished is not None:
         return Launch(unfinished, search, "goes on: the same sweep was cut off (another one: --new)")
@@ -283,7 +291,7 @@ def understood(plan: Plan, objective: str | None = None, min_trades: int | None 
 
 def _run(launch: Launch, registry: Registry, ledger: Ledger, staff: Staff, showing: Showing) -> Outcome:
     from atlas_core.cli.sweep_progress import SweepProgress, say_start
-    from atlas_core.errors import AlreadyRunning, JournalError
+    from atlas_core.errors import JournalError
     from atlas_core.journal.lock import WriterLock
     from atlas_core.search.sweeping import Sweeping
 

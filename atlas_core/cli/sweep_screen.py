@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from functools import partial
 from io import StringIO
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from attrs import asdict, frozen
 
-from atlas_core.cli.evidence import typed_profile
+from atlas_core.cli.evidence import typed_profile, typed_settings
 from atlas_core.cli.sweep_figures import figure, settings_text, short_names
 from atlas_core.cli.sweep_map import heat_map
 from atlas_core.cli.sweep_walk import print_walk, walk_facts, walk_text
@@ -196,9 +195,7 @@ def _print_next(found: Found) -> None:
     if found.ending != "complete":
         say_wrapped(f"{found.ending}: go on with  atlas sweep --resume {sweep}", 2)
     elif found.ranked:
-        chosen = " ".join(
-            f"--set {quote(f'{key}={value}')}" for key, value in (*found.search.fixed, *found.ranked[0].settings)
-        )
+        chosen = " ".join(typed_settings((*found.search.fixed, *found.ranked[0].settings)))
         say_wrapped(f"run it: atlas backtest {typed_profile(Path(plan.profile))} {chosen}", 8)
 
 

@@ -18,6 +18,7 @@ from atlas_core.problem import Problem
 
 KeyPath = tuple[str | int, ...]
 LONGEST_VALUE = 60
+UNKNOWN_KEY = "unknown key"
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 

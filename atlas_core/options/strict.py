@@ -28,7 +28,7 @@ from cattrs.gen import make_dict_structure_fn
 from atlas_core.model.timeframe import Timeframe, parse_timeframe
 from atlas_core.options.checks import ItemError
 from atlas_core.options.moment import Moment, read_moment
-from atlas_core.options.problems import Address, KeyPath, closest, did_you_mean, shown
+from atlas_core.options.problems import UNKNOWN_KEY, Address, KeyPath, closest, did_you_mean, shown
 from atlas_core.options.secret import Secret, read_secret
 from atlas_core.options.typenames import (
     choices_of,
@@ -251,7 +251,7 @@ def _unknown(error: ForbiddenExtraKeysError, path: KeyPath, where: Address) -> I
     known = [field.name for field in fields(error.cl)]
     for key in sorted(error.extra_fields):
         near = closest(key, known)
-        message = "unknown key" if near else f"unknown key, expected {_one_of_keys(known)}"
+        message = UNKNOWN_KEY if near else f"{UNKNOWN_KEY}, expected {_one_of_keys(known)}"
         yield where.problem((*path, key), message, did_you_mean(near))
 
 

@@ -129,6 +129,10 @@ class SweepStore:
         _write(sweep)
         return sweep
 
+    def discard(self, sweep: Sweep) -> None:
+        """Remove the directory of a sweep of which nothing was kept."""
+        rmtree(sweep.directory, ignore_errors=True)
+
     def all(self) -> tuple[Sweep, ...]:
         """Return every sweep, the oldest first; a directory whose plan cannot be read is left out."""
         found = (_read(path) for path in sorted(self._directories(), key=_number))

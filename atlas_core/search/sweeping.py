@@ -9,8 +9,11 @@ from shutil import rmtree
 from attrs import define, evolve, field, frozen
 
 from atlas_core.errors import ProfileError, UsageError
+from atlas_core.options.problems import UNKNOWN_KEY
 from atlas_core.plugins import Registry
-from atlas_core.profile.document import profile_texts
+from atlas_core.problem import Problem
+from atlas_core.profile.document import COMMAND_LINE, profile_texts
+from atlas_core.profile.overrides import NO_SUCH_KEY
 from atlas_core.search.conditions import Condition, read_condition
 from atlas_core.search.conducting import WHOLE, Conductor, Ending, Part, SearchWatch
 from atlas_core.search.knowing import SPAN_KEYS, metrics_of_trials
@@ -108,6 +111,25 @@ def understand(plan: Plan) -> Search:
     search = Search(plan, fixed, space, conditions, read_objective(plan.objective, plan.min_trades))
     search.expect_method()
     return search
+
+
+def expect_keys(search: Search, registry: Registry) -> None:
+    """Raise ProfileError for a key that no profile of the space knows, before anything is tried."""
+    bench, first, last = Workbench(search.assignment(), registry), *corners(search.space)[:2]
+    strangers: list[list[Problem]] = []
+    for settings in (first, last):
+        try:
+            bench.profile(Task(number=0, settings=settings))
+        except ProfileError as fault:
+            strangers.append([problem for problem in fault.problems if _is_unknown(problem)])
+        else:
+            return
+    if all(strangers):
+        raise ProfileError(strangers[0])
+
+
+def _is_unknown(problem: Problem) -> bool:
+    return problem.file == COMMAND_LINE and problem.message.startswith((UNKNOWN_KEY, NO_SUCH_KEY))
 
 
 def _expect_steps(plan: Plan, space: Space) -> None:

@@ -192,6 +192,14 @@ def test_exports_are_named_by_symbol_and_timeframe_and_replace_nothing_unasked(t
     assert isinstance(call("export", "--to", tmp_path / "one.csv", "--format", "csv").exception, UsageError)
 
 
+def test_bars_that_were_damaged_are_not_written_out_as_if_they_were_sound(store: BarStore, tmp_path: Path) -> None:
+    damage(store, KEY)
+    refused = call("export", KEY.symbol, "--timeframe", str(KEY.timeframe), "--to", tmp_path / "out")
+    assert isinstance(refused.exception, DataError)
+    assert "are not what was written" in str(refused.exception)
+    assert not list((tmp_path / "out").glob("*"))
+
+
 @pytest.mark.usefixtures("store")
 def test_a_time_range_cuts_an_export(tmp_path: Path) -> None:
     path = tmp_path / "some.csv"

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from atlas_core.cli.evidence import typed_settings
 from atlas_core.cli.main import run_command_line
 from atlas_core.cli.sweep_progress import sweep_bar
 from atlas_core.search.worker import Workbench
@@ -61,7 +62,7 @@ def test_the_command_that_runs_the_best_can_be_given_to_a_shell(
     text = printed(capsys, "sweep", profile, "--set", values, "--workers", "1", "--min-trades", "0")
     command = shlex.split(text[text.index("run it:") :])
     assert command[2:4] == ["atlas", "backtest"]
-    assert command[6] in ('universe.symbols=["ETH-PERP"]', 'universe.symbols=["BTC-PERP", "ETH-PERP"]')
+    assert command[5:] in (["--symbol", "ETH-PERP"], ["--symbol", "BTC-PERP", "--symbol", "ETH-PERP"])
 
 
 def test_the_list_of_sweeps_has_no_trials_to_print(capsys: pytest.CaptureFixture[str]) -> None:
@@ -194,3 +195,32 @@ def test_a_back_test_by_hand_counts_as_a_trial_once(profile: str, capsys: pytest
     for _ in range(2):
         printed(capsys, "backtest", profile, "--set", "scanner.0.fast=3", "--set", "exit.time.max_hours=6")
     assert document(capsys, "sweep", profile, *GRID)["deflation"]["trials"] == 5
+
+
+def test_a_key_that_no_profile_knows_is_refused_before_anything_is_tried(
+    profile: str, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for key, told in (("sizer.fraction", "did you mean fraction_pct?"), ("nope", "expected TABLE.KEY")):
+        assert run_command_line(["sweep", profile, "--set", f"{key}=1,2"]) == 3
+        assert told in capsys.readouterr().err
+    assert not list((own_home / "sweeps").glob("*-sweep-*"))
+
+
+def test_a_sweep_that_could_not_try_anything_leaves_none_behind(
+    profile: str, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["sweep", profile, "--set", "scanner.0.fast=3,8", "--walk-forward", "600d/15d"]
+    assert run_command_line(arguments) != 0
+    assert "expected data of at least one window" in capsys.readouterr().err
+    assert not list((own_home / "sweeps").glob("*-sweep-*"))
+
+
+def test_values_are_told_as_they_are_typed() -> None:
+    settings = [
+        ("universe.symbols", '["BTC-PERP", "A B"]'), ("universe.start", '"2026-01-01"'), ("profile.seed", "7"),
+        ("universe.symbols", '[["X"]]'), ("sizer.risk_pct", "0.5"),
+    ]  # fmt: skip
+    assert typed_settings(settings) == [
+        "--symbol BTC-PERP", "--symbol 'A B'", "--from 2026-01-01", "--seed 7", "--set 'universe.symbols=[[\"X\"]]'",
+        "--set sizer.risk_pct=0.5",
+    ]  # fmt: skip
