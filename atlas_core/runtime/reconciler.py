@@ -34,14 +34,20 @@ class Reconciler:
     reads: int = 0
     _wanted: asyncio.Event = field(factory=asyncio.Event)
     _is_lost: bool = False
+    _next: asyncio.TimerHandle | None = None
 
     def want(self) -> None:
         """Ask for a read now."""
         self._wanted.set()
 
     def doubt(self) -> None:
-        """Ask for the read that settles a difference, when the venue has had time to make up its mind."""
-        asyncio.get_running_loop().call_later(DOUBT_SECONDS, self.want)
+        """Ask for the read that settles a difference, when the venue has had time to make up its mind.
+
+        One such read waits at a time: every read in doubt asks for the next.
+        """
+        loop = asyncio.get_running_loop()
+        if self._next is None or self._next.when() <= loop.time():
+            self._next = loop.call_later(DOUBT_SECONDS, self.want)
 
     async def run(self) -> None:
         """Read again and again. Raises AuthFailed, and SafetyStop when the keys are those of another account."""

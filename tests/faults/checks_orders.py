@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from attrs import define, field
 
@@ -318,7 +318,7 @@ class WaitsWhenAsked(Checker):
 class ClosedByFacts(Checker):
     """I34: a position ends in the books only with the venue's fills, its word, or two agreeing complete reads.
 
-    The books follow the venue only where others have traded: what we did ourselves must be found by asking.
+    A position is somebody else's only where others have traded: what we did ourselves must be found by asking.
     """
 
     name: ClassVar[str] = "I34"
@@ -334,8 +334,11 @@ class ClosedByFacts(Checker):
             agreeing.append(read.at)
         if len(agreeing) < 2 or agreeing[0] - agreeing[-1] < 5 * SECOND:
             self.breach(f"position of {symbol} was adjusted to {venue} lots without two agreeing reads")
-        if symbol not in self.books.strange:
-            self.breach(f"position of {symbol} was adjusted to {venue} lots, where only we have traded")
+
+    def before_foreign_found(self, entry: Entry) -> None:
+        record: Any = entry.record
+        if record.what == "position" and record.quantity and record.symbol not in self.books.strange:
+            self.breach(f"{record.quantity} {record.symbol} counts as somebody else's, where only we have traded")
 
     def after_position_adjusted(self, entry: Entry) -> None:
         self.ended[entry.record.symbol] = self.at  # type: ignore[attr-defined]
