@@ -22,13 +22,14 @@ class PlausiblePrices:
     feeds: Mapping[str, BarFeed]
     _suspects: dict[str, float] = field(factory=dict)
     _suspect_quotes: dict[str, float] = field(factory=dict)
+    _quoted: dict[str, float] = field(factory=dict)
 
     def require(self, bar: BarClosed) -> None:
         """Raise DataError for prices that are not above zero, and for a jump that nothing has confirmed."""
         prices = (bar.open, bar.high, bar.low, bar.close)
         if min(prices) <= 0:
             raise DataError(f"provider's stream: expected prices above 0, {_named(bar)} has {min(prices)}")
-        last = self.feeds[bar.symbol].last_close
+        last = self._last(bar.symbol)
         suspect = self._suspects.pop(bar.symbol, None)
         if last is None or _is_near(prices, last) or (suspect is not None and _is_near(prices, suspect)):
             return
@@ -41,11 +42,17 @@ class PlausiblePrices:
     def believes(self, quote: Quote) -> bool:
         """Tell whether the price of a quote is near the last close, or near the quote before it."""
         prices = (quote.bid, quote.ask, quote.last or quote.bid)
-        last, suspect = self.feeds[quote.symbol].last_close, self._suspect_quotes.pop(quote.symbol, None)
+        last, suspect = self._last(quote.symbol), self._suspect_quotes.pop(quote.symbol, None)
         if last is None or _is_near(prices, last) or (suspect is not None and _is_near(prices, suspect)):
+            self._quoted[quote.symbol] = prices[-1]
             return True
         self._suspect_quotes[quote.symbol] = prices[-1]
         return False
+
+    def _last(self, symbol: str) -> float | None:
+        """Return the last close, or what was quoted before there was a bar."""
+        close = self.feeds[symbol].last_close
+        return self._quoted.get(symbol) if close is None else close
 
 
 def _named(bar: BarClosed) -> str:

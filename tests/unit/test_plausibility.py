@@ -6,6 +6,7 @@ import pytest
 
 from atlas_core.errors import DataError
 from atlas_core.marketdata.feed import BarFeed
+from atlas_core.model.events import Quote
 from atlas_core.model.timeframe import parse_timeframe
 from atlas_core.runtime.plausibility import PlausiblePrices
 from tests.memory import bar
@@ -51,3 +52,10 @@ def test_a_price_of_nothing_is_no_price() -> None:
 
 def test_the_first_bar_of_a_symbol_has_nothing_to_be_held_against() -> None:
     PlausiblePrices({"X": BarFeed("X", parse_timeframe("1m"))}).require(bar(1, 60.0))
+
+
+def test_before_the_first_bar_of_a_symbol_its_quotes_count() -> None:
+    prices = PlausiblePrices({"X": BarFeed("X", parse_timeframe("1m"))})
+    assert prices.believes(Quote(ts=bar(1, 60.0).ts - 1, symbol="X", bid=60.0, ask=60.1, last=60.0))
+    with pytest.raises(DataError, match="expected prices near 60"):
+        prices.require(bar(1, 6.0))
