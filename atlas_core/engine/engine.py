@@ -27,7 +27,7 @@ from atlas_core.engine.protection import ProtectionDesk
 from atlas_core.engine.reconciling import ReconcileDesk
 from atlas_core.engine.reports import events_of
 from atlas_core.engine.signals import SignalDesk
-from atlas_core.engine.state import PositionTrack, State
+from atlas_core.engine.state import CHANGES, PositionTrack, State
 from atlas_core.errors import EngineError
 from atlas_core.model.bars import Bars
 from atlas_core.model.decisions import Outcome, Severity
@@ -99,13 +99,15 @@ class Engine:
 
         What open positions saw of the market comes back with `catch_up`, the equity peak within a day with the prices.
         """
-        last, apply = 0, self.state.apply
+        last, state = 0, self.state
         for record in records:
             if isinstance(record, SessionResumed):
                 self.reconciling.away(last, record.ts)
-            apply(record)
-            if isinstance(record, OrderIntended):
-                self.limits.remember(record)
+            change = CHANGES.get(type(record))
+            if change is not None:  # as `State.apply` does: there may be very many records
+                change(state, record)
+                if isinstance(record, OrderIntended):
+                    self.limits.remember(record)
             last = record.ts
         if last:
             self._move_to(last)

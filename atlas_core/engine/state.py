@@ -116,7 +116,7 @@ class State:
 
     def apply(self, record: Record) -> None:
         """Fold one record into the state; records that change nothing here are passed over."""
-        change = _CHANGES.get(type(record))
+        change = CHANGES.get(type(record))
         if change is not None:
             change(self, record)
 
@@ -362,7 +362,7 @@ class State:
             self.peak_equity = record.equity
 
 
-_CHANGES: dict[type[Record], Callable[[State, Any], None]] = {
+CHANGES: dict[type[Record], Callable[[State, Any], None]] = {
     RunStarted: State._run_started,
     SessionResumed: State._session_resumed,
     SessionPaused: State._session_paused,

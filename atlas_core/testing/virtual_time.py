@@ -121,7 +121,9 @@ class VirtualLoop(BaseEventLoop):
         """Run rounds until the loop is to stop: what the base class does one call at a time, without its waiting."""
         ready = self._ready
         while True:
-            self._drop_cancelled()
+            scheduled = self._scheduled
+            if scheduled and (scheduled[0][1]._cancelled or len(scheduled) > FEWEST_TO_SIFT):
+                self._drop_cancelled()
             self._pass_time()
             scheduled, end = self._scheduled, self._now + RESOLUTION
             while scheduled and scheduled[0][0] < end:
@@ -159,17 +161,13 @@ class VirtualLoop(BaseEventLoop):
         """Forget cancelled timers that are next, or all of them where they are the most."""
         scheduled = self._scheduled
         if len(scheduled) > FEWEST_TO_SIFT and self._cancelled_timers > len(scheduled) / 2:
-            self._scheduled = [entry for entry in scheduled if not entry[1].cancelled()]
+            self._scheduled = [entry for entry in scheduled if not entry[1]._cancelled]
             heapify(self._scheduled)
             self._cancelled_timers = 0
             return
-        while scheduled and scheduled[0][1].cancelled():
+        while scheduled and scheduled[0][1]._cancelled:
             heappop(scheduled)
             self._cancelled_timers -= 1
-
-    def _timer_handle_cancelled(self, timer: asyncio.TimerHandle) -> None:
-        assert isinstance(timer, _Timer)
-        self._cancelled_timers += timer.is_waiting
 
     def _write_to_self(self) -> None:
         """Nobody waits, so nobody is woken."""
@@ -200,13 +198,15 @@ class _Timer(asyncio.TimerHandle):
     """A call that waits for its time."""
 
     __slots__ = ("is_waiting",)
+    _cancelled: bool
+    _loop: VirtualLoop
 
     def __init__(
         self,
         when: float,
         callback: Callable[..., object],
         args: tuple[Any, ...],
-        loop: asyncio.AbstractEventLoop,
+        loop: VirtualLoop,
         context: Context | None,
     ) -> None:
         self._when = when
@@ -218,6 +218,12 @@ class _Timer(asyncio.TimerHandle):
         self._repr = None
         self._source_traceback = None
         self.is_waiting = True
+
+    def cancel(self) -> None:
+        """Let it not be called; the loop forgets it at its time, or before."""
+        if not self._cancelled:
+            self._loop._cancelled_timers += self.is_waiting
+            self._cancelled = True
 
 
 class _Shuffled(deque[Any]):

@@ -312,10 +312,9 @@ class SimBroker(Broker):
         open_profit = sum(
             h.quantity * venue.prices[s] - h.cost * (1 if h.quantity > 0 else -1) for s, h in venue.holdings.items()
         )
-        equity = venue.equity()
+        equity, taken = venue.equity(), money_of(exposure)
         return Account(
-            cash=money_of(equity - open_profit), equity=money_of(equity), margin_used=money_of(exposure),
-            exposure=money_of(exposure),
+            cash=money_of(equity - open_profit), equity=money_of(equity), margin_used=taken, exposure=taken
         )  # fmt: skip
 
     # --- the private stream

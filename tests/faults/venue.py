@@ -184,7 +184,7 @@ class Venue:
     def move(self, symbol: str, price: int) -> None:
         """Let the market of a symbol trade at a price."""
         self.prices[symbol] = price
-        if self.is_closed:
+        if self.is_closed or not self.working:
             return
         for order in [order for order in self.working.values() if order.request.symbol == symbol]:
             if order.is_open:
@@ -192,7 +192,7 @@ class Venue:
 
     def settle(self) -> None:
         """Do what was put off: later parts of fills, and the end of holds."""
-        if self.is_closed:
+        if self.is_closed or not (self._due or self._held_until):
             return
         now = self.now()
         due, self._due = [d for d in self._due if d[0] <= now], [d for d in self._due if d[0] > now]
@@ -203,7 +203,7 @@ class Venue:
 
     def next_due(self) -> int | None:
         """Return when something is due, None for never."""
-        return None if self.is_closed else min((due[0] for due in self._due), default=None)
+        return None if self.is_closed or not self._due else min(due[0] for due in self._due)
 
     def held(self, symbol: str) -> int:
         """Return the position of a symbol in signed lots."""
