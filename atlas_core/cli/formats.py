@@ -29,6 +29,12 @@ def print_json(value: object) -> None:
     sys.stdout.write(to_json(value) + "\n")
 
 
+def print_json_line(value: object) -> None:
+    """Print one JSON document in one line, and let it be seen at once."""
+    sys.stdout.write(json.dumps(_plain_value(value), ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.flush()
+
+
 def to_json(value: object) -> str:
     """Return strict JSON (no NaN) in a stable layout."""
     return json.dumps(_plain_value(value), indent=2, ensure_ascii=False, allow_nan=False)

@@ -51,6 +51,7 @@ COMMANDS = {
     "positions": LazyCommand("atlas_core.cli.status:positions", "Show the open positions of a session."),
     "orders": LazyCommand("atlas_core.cli.status:orders", "Show the working orders of a session."),
     "trades": LazyCommand("atlas_core.cli.status:trades", "Show the closed trades of a session."),
+    "logs": LazyCommand("atlas_core.cli.logs:logs", "Show what happened in a session, and follow it."),
     "errors": LazyCommand("atlas_core.cli.status:errors", "Show what went wrong in a session."),
     "jobs": LazyCommand("atlas_core.cli.status:jobs", "Show what the schedule of a session does and did."),
     "close": LazyCommand("atlas_core.cli.operate:close", "Close a position of a session, or all of them."),

@@ -142,7 +142,7 @@ def _status_figures(seen: SeenSession) -> list[tuple[str, str]]:
         ("Loop lag", f"{beat.loop_lag_ms:.0f} ms"),
         ("Memory", f"{beat.memory_mb:.0f} MB"),
         ("Files, threads, tasks", f"{beat.open_files}, {beat.threads}, {beat.tasks}"),
-        ("Heartbeat", f"{beat.sequence}, {beat.age(seen.now)} s ago"),
+        ("Heartbeat", f"{beat.sequence}, {held(max(0, seen.now - beat.written_at))} ago"),
         ("Journal hash", beat.state_hash[:16] or NOTHING),
     ]
     return figures

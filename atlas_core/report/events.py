@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
-from attrs import frozen
+from attrs import fields, frozen
 
 from atlas_core.model import records as recorded
 from atlas_core.report.trades import price_decimals, price_text
@@ -23,14 +24,23 @@ class EventRow:
     text: str
 
 
-def event_rows(records: Sequence[recorded.Record]) -> tuple[EventRow, ...]:
-    """Return the events in the order of the journal."""
+def event_rows(records: Sequence[recorded.Record], *, everything: bool = False) -> tuple[EventRow, ...]:
+    """Return the events in the order of the journal; with `everything` each record is one."""
     decimals = price_decimals(records)
     return tuple(
         EventRow(record.ts, record.kind, record.subject, tell(record, decimals))
         for record in records
-        if (tell := _TELLERS.get(type(record))) is not None
+        if (tell := _TELLERS.get(type(record), _facts if everything else None)) is not None
     )
+
+
+def _facts(record: recorded.Record, _: Decimals) -> str:
+    facts = (f"{each.name}={_plain(getattr(record, each.name))}" for each in fields(type(record)) if each.name != "ts")
+    return " ".join([record.kind.replace("_", " "), *facts])
+
+
+def _plain(value: object) -> str:
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
 def _opened(record: recorded.PositionOpened, decimals: Decimals) -> str:

@@ -63,7 +63,8 @@ class Wire(TimedVenue):
 
     async def submit(self, order: Any) -> None:
         if order.role == "exit" and self.tape is not None:
-            self.waits.append(asyncio.get_running_loop().time() - self.tape.given_at[order.created_at])
+            latest = max(ts for ts in self.tape.given_at if ts <= order.created_at)
+            self.waits.append(asyncio.get_running_loop().time() - self.tape.given_at[latest])
         await super().submit(order)
 
 
