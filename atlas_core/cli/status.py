@@ -14,6 +14,7 @@ from atlas_core.cli.sessions import SeenSession, ago, all_sessions, find_session
 from atlas_core.cli.tables import Column, print_figures, print_json, print_table, say, say_parts
 from atlas_core.clock import NANOSECONDS_PER_SECOND
 from atlas_core.control import answers
+from atlas_core.control.beat import Heartbeat
 from atlas_core.control.commands import VERBS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -138,7 +139,7 @@ def _status_figures(seen: SeenSession) -> list[tuple[str, str]]:
         ("Open positions", str(beat.open_positions)),
         ("Working orders", str(beat.open_orders)),
         ("Equity", money(Decimal(beat.equity)) if beat.equity else NOTHING),
-        ("Entries", f"stopped: {beat.entries_stopped}" if beat.entries_stopped else "allowed"),
+        ("Entries", _entries_of(beat)),
         ("Loop lag", f"{beat.loop_lag_ms:.0f} ms"),
         ("Memory", f"{beat.memory_mb:.0f} MB"),
         ("Files, threads, tasks", f"{beat.open_files}, {beat.threads}, {beat.tasks}"),
@@ -146,6 +147,12 @@ def _status_figures(seen: SeenSession) -> list[tuple[str, str]]:
         ("Journal hash", beat.state_hash[:16] or NOTHING),
     ]
     return figures
+
+
+def _entries_of(beat: Heartbeat) -> str:
+    if beat.ended:
+        return "none any more"
+    return f"stopped: {beat.entries_stopped}" if beat.entries_stopped else "allowed"
 
 
 def _seconds(ts: int) -> int:
