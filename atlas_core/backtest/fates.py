@@ -29,6 +29,8 @@ from atlas_core.model.signals import EntryKind, SignalTable
 from atlas_core.model.timeframe import DAY
 
 NOBODY = -1
+_LETTERS = 0x110000
+"""How many there are of them."""
 
 
 class Fate(IntEnum):
@@ -120,18 +122,32 @@ def first_refusal(masks: Sequence[GateMask], count: int) -> Column:
 
 def _known(table: SignalTable) -> NDArray[np.bool_]:
     """Tell which rows are setups that were found before; raises NotSimple where one may have been forgotten since."""
-    setups = list(
-        zip(table.symbol.tolist(), table.timeframe.tolist(), table.side.tolist(), table.setup_at.tolist(), strict=True)
-    )
     known = np.zeros(len(table), dtype=bool)
-    if len(set(setups)) == len(setups):
+    if not _has_repeated(table):
         return known
+    words = (table.symbol.tolist(), table.timeframe.tolist(), table.side.tolist(), table.setup_at.tolist())
     found: dict[tuple[str, str, int, int], int] = {}
-    for row, (setup, at) in enumerate(zip(setups, table.available_at.tolist(), strict=True)):
+    for row, (setup, at) in enumerate(zip(zip(*words, strict=True), table.available_at.tolist(), strict=True)):
         known[row] = setup in found
         if at - found.setdefault(setup, at) > SEEN_DAYS * DAY:
             raise NotSimple("a setup is found again long after it was found first")
     return known
+
+
+def _has_repeated(table: SignalTable) -> bool:
+    """Tell whether a setup may be there twice: words that are the same have the same code, and few others have."""
+    facts = (table.setup_at * 2 + (table.side > 0), *(_coded(words) for words in (table.symbol, table.timeframe)))
+    order = np.lexsort(facts)
+    return bool(np.logical_and.reduce([fact[order][1:] == fact[order][:-1] for fact in facts]).any())
+
+
+def _coded(words: NDArray[np.str_]) -> Column:
+    """Return a number for each word, made of its letters; those of long words run over."""
+    code = np.zeros(len(words), dtype=np.int64)
+    if len(words):
+        for letters in np.ascontiguousarray(words).view(np.uint32).reshape(len(words), -1).T:
+            code = code * _LETTERS + letters.astype(np.int64)
+    return code
 
 
 @frozen(eq=False, kw_only=True)

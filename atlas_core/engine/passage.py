@@ -54,11 +54,12 @@ class Passage:
         if passed.first == passed.last:
             return
         bars, rows = passed.bars, slice(passed.first, passed.last)
-        is_whole = position.opened_at <= bars.opened_at[rows]
-        highest = float(np.where(is_whole, bars.high[rows], bars.close[rows]).max())
-        lowest = float(np.where(is_whole, bars.low[rows], bars.close[rows]).min())
-        position.highest = max(position.highest, self._exact(position, highest))
-        position.lowest = min(position.lowest, self._exact(position, lowest))
+        high, low = bars.high[rows], bars.low[rows]
+        if position.opened_at > bars.opened_at.item(passed.first):
+            is_whole = position.opened_at <= bars.opened_at[rows]
+            high, low = (np.where(is_whole, extreme, bars.close[rows]) for extreme in (high, low))
+        position.highest = max(position.highest, self._exact(position, float(high.max())))
+        position.lowest = min(position.lowest, self._exact(position, float(low.min())))
         position.bars_held += passed.last - passed.first
 
     def _exact(self, position: PositionTrack, price: float) -> Decimal:

@@ -6,7 +6,7 @@ import hashlib
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
-from math import isfinite
+from math import isfinite, isnan
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,9 @@ class EntryKind(StrEnum):
     MARKET = "market"
     STOP = "stop"
     LIMIT = "limit"
+
+
+_KINDS = {kind.value: kind for kind in EntryKind}
 
 
 @frozen(kw_only=True)
@@ -164,27 +167,29 @@ class SignalTable:
         """Return one row as an exact value, prices on the instrument's tick."""
 
         def price(column: NDArray[np.float64]) -> Decimal | None:
-            value = float(column[row])
-            return None if np.isnan(value) else instrument.exact(value)
+            value = column.item(row)
+            return None if isnan(value) else instrument.exact(value)
 
+        symbol, timeframe, setup_at = self.symbol.item(row), self.timeframe.item(row), self.setup_at.item(row)
+        side = Side.LONG if self.side.item(row) > 0 else Side.SHORT
         return Signal(
-            key=self.key(row, profile, scanner),
+            key=signal_key(profile, scanner, symbol, timeframe, side, setup_at),
             scanner=scanner,
-            symbol=str(self.symbol[row]),
-            timeframe=str(self.timeframe[row]),
-            pattern=str(self.pattern[row]),
-            side=Side.LONG if self.side[row] > 0 else Side.SHORT,
-            entry=EntryKind(str(self.entry[row])),
-            available_at=int(self.available_at[row]),
-            setup_at=int(self.setup_at[row]),
-            valid_until=int(self.valid_until[row]),
+            symbol=symbol,
+            timeframe=timeframe,
+            pattern=self.pattern.item(row),
+            side=side,
+            entry=_KINDS[self.entry.item(row)],
+            available_at=self.available_at.item(row),
+            setup_at=setup_at,
+            valid_until=self.valid_until.item(row),
             trigger=price(self.trigger),
             stop=price(self.stop),
             target=price(self.target),
             cancel_beyond=price(self.cancel_beyond),
             void_beyond=price(self.void_beyond),
-            score=float(self.score[row]),
-            context=MappingProxyType({name: plain(column[row]) for name, column in self.context.items()}),
+            score=self.score.item(row),
+            context=MappingProxyType({name: _finite(column.item(row)) for name, column in self.context.items()}),
         )
 
 
@@ -202,8 +207,11 @@ def signal_keys(table: SignalTable, profile: str, scanner: str) -> list[str]:
 
 def plain(value: np.generic) -> Any:
     """Return a context value as the journal can hold it: what is no number is None."""
-    plain = value.item()
-    return None if isinstance(plain, float) and not isfinite(plain) else plain
+    return _finite(value.item())
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 _ENTRIES = frozenset(kind.value for kind in EntryKind)

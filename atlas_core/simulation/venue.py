@@ -137,8 +137,9 @@ class SimulatedVenue:
         """Take note of events that cannot have caused anything, as if they had been observed."""
         market = self._market(passed.symbol)
         if market is not None:
-            market.bar = passed.last_close or market.bar
-            market.seen = passed.last_event
+            close = passed.last_close
+            market.bar = close or market.bar
+            market.seen = close if close is not None and not passed.is_opened else passed.last_event
 
     def account(self) -> Account:
         """Return the account marked to the last prices; margin counts positions and orders that would open one."""
