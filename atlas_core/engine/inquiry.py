@@ -30,6 +30,7 @@ CONFIRMED_WITHIN = 9 * SECOND
 ANSWERS_LAG = 10 * SECOND
 """How far what a venue answers may lag behind what it did: only an order's end is final."""
 
+FOR_EVER = 2**63 - 1
 FIRST_QUESTION_AFTER = 5 * SECOND
 LONGEST_BETWEEN_QUESTIONS = 30 * SECOND
 PROOF_ANSWERS = 3
@@ -78,7 +79,7 @@ class InquiryDesk:
         is not there because one answer says so: answers about orders lag too.
         """
         track.is_missing = False
-        track.answered_at = max(track.answered_at, self.recorder.now - (0 if is_final else ANSWERS_LAG))
+        track.answered_at = max(track.answered_at, FOR_EVER if is_final else self.recorder.now - ANSWERS_LAG)
         if track.not_found:
             self._count(track, 0, self.recorder.now)
         if track.is_withdrawn and track.is_working and self.recorder.now - track.withdrawn_at >= FIRST_QUESTION_AFTER:

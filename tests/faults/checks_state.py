@@ -271,8 +271,8 @@ class DivergenceTold(Checker):
                 continue
             if symbol in self.told or self._is_open_ended(symbol, since):
                 continue
-            reads = [read for read in books.reads[-60:] if read["true"] and read["as_of"] > since]
-            is_calm = books.calm_since is not None
+            is_calm, begun = books.calm_since is not None, max(since, books.calm_since or 0)
+            reads = [read for read in books.reads[-60:] if read["true"] and read["as_of"] > begun]
             if not is_calm and self.alarmed.get(symbol, 0) > since:
                 continue
             patience = KNOWN_WITHIN if is_calm else 3 * KNOWN_WITHIN

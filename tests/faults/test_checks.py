@@ -367,7 +367,11 @@ def test_a_difference_that_cannot_be_believed_yet_is_known_by_its_alarm() -> Non
     story.alarm("Books and venue differ", "X")
     for _ in range(9):
         story.wait(30).read(held=100)
+    story.process("calm").wait(5).read(held=100)
     assert story.breaches() == []
+    for _ in range(12):
+        story.wait(10).read(held=100)
+    assert story.breaches() != []
 
 
 def test_a_proof_ends_an_order_that_the_venue_never_had() -> None:

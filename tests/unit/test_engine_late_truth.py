@@ -219,6 +219,19 @@ def test_a_read_asks_about_few_orders_at_once_and_about_all_in_the_end() -> None
     assert len(set.union(*asked)) == 52
 
 
+def test_an_order_whose_end_the_venue_has_told_is_not_asked_about_again() -> None:
+    scene = Scene()
+    stop = scene.entered()
+    scene.wait(30)
+    entry = scene.order(OrderRole.ENTRY)
+    assert Query(entry) in scene.read(held="3")
+    scene.report(entry, OrderStatus.FILLED, filled="1")
+    scene.now += 11
+    asked = scene.read(held="3")
+    assert Query(stop) in asked
+    assert Query(entry) not in asked
+
+
 def test_a_difference_that_lasts_is_told_once_before_it_can_be_believed() -> None:
     scene = Scene()
     scene.entered()
