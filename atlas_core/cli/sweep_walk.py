@@ -14,23 +14,23 @@ from atlas_core.report.catalogue import metric_named
 from atlas_core.search.objective import Objective
 from atlas_core.search.walk_forward import Step, WalkForward
 
-_JOINED = ("total_return", "sharpe", "max_drawdown", "trades", "net_profit")
+_RETURN = "total_return"
+_JOINED = (_RETURN, "sharpe", "max_drawdown", "trades", "net_profit")
 
 
 def print_walk(walk: WalkForward, objective: Objective, keys: Sequence[str]) -> None:
     """Print the windows, the joined account, the efficiency, and how much the choice wanders."""
     names = short_names(keys)
-    rows = [_row(step, objective, keys) for step in walk.steps]
+    has_returns = objective.metric.name != _RETURN
+    rows = [_row(step, objective, keys, with_returns=has_returns) for step in walk.steps]
     columns = [
         Column("#", numeric=True),
         Column("Chosen on", numeric=True, drop=3),
         Column("Tried on", numeric=True),
         *(Column(names[key], numeric=True) for key in keys),
-        Column(f"{objective.metric.name} in", numeric=True),
-        Column("out", numeric=True),
-        Column("Return in", numeric=True, drop=2),
-        Column("out", numeric=True, drop=1),
-        Column("Trades", numeric=True, drop=1),
+        *(Column(f"{objective.metric.title} {side}", numeric=True) for side in ("in", "out")),
+        *(Column(f"Return {side}", numeric=True, drop=2) for side in ("in", "out") if has_returns),
+        Column("Trades out", numeric=True, drop=1),
     ]
     say()
     print_table("In: where it was chosen; out: the time after it", columns, rows)
@@ -53,12 +53,12 @@ def walk_text(walk: WalkForward) -> str:
     return f"{len(walk.steps)} windows, out of sample, joined: {_joined(walk)}; efficiency {efficiency}"
 
 
-def _row(step: Step, objective: Objective, keys: Sequence[str]) -> list[str]:
+def _row(step: Step, objective: Objective, keys: Sequence[str], *, with_returns: bool) -> list[str]:
     window = step.window
     chosen = dict(step.chosen.settings) if step.chosen is not None else {}
     both = (step.chosen, step.tested)
     counted = [None if trial is None else trial.figures.get(objective.metric.name) for trial in both]
-    earned = [None if trial is None else trial.figures.get("total_return") for trial in both]
+    earned = [None if trial is None else trial.figures.get(_RETURN) for trial in both]
     trades = None if step.tested is None else step.tested.figures.get("trades")
     return [
         str(window.number),
@@ -66,7 +66,7 @@ def _row(step: Step, objective: Objective, keys: Sequence[str]) -> list[str]:
         f"{_day(window.test_start)} {_day(window.test_end)}",
         *(chosen.get(key, "none") for key in keys),
         *(figure(objective.metric, value) for value in counted),
-        *(figure(metric_named("total_return"), value) for value in earned),
+        *(figure(metric_named(_RETURN), value) for value in earned if with_returns),
         figure(metric_named("trades"), trades),
     ]
 

@@ -29,10 +29,14 @@ class DayRow:
 
 
 def day_rows(curve: Sequence[EquityPoint], trades: Sequence[TradeRow]) -> tuple[DayRow, ...]:
-    """Return a row for each mark of a daily curve after its first point; trades count where they were closed."""
+    """Return a row for each mark of a daily curve after its first point; trades count where they were closed.
+
+    Those that the end of the run closed, just after its last mark, count there: the rows add up to all of them.
+    """
     closed: dict[int, list[Decimal]] = {}
+    last = _day(curve[-1].ts) if curve else 0
     for trade in trades:
-        closed.setdefault(_day(trade.closed_at), []).append(trade.net)
+        closed.setdefault(min(_day(trade.closed_at), last), []).append(trade.net)
     rows, peak = [], curve[0].equity if curve else ZERO
     for before, point in pairwise(curve):
         peak = max(peak, point.equity)

@@ -166,7 +166,7 @@ def _reward_to_risk(record: recorded.SignalDetected) -> float | None:
 
 
 def _context(context: Mapping[str, Any]) -> list[str]:
-    return [f"{name} {_short(value)}" for name, value in context.items()]
+    return [f"{name} {_short(value)}" for name, value in context.items() if value != ""]
 
 
 def _short(value: Any) -> str:

@@ -183,4 +183,6 @@ def test_the_days_add_up_to_the_account() -> None:
     rows = day_rows(report.curve, report.trades)
     assert sum(row.change for row in rows) == report.curve[-1].equity - report.curve[0].equity
     assert sum(row.closed_trades for row in rows) == len(report.trades)
+    ended_early = day_rows(report.curve[:3], report.trades)  # what the end closed counts on the last day
+    assert sum(row.closed_trades for row in ended_early) == len(report.trades)
     assert day_rows(report_of(sample_run()).curve, ())[0].drawdown == 0.0
