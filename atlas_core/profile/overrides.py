@@ -13,8 +13,6 @@ from atlas_core.problem import Problem
 from atlas_core.profile.document import COMMAND_LINE, ONE_COMPONENT, Document, Place, read_number, replace_places
 from atlas_core.profile.labels import labels_of
 
-NO_SUCH_KEY = "expected TABLE.KEY, such as limits.max_positions"
-
 Override = tuple[str, str]
 
 
@@ -55,7 +53,7 @@ def _apply(document: Document, key: str, text: str) -> Problem | None:
         target = target[index]
         path = (table, index)
     if not isinstance(target, dict):
-        return _problem(key, NO_SUCH_KEY)
+        return _problem(key, "expected TABLE.KEY, such as limits.max_positions")
     value = override_value(text)
     if rest == "use" and table in ONE_COMPONENT and target.get("use", value) != value:
         target = document.data[table] = {}

@@ -13,7 +13,6 @@ from atlas_core.options.problems import UNKNOWN_KEY
 from atlas_core.plugins import Registry
 from atlas_core.problem import Problem
 from atlas_core.profile.document import COMMAND_LINE, profile_texts
-from atlas_core.profile.overrides import NO_SUCH_KEY
 from atlas_core.search.conditions import Condition, read_condition
 from atlas_core.search.conducting import WHOLE, Conductor, Ending, Part, SearchWatch
 from atlas_core.search.knowing import SPAN_KEYS, metrics_of_trials
@@ -129,7 +128,8 @@ def expect_keys(search: Search, registry: Registry) -> None:
 
 
 def _is_unknown(problem: Problem) -> bool:
-    return problem.file == COMMAND_LINE and problem.message.startswith((UNKNOWN_KEY, NO_SUCH_KEY))
+    """Tell whether a key of the command line leads nowhere: to no table of the profile, or to no key of one."""
+    return problem.file == COMMAND_LINE and (not problem.table or problem.message.startswith(UNKNOWN_KEY))
 
 
 def _expect_steps(plan: Plan, space: Space) -> None:

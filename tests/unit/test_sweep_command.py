@@ -200,7 +200,11 @@ def test_a_back_test_by_hand_counts_as_a_trial_once(profile: str, capsys: pytest
 def test_a_key_that_no_profile_knows_is_refused_before_anything_is_tried(
     profile: str, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for key, told in (("sizer.fraction", "did you mean fraction_pct?"), ("nope", "expected TABLE.KEY")):
+    strangers = (
+        ("sizer.fraction", "did you mean fraction_pct?"), ("nope", "expected TABLE.KEY"),
+        ("exit.deadline.max_hours", "with one of the labels stop, time"),
+    )  # fmt: skip
+    for key, told in strangers:
         assert run_command_line(["sweep", profile, "--set", f"{key}=1,2"]) == 3
         assert told in capsys.readouterr().err
     assert not list((own_home / "sweeps").glob("*-sweep-*"))
