@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from attrs import define, field
 
 from atlas_core.errors import ProfileError, UsageError
 from atlas_core.options import Problem, structure
@@ -38,6 +41,8 @@ TABLES = (
     "live", "plugins",
 )  # fmt: skip
 _REQUIRED = ("profile", "universe")
+_MOST_KNOWN = 256
+T = TypeVar("T")
 
 
 def lowered_mode(profile: Profile, asked: Mode | None) -> Mode:
@@ -84,16 +89,17 @@ def resolved(
     overrides: Sequence[Override] = (),
     *,
     resolve_secrets: bool = False,
+    known: Known | None = None,
 ) -> Profile:
     """Return the profile that a document says, which `overrides` change; raises ProfileError with every problem.
 
-    Who resolves one document many times gives a copy of it.
+    Who resolves one document many times gives a copy of it, and what is `known` of it from before.
     """
     allowed = _mode_of(document) or Mode.BACKTEST
     early = apply_overrides(document, overrides)
     reader = Reader(document, registry, str(path), _needed_secrets(document) if resolve_secrets else frozenset())
     reader.problems += early + _risen_mode(document, allowed, overrides)
-    profile = _read(reader, path)
+    profile = _read(reader, path, overrides, Known() if known is None else known)
     if profile is None or reader.problems:
         raise ProfileError(_in_order(reader.problems))
     return profile
@@ -173,11 +179,35 @@ def _in_order(problems: Sequence[Problem]) -> list[Problem]:
     )
 
 
-def _read(reader: Reader, path: Path) -> Profile | None:
+@define
+class Known:
+    """What was read of one document with one registry: a table says the same under the same overrides of it."""
+
+    _tables: dict[tuple[object, ...], tuple[Any, list[Problem]]] = field(factory=dict)
+
+    def table(self, reader: Reader, name: str, overrides: Sequence[Override], read: Callable[[], T]) -> T:
+        """Return what a table says, read or known; its problems are the reader's either way."""
+        key = (name, reader.resolve_secrets, *(each for each in overrides if each[0].partition(".")[0] == name))
+        if key not in self._tables:
+            if len(self._tables) >= _MOST_KNOWN:
+                self._tables.clear()
+            others, reader.problems = reader.problems, []
+            said = read()
+            self._tables[key], reader.problems = (said, reader.problems), others
+        said, problems = self._tables[key]
+        reader.problems += problems
+        return said
+
+
+def _read(reader: Reader, path: Path, overrides: Sequence[Override], known: Known) -> Profile | None:
     sections: dict[str, Section[Any]] = {
-        name: reader.section(cls, name, required=name in _REQUIRED) for name, cls in SECTIONS.items()
+        name: known.table(reader, name, overrides, partial(reader.section, cls, name, required=name in _REQUIRED))
+        for name, cls in SECTIONS.items()
     }
-    chosen = {table.name: reader.selections(table) for table in COMPONENT_TABLES}
+    chosen = {
+        table.name: known.table(reader, table.name, overrides, partial(reader.selections, table))
+        for table in COMPONENT_TABLES
+    }
     reader.problems.extend(contradictions(sections["limits"], sections["universe"]))
     reader.problems.extend(times_without_market(sections["schedule"], sections["universe"]))
     reader.problems.extend(strangers_in_alerts(sections["alerts"], [each.label for each in chosen["alerter"]]))
@@ -212,12 +242,12 @@ def _origins(document: Document, chosen: Mapping[str, tuple[Selection, ...]]) ->
         origins[key] = DEFAULT if place is None else Origin(place.file, place.line)
 
     for name, cls in SECTIONS.items():
-        for field in option_fields(cls):
-            note(f"{name}.{field.name}", (name, field.name))
+        for option in option_fields(cls):
+            note(f"{name}.{option.name}", (name, option.name))
     for table in COMPONENT_TABLES:
         for index, selection in enumerate(chosen[table.name]):
             prefix = f"{table.name}.{selection.label}" if table.many else table.name
             path = (table.name, index) if table.many else (table.name,)
-            for key in ("use", "label", *(field.name for field in option_fields(selection.component.options))):
+            for key in ("use", "label", *(option.name for option in option_fields(selection.component.options))):
                 note(f"{prefix}.{key}", (*path, key))
     return origins

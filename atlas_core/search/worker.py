@@ -19,7 +19,7 @@ from atlas_core.errors import AtlasError, ContractError, DataError, ProfileError
 from atlas_core.plugins import Registry, discover
 from atlas_core.profile import Profile
 from atlas_core.profile.document import Document, read_document
-from atlas_core.profile.load import plugin_filter, resolved
+from atlas_core.profile.load import Known, plugin_filter, resolved
 from atlas_core.report.catalogue import metric_values
 from atlas_core.runs import Mode
 from atlas_core.search.history import Histories, SharedHistory
@@ -69,6 +69,7 @@ class Workbench:
     registry: Registry
     histories: Histories = field(factory=Histories)
     _document: Document = field(init=False)
+    _known: Known = field(factory=Known, init=False)
 
     @_document.default
     def _read(self) -> Document:
@@ -86,7 +87,8 @@ class Workbench:
         """Return the profile of a trial; raises ProfileError."""
         overrides = (*self.assignment.fixed, *task.settings, *task.span)
         path = Path(self.assignment.profile)
-        return resolved(self._document.copy(), path, self.registry, overrides, resolve_secrets=True)
+        document = self._document.copy()
+        return resolved(document, path, self.registry, overrides, resolve_secrets=True, known=self._known)
 
     def span(self, task: Task) -> tuple[int, int]:
         """Return where the run of a trial begins and ends (nanoseconds UTC); raises what `trial` and its profile do."""

@@ -21,6 +21,8 @@ from atlas_core.profile import (
     plugin_filter,
     secret_problems,
 )
+from atlas_core.profile.document import read_document
+from atlas_core.profile.load import Known, resolved
 from atlas_core.runs import Mode
 from tests.profile_parts import GOOD, Parts
 
@@ -353,6 +355,29 @@ def test_the_command_line_sets_values_of_tables_components_and_nested_tables() -
     assert [exit_rule.label for exit_rule in profile.exits] == ["stop", "target", "last"]
     assert str(profile.origins["scanner.sma-cross.fast"]) == "command line"
     assert str(profile.origins["scanner.sma-cross.slow"]) == "p.toml:20"
+
+
+OVERRIDES = (
+    ("universe.symbols", '["ETH/USD"]'), ("scanner.sma-cross.fast", "7"), ("scanner.sma-cross.fast", "9"),
+    ("broker.costs.taker_bps", "9.5"), ("exit.stop-2.label", "last"), ("exit.stop-2.label", "stop"),
+    ("limits.max_positions", "0"), ("profile.mode", "live"), ("sizer.use", "unknown"), ("nothing.at", "1"),
+)  # fmt: skip
+
+
+@given(st.lists(st.lists(st.sampled_from(OVERRIDES), max_size=4), min_size=2, max_size=12))
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_known_of_a_document_changes_no_profile_and_no_problem(tried: list[list[tuple[str, str]]]) -> None:
+    Path("p.toml").write_text(GOOD, encoding="utf-8")
+    document, registry, known = read_document(Path("p.toml")), Parts(), Known()
+
+    def answer(overrides: list[tuple[str, str]], known: Known | None) -> Profile | list[str]:
+        try:
+            return resolved(document.copy(), Path("p.toml"), registry, overrides, known=known)
+        except ProfileError as fault:
+            return [str(problem) for problem in fault.problems]
+
+    for overrides in tried:
+        assert answer(overrides, known) == answer(overrides, None)
 
 
 @pytest.mark.parametrize("choice_first", [True, False])
