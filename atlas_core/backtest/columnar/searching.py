@@ -9,6 +9,8 @@ from atlas_core.backtest.columnar.ticks import Column, TickColumn
 NEVER = np.iinfo(np.int64).max
 _STEP = 64
 _WIDEST = 4096
+_CELLS = 1 << 15
+"""Prices that are looked at together: so many fit into the cache of a processor."""
 
 
 def first_at_or_below(extremes: Column | TickColumn, levels: Column, first: Column, last: Column) -> Column:
@@ -16,16 +18,25 @@ def first_at_or_below(extremes: Column | TickColumn, levels: Column, first: Colu
     found = np.full(len(levels), NEVER, dtype=np.int64)
     waiting, start, width = np.arange(len(levels)), first.copy(), _STEP
     while len(waiting) and width <= _WIDEST:
-        rows = start[waiting, None] + np.arange(width)
-        hit = (extremes[np.minimum(rows, len(extremes) - 1)] <= levels[waiting, None]) & (rows <= last[waiting, None])
-        has_hit = hit.any(axis=1)
-        found[waiting[has_hit]] = rows[has_hit, hit[has_hit].argmax(axis=1)]
+        pieces = [waiting[begin : begin + _CELLS // width] for begin in range(0, len(waiting), _CELLS // width)]
+        for piece in pieces:
+            found[piece] = _in_window(extremes, levels[piece], start[piece], last[piece], width)
         start[waiting] += width
-        waiting = waiting[~has_hit & (start[waiting] <= last[waiting])]
+        waiting = waiting[(found[waiting] == NEVER) & (start[waiting] <= last[waiting])]
         width *= 2
     if len(waiting):
         found[waiting] = _in_blocks(extremes, levels[waiting], start[waiting], last[waiting])
     return found
+
+
+def _in_window(extremes: Column | TickColumn, levels: Column, first: Column, last: Column, width: int) -> Column:
+    """Return the same rows among the `width` first ones of each level."""
+    rows = first[:, None] + np.arange(width)
+    known, wanted = np.minimum(rows, len(extremes) - 1), levels[:, None]
+    hit = extremes.is_at_or_below(known, wanted) if isinstance(extremes, TickColumn) else extremes[known] <= wanted
+    hit &= rows <= last[:, None]
+    place = hit.argmax(axis=1)
+    return np.where(hit[np.arange(len(hit)), place], first + place, NEVER)
 
 
 def _in_blocks(extremes: Column | TickColumn, levels: Column, first: Column, last: Column) -> Column:

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 Column = NDArray[np.int64]
 
+_SURELY_AT, _SURELY_ABOVE = 0.25, 0.75
+"""Prices so many ticks above a level are rounded to it, or to one above it."""
+
 
 @frozen(eq=False)
 class TickColumn:
@@ -34,6 +37,16 @@ class TickColumn:
 
     def __mul__(self, sign: int) -> TickColumn:
         return TickColumn(self.prices, self.tick_size, self.sign * sign)
+
+    def is_at_or_below(self, rows: Column, levels: Column) -> NDArray[np.bool_]:
+        """Tell which of some rows are at a level or below; rounding is asked only where it could decide."""
+        prices = self.prices[rows] if self.sign > 0 else -self.prices[rows]
+        found: NDArray[np.bool_] = prices <= (levels + _SURELY_ABOVE) * self.tick_size
+        doubtful = found & (prices > (levels + _SURELY_AT) * self.tick_size)
+        if doubtful.any():
+            wanted = np.broadcast_to(levels, prices.shape)[doubtful]
+            found[doubtful] = _rounded(prices[doubtful], self.tick_size) <= wanted
+        return found
 
     def lowest(self, starts: Column) -> Column:
         """Return the least of each stretch of rows, which begins at a start and goes to the next one or to the end."""
