@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from atlas_core.model.events import OrderAccepted, OrderCancelled, OrderNotFound, OrderRejected, Query, Tick
 from atlas_core.model.orders import OrderRole, OrderStatus
-from atlas_core.model.records import FillBooked, PositionAdjusted, PositionClosed, VerdictReached
+from atlas_core.model.records import FillBooked, PositionAdjusted, PositionClosed, SessionResumed, VerdictReached
 from atlas_core.model.signals import Side
 from atlas_core.model.timeframe import SECOND
 from tests.unit.test_engine_late_truth import Scene
@@ -77,6 +77,16 @@ def test_what_a_late_entry_is_larger_than_the_position_is_a_trade_that_is_closed
     scene.fill(scene.order(OrderRole.EXIT), quantity="2", price="101")
     assert scene.engine.state.positions == {}
     assert {v.outcome for v in scene.found(VerdictReached)} == {"closed", "rejected"}
+
+
+def test_an_order_that_the_journal_dates_into_the_future_is_asked_about_after_a_restart() -> None:
+    scene = Scene()
+    scene.signal()
+    entry = scene.order(OrderRole.ENTRY)
+    scene.engine.state.orders[entry].moved_at += 90_000 * SECOND  # as a session whose clock was wrong wrote it
+    scene.engine.resume(SessionResumed(ts=scene.ts, crashed=True, profile_digest="", components=()))
+    scene.now += 10
+    assert Query(entry) in scene.feed(Tick(scene.ts))
 
 
 def test_a_late_entry_against_the_position_closes_what_it_closed() -> None:
