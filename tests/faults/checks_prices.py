@@ -48,6 +48,7 @@ class TriggersTaken(Checker):
     newest: dict[str, int] = field(factory=dict)
     told: dict[str, deque[tuple[int, float]]] = field(factory=dict)
     true: dict[str, float] = field(factory=dict)
+    wild: dict[str, float] = field(factory=dict)
     was_set: bool = False
 
     def pass_time(self, at: int) -> None:
@@ -104,12 +105,19 @@ class TriggersTaken(Checker):
 
     def _tell(self, symbol: str, ts: int, price: float, *, is_quote: bool) -> None:
         true = self.true.get(symbol)
-        if true is not None and abs(price / true - 1) > WILD:
+        if true is None or abs(price / true - 1) <= WILD:
+            self.wild.pop(symbol, None)
+        elif not self._is_confirmed(symbol, price):
             return
         self.told.setdefault(symbol, deque(maxlen=MOST_TOLD)).append((ts, price))
         for each in self.armed.values() if is_quote else ():
             if each.symbol == symbol and each.known_at is None and each.is_beyond(price):
                 each.known_at = self.at
+
+    def _is_confirmed(self, symbol: str, price: float) -> bool:
+        """Tell whether the wild price before was like this one: nobody can tell two of them from a new price."""
+        before, self.wild[symbol] = self.wild.get(symbol), price
+        return before is not None and abs(price / before - 1) <= WILD
 
     def after_fault(self, entry: Entry) -> None:
         if entry["what"].startswith("journal"):
