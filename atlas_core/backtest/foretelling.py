@@ -14,6 +14,7 @@ from atlas_core.backtest.columnar.simple import NotSimple
 from atlas_core.backtest.driver import every_bar_because
 from atlas_core.backtest.fates import Fate
 from atlas_core.backtest.foretold import Foretold, expect_foretellable
+from atlas_core.backtest.foretold_report import spared_report
 from atlas_core.backtest.markets import traded_market
 from atlas_core.backtest.memory import MemoryRecords
 from atlas_core.backtest.settled import settled_records
@@ -23,7 +24,7 @@ from atlas_core.compose import OpenSystem, System, opened
 from atlas_core.contracts import PatientBroker
 from atlas_core.loading import LoadedMarket, load
 from atlas_core.model.records import Record
-from atlas_core.report.summary import Report, report_of
+from atlas_core.report.summary import Report
 from atlas_core.runs import COLUMNS, RunSummary
 from atlas_core.watching import Scribe, Unwatched, Watch
 
@@ -53,7 +54,7 @@ class Spared:
 
     def report(self, risk_free: float = 0.0) -> Report:
         """Return the report of the run."""
-        return report_of(list(self.records()), risk_free=risk_free)
+        return spared_report(self.live, self.foretold, self.kept, lambda: list(self.records()), risk_free)
 
 
 def run_foretold(system: System, watch: Watch | None = None, *, fewest: int = 0) -> Spared:

@@ -22,7 +22,7 @@ from atlas_core.model.records import Record, SignalArmed, VerdictReached, detect
 
 END_REASON = "end of data"
 
-_ENDS = {
+ENDS = {
     Fate.OVER: (Outcome.EXPIRED, OVER_WHEN_FOUND),
     Fate.VOID: (Outcome.VOID_GAP, OPENED_AT_TARGET),
     Fate.OPENED_BEYOND: (Outcome.INVALIDATED, OPENED_BEYOND),
@@ -53,7 +53,7 @@ def _records(live: OpenSystem, fates: Fates, row: int, fate: Fate) -> list[Recor
         ended_at = found.ts
     else:
         records.append(SignalArmed(ts=found.ts, key=found.key))
-    outcome, reason = _ENDS[fate]
+    outcome, reason = ENDS[fate]
     value, threshold = (
         None if ticks == NO_LEVEL else float(instrument.from_ticks(ticks)) for ticks in (price, level)
     )  # fmt: skip

@@ -8,17 +8,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atlas_core.backtest.columnar.simple import NotSimple
+from atlas_core.backtest.driver import DriverKind
 from atlas_core.backtest.foretelling import run_foretold
+from atlas_core.report.summary import report_of
 from tests.foretold_scene import differs, foretellable, system_with
-from tests.skipping_scene import scene_of
+from tests.skipping_scene import run_system, scene_of
+from tests.unit.test_columnar_results import assert_equal_reports
 
 NUMBERS = st.integers(0, (1 << 32) - 1)
 
 
 @given(NUMBERS)
-@settings(max_examples=12)
+@settings(max_examples=7)
 def test_foretold_signals_and_the_engine_tell_what_the_plain_driver_writes(number: int) -> None:
     assert differs(foretellable(number)) is None
+
+
+@given(NUMBERS)
+@settings(max_examples=3)
+def test_the_report_of_foretold_signals_is_that_of_the_journal(number: int) -> None:
+    system = system_with(foretellable(number))
+    journal = run_system(system, DriverKind.PLAIN).records
+    assert_equal_reports(run_foretold(system).report(0.02), report_of(journal, risk_free=0.02))
 
 
 @pytest.mark.campaign

@@ -52,10 +52,11 @@ class Found:
     @cached_property
     def families(self) -> list[str]:
         """The family that each signal is counted under."""
-        return list(chain(*map(_families, self._tables)))
+        return list(chain(*map(families, self._tables)))
 
 
-def _families(table: SignalTable) -> list[str]:
+def families(table: SignalTable) -> list[str]:
+    """Return the family that each signal of a table is counted under."""
     patterns: list[str] = table.pattern.tolist()
     if FAMILY not in table.context:
         return patterns
