@@ -2,12 +2,15 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from atlas_core.cli import report_market
 from atlas_core.cli.main import run_command_line
-from atlas_core.cli.report_market import benchmark_of
+from atlas_core.cli.manifests import read_made_of
+from atlas_core.cli.report_market import benchmark_of, read_market
 from atlas_core.errors import DataError
 from atlas_core.model.bars import Bars
 from atlas_core.model.costs import TradingCosts
@@ -17,6 +20,7 @@ from atlas_core.report.benchmark import BENCHMARK_NAME, benchmark_results, buy_a
 from atlas_core.report.catalogue import metric_rows, metric_values
 from atlas_core.report.equity import EquityPoint
 from atlas_core.report.export import equity_csv, summary_of
+from atlas_core.report.provenance import bars_digest
 from atlas_core.report.summary import report_of
 from atlas_core.runstore import RunStore
 from atlas_core.watching import TradedMarket
@@ -100,7 +104,9 @@ def test_what_needs_trades_does_not_exist_for_what_was_only_held() -> None:
     assert rows["max_drawdown"].buy_and_hold == 0.0
 
 
-def test_a_session_is_shown_beside_what_holding_its_bars_would_have_made(tmp_path: Path, own_home: Path) -> None:
+def test_a_session_is_shown_beside_what_holding_its_bars_would_have_made(
+    tmp_path: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folders = {}
     for mode in ("paper", "backtest"):
         profile = write_waves(tmp_path / mode, mode=mode)
@@ -108,8 +114,15 @@ def test_a_session_is_shown_beside_what_holding_its_bars_would_have_made(tmp_pat
         (folders[mode],) = (own_home / "runs" / "waves" / mode).iterdir()
     session, past = (read_benchmark(folders[mode]) for mode in ("paper", "backtest"))
     assert session[-1].equity == past[-1].equity != session[0].equity
-    (folders["paper"] / "benchmark.csv").unlink()  # as a session that goes on has none
     run = RunStore(own_home).find("1")
+    again, _ = read_market(run, read_made_of(run))
+    with monkeypatch.context() as patch:
+        patch.setattr(report_market, "_system", lambda *_: SimpleNamespace(is_real_time=True))
+        taped, note = read_market(run, read_made_of(run))  # as that of a market that goes on
+    assert (note, {symbol: bars_digest(bars) for symbol, bars in taped.items()}) == (
+        "", {symbol: bars_digest(bars) for symbol, bars in again.items()}
+    )  # fmt: skip
+    (folders["paper"] / "benchmark.csv").unlink()  # as a session that goes on has none
     assert benchmark_of(run, session) == session
     for tape in folders["paper"].glob("tape-*"):
         tape.unlink()

@@ -18,7 +18,7 @@ from atlas_core.report.periods import (
     rolling_sharpe,
     yearly_returns,
 )
-from atlas_core.report.writing import percent, signed
+from atlas_core.report.writing import number, percent, signed
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SHADES = 5
@@ -62,7 +62,7 @@ def _cell(value: float | None, largest: float) -> Markup:
     if value is None:
         return element("td")
     shade = max(1, round(abs(value) / largest * _SHADES)) if largest and value else 0
-    return element("td", f"{value * 100:+.1f}" if value else "0.0", class_=f"{'p' if value > 0 else 'n'}{shade}")
+    return element("td", number(value * 100, 1, sign=True), class_=f"{'p' if value > 0 else 'n'}{shade}")
 
 
 def _year_bars(years: Sequence[PeriodReturn]) -> Markup | None:

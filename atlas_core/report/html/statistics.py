@@ -96,7 +96,7 @@ def _runs(material: Material) -> Markup:
             ("Streak at the end", f"{abs(last)} {'won' if last > 0 else 'lost'}" if last else "none"),
             ("Held, median", held(times[len(times) // 2])),
             ("Held, longest", held(times[-1])),
-            ("Decided inside one bar", f"{sum(trade.ambiguous for trade in trades):,}"),
+            ("In an unclear order inside a bar", f"{sum(trade.ambiguous for trade in trades):,}"),
         ]
     )
 
