@@ -13,21 +13,20 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from attrs import define, evolve, frozen
-from loguru import logger
 
 from atlas_core.clock import NANOSECONDS_PER_SECOND, Clock
 from atlas_core.control.beat import BEAT_SECONDS
-from atlas_core.control.file import Busy, ControlFile
-from atlas_core.control.inbox import DONE, REFUSED, Inbox
+from atlas_core.control.file import ControlFile
 from atlas_core.control.kill_switch import EntryPermit
 from atlas_core.control.ledger import ScheduleLedger
-from atlas_core.errors import AtlasError, SessionFailed
+from atlas_core.errors import SessionFailed
 from atlas_core.model.decisions import Severity
 from atlas_core.runs import RunSummary
 from atlas_core.runtime.closings import ACTOR, closing_arguments
 from atlas_core.runtime.ending import Ending
 from atlas_core.runtime.heart import STARTING, Heart, Vitals
 from atlas_core.runtime.operator import HALT, WIND_DOWN, Operator
+from atlas_core.runtime.reception import Reception
 from atlas_core.runtime.schedule import Job, Slot
 from atlas_core.runtime.scheduler import Scheduler
 from atlas_core.runtime.supervisor import Restart, Supervisor
@@ -113,7 +112,6 @@ class Host:
     _body: asyncio.Task[object] | None = None
     _stopping: str = ""
     _aborted: str = ""
-    _is_deaf: bool = False
 
     @property
     def stop_reason(self) -> str:
@@ -233,28 +231,12 @@ class Host:
 
     async def _listen(self) -> None:
         """Look for a file KILL and for commands; entries are refused from the moment the file is there."""
-        inbox, operator = Inbox(self.control), self._operator
-        assert operator is not None
+        assert self._operator is not None
+        reception = Reception(self.control, self._operator, self.wall)
         while True:
-            operator.notice_kill()
-            self._answer(inbox, operator)
+            reception.look()
             self.heart.board.beat("inbox")
             await asyncio.sleep(INBOX_SECONDS)
-
-    def _answer(self, inbox: Inbox, operator: Operator) -> None:
-        try:
-            for request in inbox.take(self.wall.now()):
-                try:
-                    status, answer = DONE, operator.obey(request)
-                except AtlasError as fault:
-                    status, answer = REFUSED, str(fault)
-                inbox.answer(request.id, status, answer, self.wall.now())
-        except Busy:
-            return  # the next look is half a second away
-        except AtlasError as fault:
-            if not self._is_deaf:
-                logger.error("commands cannot be taken, the session goes on without them: {}", fault)
-            self._is_deaf = True
 
     async def _end_in_time(self) -> None:
         """Ask for the stop that the command line asked for."""

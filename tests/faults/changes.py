@@ -10,6 +10,7 @@ from zlib import crc32
 
 from attrs import evolve
 
+from atlas_core.control.kill_switch import KillSwitch
 from atlas_core.engine import bookkeeping, guard, inquiry, protection, reconciling, signals
 from atlas_core.engine import orders as order_module
 from atlas_core.engine.bookkeeping import Bookkeeper, Growth
@@ -26,10 +27,13 @@ from atlas_core.model.instrument import Instrument
 from atlas_core.model.orders import Order, OrderRole, OrderStatus
 from atlas_core.runtime import gateway as gateway_module
 from atlas_core.runtime import price_stream
+from atlas_core.runtime.face import SessionFace
 from atlas_core.runtime.gateway import OrderGateway
 from atlas_core.runtime.live_desk import LiveDesk
+from atlas_core.runtime.operator import Operator
 from atlas_core.runtime.plausibility import PlausiblePrices
 from atlas_core.runtime.price_stream import PriceStream
+from atlas_core.runtime.reception import Reception
 from atlas_core.runtime.reconciler import Reconciler
 from atlas_core.watching import Scribe
 from tests.faults.changing import Change, both, false, nothing, swap, true, wrap
@@ -147,6 +151,18 @@ def _permit_remembered(denial: Any) -> Any:
         return "" if order.role is OrderRole.ENTRY and "kill" in said else str(said)
 
     return first
+
+
+def _permit_all(denial: Any) -> Any:
+    return lambda self, order: denial(self, order) or self.permit(order)
+
+
+def _never_resumed(command: Any) -> Any:
+    def other(self: SessionFace, name: str, actor: str, arguments: dict[str, Any]) -> None:
+        if name != "resume":
+            command(self, name, actor, arguments)
+
+    return other
 
 
 # --- proofs
@@ -424,6 +440,11 @@ CHANGES: dict[str, Change] = {
     "no limit on entries a minute": _without_limit("max_orders_per_minute"),
     "no limit on positions": _without_limit("max_positions"),
     "no limit on exposure": both(_without_limit("max_exposure_pct"), _without_limit("buying_power")),
+    "kill file unread": swap(KillSwitch, "is_engaged", property(false)),
+    "kill not told to the session": swap(Operator, "notice_kill", nothing),
+    "inbox unread": swap(Reception, "_answer", nothing),
+    "exits stop at a kill": wrap(OrderGateway, "_denial", _permit_all),
+    "release keeps the halt": wrap(SessionFace, "command", _never_resumed),
     "halt not obeyed": _without_limit("kill_switch"),
     "halt forgotten at restart": wrap(
         Engine, "restore", _after_restore(lambda engine: setattr(engine.state, "trading_state", "active"))

@@ -10,6 +10,7 @@ from attrs import define, field
 from tests.faults.books import UNANSWERED, Trade
 from tests.faults.checking import SECOND, Checker
 from tests.faults.checks_orders import ORDER_CHECKS
+from tests.faults.checks_people import PeopleObeyed
 from tests.faults.checks_prices import TriggersTaken
 from tests.faults.trace import Entry
 
@@ -368,6 +369,6 @@ class AlarmsDelivered(Checker):
 
 
 CHECKS: tuple[type[Checker], ...] = (
-    *ORDER_CHECKS, TriggersTaken, Protected, Converged, Bounded, Recovered, DivergenceTold, Replayed, ExitsFinish,
+    *ORDER_CHECKS, TriggersTaken, PeopleObeyed, Protected, Converged, Bounded, Recovered, DivergenceTold, Replayed, ExitsFinish,
     TasksOwned, AlarmsDelivered,
 )  # fmt: skip

@@ -15,7 +15,8 @@ SOMETIMES = (
     "stop tightened", "position adjusted", "foreign position", "foreign order", "liquidated", "unprotected, told",
     "protected again", "fill while down", "fill known from a question or a read", "restart with a position",
     "restart with an unanswered order", "two crashes within a minute", "halted", "entry denied by the gateway",
-    "entry denied while reads are old", "cancel raced by a fill", "component failed", "journal refused",
+    "entry denied while reads are old", "killed", "restart while killed", "exit while killed", "stop while killed",
+    "released", "cancel raced by a fill", "component failed", "journal refused",
 )  # fmt: skip
 
 
@@ -42,11 +43,15 @@ def _before(entry: Entry, books: Books) -> list[str]:
         return _filled(entry, books)
     if kind == "up":
         return _up(books)
+    if kind == "kill_file":
+        return ["killed"] if entry["present"] else []
+    if kind == "released":
+        return ["released"]
     if kind == "refused":
         intent = books.intent_of(entry["client_id"])
         return [f"refused {intent.record.role}"] if intent else []
-    if kind == "request" and entry["client_id"] in books.throttled:
-        return ["sent again after a clear no"]
+    if kind == "request":
+        return _requested(entry, books)
     if kind == "canceled":
         order = books.orders[entry["order"]]
         return ["partial then cancelled"] if order.filled and order.client_id in books.intents else []
@@ -68,8 +73,15 @@ def _filled(entry: Entry, books: Books) -> list[str]:
     return what if intent.is_entry else [*what, f"{intent.record.role} filled"]
 
 
+def _requested(entry: Entry, books: Books) -> list[str]:
+    intent = books.intent_of(entry["client_id"])
+    what = ["sent again after a clear no"] if entry["client_id"] in books.throttled else []
+    return [*what, f"{intent.record.role} while killed"] if books.is_killed and intent is not None else what
+
+
 def _up(books: Books) -> list[str]:
     what = ["restart with a position"] if books.trades else []
+    what += ["restart while killed"] if books.is_killed else []
     unanswered = any(i.status in (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN) for i in books.live.values())
     return [*what, "restart with an unanswered order"] if unanswered else what
 

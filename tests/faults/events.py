@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
+from tests.faults.people import WAYS, People
 from tests.faults.venue import VenueOrder
 from tests.faults.world import World
 
@@ -24,6 +25,7 @@ class Nature:
 
     world: World
     host: Host
+    people: People
     calm: asyncio.Event = field(factory=asyncio.Event)
     storm: asyncio.Event = field(factory=asyncio.Event)
 
@@ -166,18 +168,20 @@ class Nature:
         self.host.suspend(round(self._drawn("suspend", 20, 7_200) * NANOSECONDS))
 
     async def operator_halt(self) -> None:
-        self.host.command("halt")
+        self.people.ask("pause")
         await self.lasting(self._drawn("operator-halt", 60, 1_500))
-        self.host.command("resume")
+        while not await self.people.is_done(self.people.ask("resume")):
+            await asyncio.sleep(1)  # nobody is there, or the kill switch must be cleared first
 
     async def operator_close(self) -> None:
         symbol = self.world.weather.draws("operator-close").choice(self.world.symbols)
-        self.host.command("close", symbol=symbol)
+        self.people.ask("close", symbol=symbol)
 
     async def kill_file(self) -> None:
-        self.host.set_kill_file(True)
+        draws = self.world.weather.draws("kill-file")
+        self.people.kill(draws.choice(WAYS), flatten=draws.random() < 0.2)
         await self.lasting(self._drawn("kill-file", 60, 1_500))
-        self.host.set_kill_file(False)
+        await self.people.release()
 
 
 ACTS: dict[str, Callable[[Nature], Awaitable[None]]] = {

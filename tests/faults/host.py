@@ -22,6 +22,7 @@ from atlas_core.model.record import Record
 from atlas_core.testing import VirtualClock
 from tests.faults.broker import SimBroker
 from tests.faults.components import SimAlerter
+from tests.faults.people import Files
 from tests.faults.prices import KINDS
 from tests.faults.provider import SimProvider
 from tests.faults.world import START, World
@@ -179,17 +180,17 @@ Run = Callable[[Process], Any]
 class Host:
     """Keeps one process alive, as a service manager would.
 
-    `start` returns a control of the session: `run()` runs it, `stop()`, `command()`, `kill()` reach into it.
+    `start` returns a control of the session: `run()` runs it, `stop()` reaches into it.
     """
 
     world: World
     start: Callable[[Process], Any]
     lasting: Callable[[float], Any]
+    files: Files
     crashes: int = 0
     starts: int = 0
     stops: int = 0
     is_over: bool = False
-    is_killed: bool = False
     image: bytes | None = None
     committed: list[Record] = field(factory=list)
     process: Process | None = None
@@ -209,7 +210,7 @@ class Host:
         """Run one session from its start to its end, however that comes."""
         self._has_died.clear()
         self.starts += 1
-        process = self.process = Process(self.world, self.starts, self._clock(), self._has_died.set)
+        process = self.process = Process(self.world, self.starts, self.clock(), self._has_died.set)
         process.journal = SimJournal.of(process, self.image, self.committed)
         before = self.world.loop.unfinished()
         self.world.trace.process("up", number=self.starts)
@@ -259,7 +260,8 @@ class Host:
         draws = self.world.weather.draws("crash")
         return RESTART_AFTER if draws.random() < 0.7 else draws.uniform(10, 1_500)
 
-    def _clock(self) -> VirtualClock:
+    def clock(self) -> VirtualClock:
+        """Return the clock of the machine as it is set now."""
         return VirtualClock(self.world.loop, START + self._skipped + self._offset)
 
     # --- what the world does to it
@@ -299,13 +301,6 @@ class Host:
         self.world.cut_orders()
         self.world.cut_data()
 
-    def command(self, name: str, **arguments: str) -> None:
-        """Let an operator give a command."""
-        self.world.trace.process("command", name=name)
-        if self.control is not None:
-            self.control.command(name, arguments)
-
-    def set_kill_file(self, present: bool) -> None:
-        """Let an operator put the kill file there, or take it away."""
-        self.is_killed = present
-        self.world.trace.process("kill_file", present=present)
+    def is_running(self) -> bool:
+        """Tell whether a session is up."""
+        return self.process is not None and not self.process.is_dead and self.control.session is not None

@@ -7,6 +7,8 @@ import gc
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from attrs import define, field
@@ -19,6 +21,7 @@ from tests.faults.checks_state import CHECKS
 from tests.faults.coverage import coverage_of
 from tests.faults.events import Nature
 from tests.faults.host import Host, HostDied, is_thorough
+from tests.faults.people import Files, People
 from tests.faults.replaying import difference, verified
 from tests.faults.setup import Setup
 from tests.faults.system import MAX_EXPOSURE_PCT, Control
@@ -65,12 +68,15 @@ class Run:
 
     setup: Setup
     world: World
+    files: Files
     host: Host = field(init=False)
     nature: Nature = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.host = Host(self.world, lambda process: Control(self.setup, process, self.host), self._lasting)
-        self.nature = Nature(self.world, self.host)
+        self.host = Host(
+            self.world, lambda process: Control(self.setup, process, self.files), self._lasting, self.files
+        )  # fmt: skip
+        self.nature = Nature(self.world, self.host, People(self.files, self.host.clock, self.host.is_running))
 
     async def _lasting(self, seconds: float) -> None:
         await self.nature.lasting(seconds)
@@ -188,13 +194,15 @@ def _played(
     """Let a run happen from its beginning to its end."""
     logger.disable("atlas_core")
     parts: list[Run] = []
+    memory = TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
+    folder = Path(memory.name)
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
         world = World(loop, Chance(setup.seed), setup.symbols, setup.personality, setup.plan, setup.feed)
         loop.set_exception_handler(lambda _, told: _note(world, told))
-        parts.append(Run(setup, world))
+        parts.append(Run(setup, world, Files(folder, world.trace)))
         await play(parts[0])
 
     choose = Chance(setup.seed).stream("scheduler").randrange if setup.is_shuffled else None
@@ -204,6 +212,7 @@ def _played(
     except VirtualTimeError as error:
         parts[0].world.trace.process("deadlock", text=str(error))
     finally:
+        memory.cleanup()
         logger.enable("atlas_core")  # other tests of this process read what is logged
     return parts[0]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -12,14 +13,21 @@ from atlas_core import components as offer
 from atlas_core.components import Component
 from atlas_core.compose import System, compose
 from atlas_core.contracts import Capability, Context
-from atlas_core.model.events import OperatorCommand
-from atlas_core.model.orders import Order
+from atlas_core.control.file import ControlFile
+from atlas_core.control.kill_switch import EntryPermit
 from atlas_core.plugins import Registry
 from atlas_core.profile import Profile
 from atlas_core.runs import Mode
+from atlas_core.runtime.face import SessionFace
+from atlas_core.runtime.host import INBOX_SECONDS
+from atlas_core.runtime.operator import Operator
+from atlas_core.runtime.progress import ProgressBoard
+from atlas_core.runtime.reception import Reception
 from atlas_core.runtime.session import Session, SessionPlan, run_session
+from atlas_core.runtime.supervisor import Restart
 from tests.faults.components import SeededExits, SeededGate, SeededScanner, SeededSizer
-from tests.faults.host import Host, Process
+from tests.faults.host import Process
+from tests.faults.people import Files
 from tests.faults.setup import Setup
 from tests.memory import profile_of, registry
 
@@ -106,32 +114,46 @@ class Control:
 
     setup: Setup
     process: Process
-    host: Host
+    files: Files
     session: Session | None = field(default=None)
+    permit: EntryPermit = field(init=False)
     wants_stop: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        self.permit = EntryPermit(self.files.switch)
 
     async def run(self) -> None:
         """Run the session until it stops."""
         draws = self.process.world.chance.stream("jitter")
-        plan = SessionPlan(permit=self._permit, random=draws.random, begun=self._begun)
+        plan = SessionPlan(permit=lambda _order: self.permit.refusal(), random=draws.random, begun=self._begun)
         await run_session(system_of(self.setup, self.process), self.process.journal, plan)
 
     def stop(self) -> None:
         """Ask for the end, at once or as soon as it has begun."""
         self.wants_stop = True
         if self.session is not None:
+            self.permit.freeze("stopping", "asked by the host")
             self.session.request_stop("asked by the host")
 
-    def command(self, name: str, arguments: dict[str, str]) -> None:
-        """Pass on an operator's command."""
-        if self.session is not None:
-            now = self.process.clock.now()
-            self.session.command(OperatorCommand(now, name, "operator", arguments))
-
     def _begun(self, session: Session) -> None:
+        """Stand beside a session as the real host does: what holds its entries comes first."""
         self.session = session
+        self.process.world.trace.process("begun")
+        face = SessionFace(session, self.process.journal, ProgressBoard(self.process.world.loop.time))
+        operator = Operator(self.permit, self.process.clock, face.open_symbols, face.command, lambda _: self.stop())
+        operator.notice_kill()
+        session.tasks.own("inbox", lambda: self._listen(operator), restart=Restart.ALWAYS)
         if self.wants_stop:
             self.stop()
 
-    def _permit(self, _order: Order) -> str:
-        return "the kill file is there" if self.host.is_killed else ""
+    async def _listen(self, operator: Operator) -> None:
+        """Look at what people want whenever there is something, within the half second that it takes the real host."""
+        draws = self.process.world.chance.stream("inbox")
+        with ControlFile(self.files.control) as file:
+            reception = Reception(file, operator, self.process.clock)
+            while True:
+                reception.look()
+                self.files.notice()
+                await self.files.stirred.wait()
+                await asyncio.sleep(INBOX_SECONDS * draws.random())
+                self.files.stirred.clear()
