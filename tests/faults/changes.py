@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 from zlib import crc32
 
 from attrs import evolve
 
-from atlas_core.control.kill_switch import KillSwitch
-from atlas_core.engine import bookkeeping, guard, inquiry, protection, reconciling, signals
+from atlas_core.engine import bookkeeping, guard, inquiry, protection, reconciling
 from atlas_core.engine import orders as order_module
 from atlas_core.engine.bookkeeping import Bookkeeper, Growth
 from atlas_core.engine.engine import Engine
 from atlas_core.engine.inquiry import InquiryDesk
-from atlas_core.engine.limits import Check, LimitDesk
+from atlas_core.engine.limits import LimitDesk
 from atlas_core.engine.orders import OrderDesk
 from atlas_core.engine.protection import ProtectionDesk
 from atlas_core.engine.reconciling import ReconcileDesk
@@ -26,17 +25,12 @@ from atlas_core.model.events import OrderRejected, OrderUnknown, Submit
 from atlas_core.model.instrument import Instrument
 from atlas_core.model.orders import Order, OrderRole, OrderStatus
 from atlas_core.runtime import gateway as gateway_module
-from atlas_core.runtime import price_stream
-from atlas_core.runtime.face import SessionFace
 from atlas_core.runtime.gateway import OrderGateway
 from atlas_core.runtime.live_desk import LiveDesk
-from atlas_core.runtime.operator import Operator
-from atlas_core.runtime.plausibility import PlausiblePrices
-from atlas_core.runtime.price_stream import PriceStream
-from atlas_core.runtime.reception import Reception
 from atlas_core.runtime.reconciler import Reconciler
 from atlas_core.watching import Scribe
-from tests.faults.changing import Change, both, false, nothing, swap, true, wrap
+from tests.faults.changes_outside import OUTSIDE
+from tests.faults.changing import Change, both, false, nothing, swap, true, without_limit, wrap
 
 # --- the order path
 
@@ -153,18 +147,6 @@ def _permit_remembered(denial: Any) -> Any:
     return first
 
 
-def _permit_all(denial: Any) -> Any:
-    return lambda self, order: denial(self, order) or self.permit(order)
-
-
-def _never_resumed(command: Any) -> Any:
-    def other(self: SessionFace, name: str, actor: str, arguments: dict[str, Any]) -> None:
-        if name != "resume":
-            command(self, name, actor, arguments)
-
-    return other
-
-
 # --- proofs
 
 
@@ -272,24 +254,6 @@ def _off_the_tick(_self: Instrument, price: Decimal) -> Decimal:
     return price + Decimal("0.0037")
 
 
-# --- prices
-
-
-def _touched(trigger_price: Any) -> Any:
-    def at_the_level(signal: Any, low: Decimal, high: Decimal, _tick: Decimal) -> Any:
-        return trigger_price(signal, low, high, Decimal(0))
-
-    return at_the_level
-
-
-def _fresh(seen: Any) -> Any:
-    return lambda self, symbol, _ts: seen(self, symbol, self.recorder.now)
-
-
-async def _unheard(*_: Any) -> None:
-    """Hear nothing of a price."""
-
-
 # --- restarts
 
 
@@ -315,18 +279,6 @@ def _cancels_stops(resume: Any) -> Any:
 
 
 # --- limits
-
-
-def _without_limit(name: str) -> Change:
-    def around(checks: Any) -> Any:
-        def other(self: LimitDesk, *asked: Any, **more: Any) -> Iterator[Check]:
-            for check in checks(self, *asked, **more):
-                if check.limit != name:
-                    yield check
-
-        return other
-
-    return wrap(LimitDesk, "checks", around)
 
 
 def _quiet(words: str) -> Change:
@@ -381,7 +333,7 @@ def _no_closing(position: PositionTrack) -> bool:
     return False
 
 
-CHANGES: dict[str, Change] = {
+CHANGES: dict[str, Change] = OUTSIDE | {
     "new identity on retry": wrap(OrderGateway, "_send", _new_identity),
     "time-out is a refusal": wrap(OrderGateway, "dispatch", _refused_when_unknown),
     "failed question is not found": wrap(OrderGateway, "_find", _failed_question_is_not_found),
@@ -428,24 +380,12 @@ CHANGES: dict[str, Change] = {
     "strays left alone": swap(ReconcileDesk, "_stray", nothing),
     "foreign holdings touched": swap(ReconcileDesk, "_follow", _adopts_foreign),
     "entries ignore live entries": swap(LimitDesk, "_entry_orders", lambda _self: []),
-    "left-overs do not block": _without_limit("unknown_order"),
-    "reads may be old": _without_limit("reconcile_age_seconds"),
-    "data may be old": _without_limit("stale_data_seconds"),
-    "late bars are fresh": wrap(LimitDesk, "seen", _fresh),
-    "a touch takes the trigger": wrap(signals, "trigger_price", _touched),
-    "streamed prices unheard": swap(PriceStream, "_take", _unheard),
-    "old prices count": swap(price_stream, "OLDEST_STREAMED", 10**18),
-    "prices in any order": swap(PriceStream, "_disorder", lambda *_: ""),
-    "wild prices count": swap(PlausiblePrices, "believes", true),
-    "no limit on entries a minute": _without_limit("max_orders_per_minute"),
-    "no limit on positions": _without_limit("max_positions"),
-    "no limit on exposure": both(_without_limit("max_exposure_pct"), _without_limit("buying_power")),
-    "kill file unread": swap(KillSwitch, "is_engaged", property(false)),
-    "kill not told to the session": swap(Operator, "notice_kill", nothing),
-    "inbox unread": swap(Reception, "_answer", nothing),
-    "exits stop at a kill": wrap(OrderGateway, "_denial", _permit_all),
-    "release keeps the halt": wrap(SessionFace, "command", _never_resumed),
-    "halt not obeyed": _without_limit("kill_switch"),
+    "left-overs do not block": without_limit("unknown_order"),
+    "reads may be old": without_limit("reconcile_age_seconds"),
+    "no limit on entries a minute": without_limit("max_orders_per_minute"),
+    "no limit on positions": without_limit("max_positions"),
+    "no limit on exposure": both(without_limit("max_exposure_pct"), without_limit("buying_power")),
+    "halt not obeyed": without_limit("kill_switch"),
     "halt forgotten at restart": wrap(
         Engine, "restore", _after_restore(lambda engine: setattr(engine.state, "trading_state", "active"))
     ),

@@ -1,10 +1,12 @@
-"""Gives classes and modules of the client other attributes for a while."""
+"""How a change of the client is made for a while: an attribute of a class or a module is replaced by a worse one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
+
+from atlas_core.engine.limits import Check, LimitDesk
 
 Change = Callable[[], AbstractContextManager[Any]]
 
@@ -55,3 +57,17 @@ def true(*_: Any, **__: Any) -> bool:
 def false(*_: Any, **__: Any) -> bool:
     """Say no."""
     return False
+
+
+def without_limit(name: str) -> Change:
+    """Return the change that leaves out one limit."""
+
+    def around(checks: Any) -> Any:
+        def other(self: LimitDesk, *asked: Any, **more: Any) -> Iterator[Check]:
+            for check in checks(self, *asked, **more):
+                if check.limit != name:
+                    yield check
+
+        return other
+
+    return wrap(LimitDesk, "checks", around)

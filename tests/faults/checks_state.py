@@ -369,6 +369,6 @@ class AlarmsDelivered(Checker):
 
 
 CHECKS: tuple[type[Checker], ...] = (
-    *ORDER_CHECKS, TriggersTaken, PeopleObeyed, Protected, Converged, Bounded, Recovered, DivergenceTold, Replayed, ExitsFinish,
-    TasksOwned, AlarmsDelivered,
+    *ORDER_CHECKS, TriggersTaken, PeopleObeyed, Protected, Converged, Bounded, Recovered, DivergenceTold, Replayed,
+    ExitsFinish, TasksOwned, AlarmsDelivered,
 )  # fmt: skip

@@ -49,7 +49,7 @@ BY_ITSELF: dict[str, float] = {
     "venue-maintenance": 0.06, "venue-unreachable": 0.1, "manual-trade": 0.12, "manual-cancel": 0.15,
     "foreign-order": 0.1, "liquidation": 0.05, "frozen-price": 0.1, "gap": 0.1,
     "crash": 0.25, "stop-and-start": 0.1, "clock-step": 0.1, "suspend": 0.05,
-    "operator-halt": 0.1, "operator-close": 0.15, "kill-file": 0.08,
+    "operator-halt": 0.1, "operator-close": 0.15, "kill-file": 0.15,
 }  # fmt: skip
 PRICES: dict[str, float] = {
     "quote-missing": 0.01, "quote-garbage": 0.002, "quote-spike": 0.001, "quote-stale": 0.004, "quote-late": 0.003,
