@@ -108,7 +108,7 @@ class Engine:
                 change(state, record)
                 if isinstance(record, OrderIntended):
                     self.limits.remember(record)
-            last = record.ts
+            last = max(last, record.ts)  # a fill has the venue's time, which may be behind ours
         if last:
             self._move_to(last)
         self.signals.restore()

@@ -68,6 +68,7 @@ class Operator:
             raise UsageError(f"{note}; clear it with: atlas resume --after-kill --reason TEXT")
         if note is not None:
             switch.clear()
+            self._kill_told = False  # one that is engaged before the next look is another one
         was_safe = self.permit.safe_mode
         self.permit.safe_mode = ""
         self.send(RESUME, actor, {"reason": arguments.get("reason", "resumed by a person")})

@@ -12,7 +12,7 @@ from atlas_core.engine.money import booked_cost
 from atlas_core.engine.native import NativeOrders
 from atlas_core.engine.ports import Rules
 from atlas_core.journal import Journal
-from atlas_core.model.decisions import Approve, Exit, Levels, OrderPlan
+from atlas_core.model.decisions import Approve, Exit, Levels, OrderPlan, Severity
 from atlas_core.model.events import (
     BarClosed,
     BarOpened,
@@ -28,6 +28,7 @@ from atlas_core.model.events import (
 )
 from atlas_core.model.orders import OrderRole
 from atlas_core.model.records import (
+    AlertRaised,
     EquityMarked,
     FundingBooked,
     OrderIntended,
@@ -235,6 +236,15 @@ def restored(bench: Bench, **options) -> Bench:
     again.now = bench.now
     again.records = list(bench.records)
     return again
+
+
+def test_a_restored_engine_is_not_earlier_than_any_of_its_records() -> None:
+    bench = Bench()
+    bench.flat(100.0)
+    told = AlertRaised(ts=bench.now - DAY, severity=Severity.INFO, title="told late", text="", key="")
+    again = Bench()
+    again.engine.restore([*bench.records, evolve(told, ts=bench.now), told])
+    assert again.engine.recorder.now == bench.now
 
 
 def test_a_restored_engine_remembers_that_the_daily_loss_was_reached() -> None:

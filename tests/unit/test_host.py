@@ -301,6 +301,23 @@ def test_a_file_that_appears_kills_and_is_journalled_once(tmp_path: Path) -> Non
     ]
 
 
+def test_a_file_that_comes_back_right_after_it_was_cleared_kills_again(tmp_path: Path) -> None:
+    async def script(bench: Bench) -> None:
+        await asyncio.sleep(5)
+        bench.state.kill_file.touch()
+        await asyncio.sleep(5)
+        arguments = {"after_kill": True, "reason": "checked by hand"}
+        sent = bench.inbox.send("again", "resume", arguments, "cli:ann", bench.wall.now())
+        while not bench.inbox.request(sent.id).is_answered:
+            await asyncio.sleep(0.01)
+        bench.state.kill_file.touch()
+        await asyncio.sleep(5)
+        bench.host.stop("enough")
+
+    _outcome, session, _seconds = play(tmp_path, script)
+    assert [name for name, _ in session.commands] == ["a file halt", "cli:ann resume", "a file halt"]
+
+
 def test_the_kill_command_leaves_the_file_for_every_later_start_and_may_flatten(tmp_path: Path) -> None:
     async def script(bench: Bench) -> None:
         answered = await bench.ask("kill", reason="smoke", flatten=True)
