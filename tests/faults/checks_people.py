@@ -1,10 +1,10 @@
-"""Invariants of what people ask for: a kill is obeyed by every way in and lasts, and so is its release."""
+"""Invariants of what people ask for and are told: a kill is obeyed by every way in, an alarm reaches somebody."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from attrs import define
+from attrs import define, field, frozen
 
 from tests.faults.checking import SECOND, Checker
 from tests.faults.trace import Entry
@@ -12,6 +12,12 @@ from tests.faults.trace import Entry
 OBEYED_WITHIN = 5 * SECOND
 WRITTEN_WITHIN = 10 * SECOND
 """A look at the inbox lies in it, and a tick after which a journal that took nothing is tried again."""
+
+FOLDED_WITHIN = 300 * SECOND
+"""What is told again within this time waits for its end: people know of it."""
+
+DELIVERED_WITHIN = 130 * SECOND
+"""A channel that failed is left alone for a minute, a message may hang for ten seconds, and few leave in a minute."""
 
 NEVER = 10**30
 
@@ -79,3 +85,50 @@ class PeopleObeyed(Checker):
     def _wait_anew(self) -> None:
         self.killed_at = self.at if self.killed_at != NEVER else NEVER
         self.released_at = self.at if self.released_at != NEVER else NEVER
+
+
+@frozen
+class Alarm:
+    """A critical alert of the journal."""
+
+    at: int
+    title: str
+    key: str
+
+
+@define
+class AlarmsDelivered(Checker):
+    """I27: what is critical reaches people once the channel is well, and what counts as told was told.
+
+    A repeat is folded into a message of its like, and many at once are told as a digest.
+    """
+
+    name: ClassVar[str] = "I27"
+    waiting: dict[int, Alarm] = field(factory=dict)
+    told_at: dict[tuple[str, str], int] = field(factory=dict)
+    digest_at: int = -1
+
+    def before_alarm(self, entry: Entry) -> None:
+        self.waiting[entry["seq"]] = Alarm(self.at, entry["title"], entry["key"])
+
+    def before_alert(self, entry: Entry) -> None:
+        if entry["key"] == "digest":
+            self.digest_at = self.at
+        self.told_at[entry["title"], entry["key"]] = self.at
+
+    def before_delivery(self, entry: Entry) -> None:
+        alarm = self.waiting.get(entry["seq"])
+        if alarm is None or entry["how"] == "waiting":
+            return
+        del self.waiting[entry["seq"]]
+        if max(self.digest_at, self.told_at.get((alarm.title, alarm.key), -1)) < alarm.at:
+            self.breach(f"{entry['how']} in the journal, and nobody was told: {alarm.title} ({alarm.key})")
+
+    def before_settled(self, entry: Entry) -> None:
+        if not self.books.is_up:
+            return
+        for seq, alarm in self.waiting.items():
+            told_before = self.told_at.get((alarm.title, alarm.key), -FOLDED_WITHIN)
+            due = max(alarm.at, self.books.calm_since or 0, self.books.up_since, told_before + FOLDED_WITHIN)
+            if self.at - due > DELIVERED_WITHIN:
+                self.breach(f"nobody was told within {(self.at - due) // SECOND} s: {alarm.title} ({alarm.key}, {seq})")

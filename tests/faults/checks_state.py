@@ -7,10 +7,11 @@ from typing import ClassVar
 
 from attrs import define, field
 
+from atlas_core.model.orders import OrderRole, OrderStatus
 from tests.faults.books import UNANSWERED, Trade
 from tests.faults.checking import SECOND, Checker
 from tests.faults.checks_orders import ORDER_CHECKS
-from tests.faults.checks_people import PeopleObeyed
+from tests.faults.checks_people import AlarmsDelivered, PeopleObeyed
 from tests.faults.checks_prices import TriggersTaken
 from tests.faults.trace import Entry
 
@@ -25,6 +26,10 @@ A_MINUTE = 58 * SECOND
 """A bar may come a second or two late, so that two entries of two minutes lie closer together."""
 
 CLOSED_WITHIN = 200 * SECOND
+LEFT_WITHIN = 10 * SECOND
+QUIET = 75 * SECOND
+"""A minute of silence that a venue asked for, and the longest pause between two tries."""
+
 DIVERGENCE_READS = 4
 ALARM_GRACE = 5 * SECOND
 MOST_TASKS = 40
@@ -321,6 +326,39 @@ class ExitsFinish(Checker):
 
 
 @define
+class LeavesInTime(Checker):
+    """I26: an order that reduces risk leaves within seconds of its decision, once the venue is well again."""
+
+    name: ClassVar[str] = "I26"
+    waiting: dict[str, int] = field(factory=dict)
+
+    def pass_time(self, at: int) -> None:
+        """Judge what has waited for too long."""
+        calm = self.books.calm_since
+        if calm is None or not self.waiting or not self.books.is_up:
+            return
+        for name, since in list(self.waiting.items()):
+            if at - max(since, calm + QUIET, self.books.up_since) > LEFT_WITHIN:
+                del self.waiting[name]
+                self.breach(f"{self.books.intents[name].record.role} {name} was decided and did not leave")
+
+    def after_order_intended(self, entry: Entry) -> None:
+        record = entry.record
+        if record.role is not OrderRole.ENTRY:  # type: ignore[attr-defined]
+            self.waiting[record.client_order_id] = self.at  # type: ignore[attr-defined]
+
+    def before_request(self, entry: Entry) -> None:
+        self.waiting.pop(entry["client_id"], None)
+
+    def after_order_moved(self, entry: Entry) -> None:
+        if entry.record.status is not OrderStatus.SUBMITTED:  # type: ignore[attr-defined]
+            self.waiting.pop(entry.record.client_order_id, None)  # type: ignore[attr-defined]
+
+    def after_down(self, entry: Entry) -> None:
+        self.waiting.clear()
+
+
+@define
 class TasksOwned(Checker):
     """I24, I30: a process that stopped leaves no task, and one that runs stays small."""
 
@@ -341,34 +379,7 @@ class TasksOwned(Checker):
         self.breach(f"the loop cannot go on: {entry['text']}")
 
 
-@define
-class AlarmsDelivered(Checker):
-    """I27: what is critical reaches people once the channel is well."""
-
-    name: ClassVar[str] = "I27"
-    delivered: dict[str, int] = field(factory=dict)
-
-    def before_alert(self, entry: Entry) -> None:
-        self.delivered[entry["title"]] = self.at
-        self.delivered["*"] = self.at
-
-    def before_settled(self, entry: Entry) -> None:
-        """A title stands for its repeats: they are folded into one message."""
-        for at, alarm in self.books.alarms:
-            if (
-                self.at - at > 2 * CONVERGED_WITHIN
-                and self.delivered.get(alarm.title, 0) < at
-                and self._is_last(at, alarm.title)
-            ):
-                if not entry["delivers"]:
-                    continue
-                self.breach(f"nobody was told: {alarm.title} ({alarm.text})")
-
-    def _is_last(self, at: int, title: str) -> bool:
-        return not any(other.title == title and when > at for when, other in self.books.alarms)
-
-
 CHECKS: tuple[type[Checker], ...] = (
     *ORDER_CHECKS, TriggersTaken, PeopleObeyed, Protected, Converged, Bounded, Recovered, DivergenceTold, Replayed,
-    ExitsFinish, TasksOwned, AlarmsDelivered,
+    ExitsFinish, LeavesInTime, TasksOwned, AlarmsDelivered,
 )  # fmt: skip

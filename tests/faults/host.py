@@ -18,7 +18,9 @@ from attrs import define, field
 from atlas_core.errors import JournalFull, JournalLocked, SessionFailed, VenueError
 from atlas_core.journal import Delivery, Journal
 from atlas_core.journal.files import connect_memory
+from atlas_core.model.decisions import Severity
 from atlas_core.model.record import Record
+from atlas_core.model.records import AlertRaised
 from atlas_core.testing import VirtualClock
 from tests.faults.broker import SimBroker
 from tests.faults.components import SimAlerter
@@ -88,8 +90,11 @@ class SimJournal(Journal):
         first = len(self.committed) + 1
         self.committed += records
         self._unwritten += records
-        for record in records:
-            self.process.world.trace.journal(record)
+        trace = self.process.world.trace
+        for number, record in enumerate(records, first):
+            trace.journal(record)
+            if isinstance(record, AlertRaised) and record.severity is Severity.CRITICAL:
+                trace.process("alarm", seq=number, title=record.title, key=record.key)
         if self.writes_at_once:
             self.write()
         if records and weather.strikes("crash-after-commit"):
@@ -102,10 +107,13 @@ class SimJournal(Journal):
             return super().records(*asked, **conditions)
         return iter(list(self.committed))
 
-    def settle_deliveries(self, deliveries: Sequence[Any]) -> None:
+    def settle_deliveries(self, deliveries: Sequence[Delivery]) -> None:
         """Note deliveries, unless the process is dead."""
         self.process.passes("commit")
         self._unsettled += deliveries
+        for each in deliveries:
+            how = "told" if each.not_before and not each.error else each.state.value
+            self.process.world.trace.process("delivery", seq=each.seq, how=how)
         if self.writes_at_once:
             self.write()
 

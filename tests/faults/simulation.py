@@ -31,7 +31,6 @@ from tests.faults.world import CASH, World
 CALM_SECONDS = 330.0
 STILL_SECONDS = 70.0
 SHUTDOWN_SECONDS = 120.0
-DELIVERS = False
 
 
 @define
@@ -123,7 +122,7 @@ class Run:
         fills = sum(1 for entry in world.trace if entry.kind == "fill")
         world.trace.process(
             "settled", symbols=self.setup.symbols, prices=dict(venue.prices), fills=fills,
-            profit=venue.equity() - CASH, delivers=DELIVERS,
+            profit=venue.equity() - CASH,
         )  # fmt: skip
         session = control.session if control is not None else None
         is_last = world.loop.time() + 2 * CALM_SECONDS > self.setup.hours * 3_600

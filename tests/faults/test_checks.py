@@ -168,7 +168,7 @@ class Story:
         return self.accept("s", sign=-1, type="stop").move("s", ACCEPTED)
 
     def settle(self, profit: int = 0) -> Story:
-        return self.process("settled", symbols=("X",), prices={"X": 10_000}, fills=2, profit=profit, delivers=True)
+        return self.process("settled", symbols=("X",), prices={"X": 10_000}, fills=2, profit=profit)
 
     def breaches(self) -> list[str]:
         return [str(breach) for breach in check(self.trace, CHECKS)]
@@ -256,6 +256,11 @@ def _late_entry(story: Story) -> None:
     story.signal(seconds=5).wait(60).bars().read().intend("e").request("e")
 
 
+def _told_to_nobody(story: Story, how: str = "delivered") -> None:
+    story.process("alert", title="Broken", key="X", severity="critical").wait(1)
+    story.process("alarm", seq=1, title="Broken", key="X").wait(1).process("delivery", seq=1, how=how)
+
+
 def _third_position(story: Story) -> None:
     story.entered()
     for name, symbol in (("e2", "Y"), ("e3", "Z")):
@@ -338,7 +343,10 @@ BAD: list[tuple[str, str, Told]] = [
     ("I24", "ended with", lambda s: s.process("bug", error="KeyError: 'x'")),
     ("I24", "cannot go on", lambda s: s.process("deadlock", text="all wait")),
     ("I26", "still open", _never_closed),
-    ("I27", "nobody was told: Broken", lambda s: s.alarm("Broken").wait(150).settle()),
+    ("I26", "did not leave", lambda s: s.process("calm").wait(80).entered().intend("x", EXIT).wait(11).read()),
+    ("I27", "nobody was told within", lambda s: s.process("alarm", seq=1, title="Broken", key="X").wait(150).settle()),
+    ("I27", "delivered in the journal", _told_to_nobody),
+    ("I27", "abandoned in the journal", lambda s: _told_to_nobody(s, "abandoned")),
     ("I34", "without two agreeing", _adjusted_on_one_read),
     ("I34", "only we have traded", lambda s: s.journal(STRANGE)),
     ("I34", "closed in the books", lambda s: s.entered().wait(9).closed()),
