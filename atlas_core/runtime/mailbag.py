@@ -217,7 +217,7 @@ class Mailbag:
         """Note that a message did not arrive, or (`is_unclear`) perhaps did.
 
         The alerter is left alone for `share` (0 to 1) of a wait that doubles, up to a minute. A message of which five
-        copies may have arrived is not sent a sixth time.
+        copies may have arrived is not sent a sixth time, unless it is critical: an alarm too often is better than none.
         """
         self._count(message, now, has_arrived=False)
         self._silent_until = now + share * min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(self._failures, 32))
@@ -225,7 +225,7 @@ class Mailbag:
         notes = []
         for letter in message.letters:
             letter.unclear += is_unclear
-            if letter.unclear >= MOST_UNCLEAR:
+            if letter.unclear >= MOST_UNCLEAR and not letter.is_critical:
                 self._waiting.pop(letter.identity, None)
                 notes.append(_note(letter, letter.seqs, DeliveryState.ABANDONED, error=error))
         if not notes and len(message.letters) == 1:

@@ -262,6 +262,15 @@ def test_a_message_of_which_five_copies_may_have_arrived_is_not_sent_again() -> 
     assert len(scene.bag) == 0
 
 
+def test_a_critical_message_is_sent_until_it_has_certainly_arrived() -> None:
+    scene = Scene()
+    scene.put(alert(severity=CRITICAL))
+    for _ in range(40):
+        fail(scene, is_unclear=True)
+    assert scene.deliver() == ["trouble"]
+    assert ABANDONED not in scene.states().values()
+
+
 def test_an_outage_of_ten_minutes_loses_nothing_and_ends_in_few_messages() -> None:
     scene = Scene()
     outage = scene.now + 600
