@@ -232,7 +232,8 @@ class Host:
     async def _listen(self) -> None:
         """Look for a file KILL and for commands; entries are refused from the moment the file is there."""
         assert self._operator is not None
-        reception = Reception(self.control, self._operator, self.wall)
+        assert self._session is not None
+        reception = Reception(self.control, self._operator, self.wall, self._session.pulse)
         while True:
             reception.look()
             self.heart.board.beat("inbox")

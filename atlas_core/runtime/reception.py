@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from attrs import define
 from loguru import logger
 
 from atlas_core.clock import Clock
 from atlas_core.control.file import Busy, ControlFile
-from atlas_core.control.inbox import DONE, REFUSED, Inbox
+from atlas_core.control.inbox import DONE, REFUSED, Inbox, Request
 from atlas_core.errors import AtlasError
 from atlas_core.runtime.operator import Operator
+
+STOP = "stop"
 
 
 @define(eq=False)
 class Reception:
-    """Looks for what people want, lets the operator obey, and answers; `wall` is the machine's clock."""
+    """Looks for what people want, lets the operator obey, and answers; `wall` is the machine's clock.
+
+    An answer is given at the session's next turn, for which `turn` asks: what was obeyed is in the journal then, and no
+    crash takes back what a person was told.
+    """
 
     control: ControlFile
     operator: Operator
     wall: Clock
+    turn: Callable[[Callable[[], None]], None]
     _is_deaf: bool = False
 
     def look(self) -> None:
         """Take a file KILL into the journal, and obey the commands that wait; a file in use waits for the next look."""
         self.operator.notice_kill()
+        self._try(lambda: self._obey(Inbox(self.control)))
+
+    def _try(self, act: Callable[[], None]) -> None:
         try:
-            self._answer(Inbox(self.control))
+            act()
         except Busy:
             return
         except AtlasError as fault:
@@ -33,10 +46,17 @@ class Reception:
                 logger.error("commands cannot be taken, the session goes on without them: {}", fault)
             self._is_deaf = True
 
-    def _answer(self, inbox: Inbox) -> None:
+    def _obey(self, inbox: Inbox) -> None:
         for request in inbox.take(self.wall.now()):
             try:
                 status, answer = DONE, self.operator.obey(request)
             except AtlasError as fault:
                 status, answer = REFUSED, str(fault)
-            inbox.answer(request.id, status, answer, self.wall.now())
+            tell = partial(self._try, partial(self._answer, inbox, request, status, answer))
+            if request.name == STOP:
+                tell()  # there may be no further turn, and nothing of it is kept
+            else:
+                self.turn(tell)
+
+    def _answer(self, inbox: Inbox, request: Request, status: str, answer: str) -> None:
+        inbox.answer(request.id, status, answer, self.wall.now())

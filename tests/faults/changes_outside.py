@@ -92,7 +92,7 @@ OUTSIDE: dict[str, Change] = {
     "wild prices count": swap(PlausiblePrices, "believes", true),
     "kill file unread": swap(KillSwitch, "is_engaged", property(false)),
     "kill not told to the session": swap(Operator, "notice_kill", nothing),
-    "inbox unread": swap(Reception, "_answer", nothing),
+    "inbox unread": swap(Reception, "_obey", nothing),
     "exits stop at a kill": wrap(OrderGateway, "_denial", _permit_all),
     "release keeps the halt": wrap(SessionFace, "command", _never_resumed),
 }

@@ -142,15 +142,15 @@ class Control:
         face = SessionFace(session, self.process.journal, ProgressBoard(self.process.world.loop.time))
         operator = Operator(self.permit, self.process.clock, face.open_symbols, face.command, lambda _: self.stop())
         operator.notice_kill()
-        session.tasks.own("inbox", lambda: self._listen(operator), restart=Restart.ALWAYS)
+        session.tasks.own("inbox", lambda: self._listen(operator, face), restart=Restart.ALWAYS)
         if self.wants_stop:
             self.stop()
 
-    async def _listen(self, operator: Operator) -> None:
+    async def _listen(self, operator: Operator, face: SessionFace) -> None:
         """Look at what people want whenever there is something, within the half second that it takes the real host."""
         draws = self.process.world.chance.stream("inbox")
         with ControlFile(self.files.control) as file:
-            reception = Reception(file, operator, self.process.clock)
+            reception = Reception(file, operator, self.process.clock, face.pulse)
             while True:
                 reception.look()
                 self.files.notice()

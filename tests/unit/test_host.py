@@ -14,7 +14,7 @@ from attrs import define, field
 
 from atlas_core.control.beat import read_heartbeat
 from atlas_core.control.file import ControlFile
-from atlas_core.control.inbox import DONE, REFUSED, Inbox, Request
+from atlas_core.control.inbox import DONE, REFUSED, TAKEN, Inbox, Request
 from atlas_core.control.kill_switch import EntryPermit, KillSwitch
 from atlas_core.errors import SessionFailed
 from atlas_core.model.timeframe import MINUTE, SECOND
@@ -299,6 +299,16 @@ def test_a_file_that_appears_kills_and_is_journalled_once(tmp_path: Path) -> Non
         ("a file halt", {"reason": "kill switch: a file KILL was put there"}),
         ("cli:ann resume", {"reason": "checked by hand"}),
     ]
+
+
+def test_a_command_is_answered_when_the_session_has_taken_it_and_a_stop_at_once(tmp_path: Path) -> None:
+    async def script(bench: Bench) -> None:
+        await asyncio.sleep(5)
+        bench.session.stuck = True
+        assert (await bench.ask("pause")).status == TAKEN
+        assert (await bench.ask("stop")).status == DONE
+
+    play(tmp_path, script)
 
 
 def test_a_file_that_comes_back_right_after_it_was_cleared_kills_again(tmp_path: Path) -> None:
