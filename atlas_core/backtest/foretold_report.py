@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import compress
 from math import isfinite
+from sys import intern
 
 import numpy as np
 from attrs import evolve
@@ -83,7 +84,8 @@ class _SettledCells:
     def __init__(self, live: OpenSystem, fates: Fates) -> None:
         rows = np.flatnonzero(fates.fate != Fate.KNOWN)
         self._live, self._fates, self._rows = live, fates, rows
-        self._table, self._fate = fates.table.take(rows), fates.fate[rows]
+        is_whole = len(rows) == len(fates.table)
+        self._table, self._fate = fates.table if is_whole else fates.table.take(rows), fates.fate[rows]
         self.found_at = self._table.available_at
         self.is_engaged = self._fate == Fate.ENGAGED
         self._gates = [label for label, _ in live.system.parts.masking_gates]
@@ -105,16 +107,16 @@ class _SettledCells:
             "key": lambda: signal_keys(table, self._live.system.profile.name, fates.label),
             "scanner": lambda: [fates.label] * count,
             "trade_id": lambda: ["0"] * count,
-            "symbol": table.symbol.tolist,
-            "timeframe": table.timeframe.tolist,
-            "entry": table.entry.tolist,
-            "setup": table.pattern.tolist,
-            "family": lambda: families(table),
+            "symbol": lambda: _words(table.symbol.tolist()),
+            "timeframe": lambda: _words(table.timeframe.tolist()),
+            "entry": lambda: _words(table.entry.tolist()),
+            "setup": lambda: _words(table.pattern.tolist()),
+            "family": lambda: _words(families(table)),
             "side": lambda: [SIDES[sign] for sign in table.side.tolist()],
             "score": lambda: list(map(str, table.score.tolist())),
-            "detected_at": lambda: times_text(table.available_at),
-            "setup_at": lambda: times_text(table.setup_at),
-            "ended_at": lambda: times_text(np.where(fates.has_waited[rows], fates.ended_at[rows], table.available_at)),
+            "detected_at": lambda: _times(table.available_at),
+            "setup_at": lambda: _times(table.setup_at),
+            "ended_at": lambda: _times(np.where(fates.has_waited[rows], fates.ended_at[rows], table.available_at)),
             **{price: partial(self._prices, getattr(table, price)) for price in _PRICES},
         }
 
@@ -160,11 +162,24 @@ def _said(name: str, gate: str, mask: GateMask, rows: NDArray[np.int64]) -> str 
         case "by":
             return gate
         case "reason":
-            return mask.reason if isinstance(mask.reason, str) else list(mask.reason[rows].tolist())
+            return mask.reason if isinstance(mask.reason, str) else _words(mask.reason[rows].tolist())
     column = np.broadcast_to(
         np.asarray(mask.value if name == "value" else mask.threshold, dtype=float), len(mask.passed)
     )
-    return [str(number) if isfinite(number) else NONE for number in column[rows].tolist()]
+    texts = (str(number) if isfinite(number) else NONE for number in column[rows].tolist())
+    return list(texts) if name == "value" else _words(texts)
+
+
+def _words(texts: Iterable[str]) -> list[str]:
+    """Return texts of which there are few: each is held once."""
+    return list(map(intern, texts))
+
+
+def _times(times: NDArray[np.int64]) -> list[str]:
+    """Return times as text, each of them held once."""
+    different, places = np.unique(times, return_inverse=True)
+    texts: list[str] = np.array(times_text(different), dtype=object)[places].tolist()
+    return texts
 
 
 def _price_decimals(tables: Sequence[_SettledCells], engaged: dict[str, int]) -> dict[str, int]:
