@@ -118,11 +118,12 @@ def _symbols(text: str) -> list[str] | None:
 
 
 def typed_profile(path: Path) -> str:
-    """Return the profile in a file as it is typed: by its name where it comes with Atlas, else by its path."""
+    """Return a profile as it is typed: by its name where it comes with Atlas, else by its path from here."""
     from atlas_core.profile import available_profiles, find_profile
 
     is_shipped = path.stem in available_profiles() and find_profile(path.stem).resolve() == path
-    return path.stem if is_shipped else quote(str(path))
+    near = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    return path.stem if is_shipped else quote(str(near))
 
 
 def _tried(ledger: Ledger, run_id: str, trial: Trial | None) -> tuple[int, str]:

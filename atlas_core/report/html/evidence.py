@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from atlas_core.report.evidence import Check, CheckState, Evidence, Searched, has_evidence
 from atlas_core.report.html.markup import Child, Markup, element, joined
 from atlas_core.report.html.tables import heading, numbers, table
+
+_FOLDERS = re.compile(r"(?:[^\s'/]*/)+(?=[^\s'/]+\.toml)")
+"""The folders before a profile's name: those of this machine are nobody's business on a page."""
 
 _NO_SEARCH = (
     "Not checked: no sweep and no walk-forward over these data is known. "
@@ -28,7 +33,7 @@ def proved(evidence: Evidence) -> Markup:
 def _check(check: Check) -> list[Child]:
     done: Child = check.sentence
     if check.state is CheckState.NOT_CHECKED:
-        done = element("span", f"{check.sentence}: ", element("code", check.command))
+        done = element("span", f"{check.sentence}: ", element("code", _FOLDERS.sub("", check.command)))
     return [check.name.capitalize(), element("b", check.state.value), done]
 
 
