@@ -91,7 +91,9 @@ def _check(name: str, kept: Sequence[KeptCheck], code: str, data: str, command: 
         return Check(name=name, state=state, command=command, told=same[-1].told, made_at=same[-1].made_at)
     if same_code:
         last = same_code[-1]
-        state = CheckState.OK_ELSEWHERE if last.is_clean else CheckState.FAILED_ELSEWHERE
+        ok = CheckState.OK_ELSEWHERE if data else CheckState.OK_BEFORE
+        failed = CheckState.FAILED_ELSEWHERE if data else CheckState.FAILED_BEFORE
+        state = ok if last.is_clean else failed
         told = f"{last.told}; on bars from {when(last.begins)} to {when(last.ends)}"
         return Check(name=name, state=state, command=command, told=told, made_at=last.made_at)
     told = f"the code is another than when it was checked, {when(kept[-1].made_at)}" if kept else ""

@@ -51,7 +51,7 @@ def known_of_run(
         trial = next(iter(ledger.trials(run_id)), None)
         systems, tried = _tried(ledger, run_id, trial)
         sweeps = _sweeps(home, ledger, trial, manifest) if with_searches else []
-        searches = tuple(_searched(sweep, ledger) for sweep in sweeps)
+        searches = tuple(_searched(sweep, ledger) for sweep in sweeps if ledger.count(sweep.sweep_id))
         return Evidence(checks=checks, systems=systems, tried=tried, searches=searches)
 
 

@@ -12,12 +12,17 @@ from atlas_core.report.writing import when
 
 
 class CheckState(StrEnum):
-    """What is known of a check: with the code and on the bars of the run, or with its code on other bars."""
+    """What is known of a check: with the code of the run, on its bars, on others, or on some where its own are unknown.
+
+    Those of a session are: they came one by one.
+    """
 
     OK = "ok"
     OK_ELSEWHERE = "ok on other bars"
+    OK_BEFORE = "ok on bars of the past"
     FAILED = "failed"
     FAILED_ELSEWHERE = "failed on other bars"
+    FAILED_BEFORE = "failed on bars of the past"
     NOT_CHECKED = "not checked"
 
 

@@ -134,7 +134,7 @@ def test_a_check_counts_for_the_code_and_the_bars_that_it_was_made_with(
 
 def test_a_run_that_does_not_tell_its_code_or_its_bars_is_proved_by_nothing_made_on_others() -> None:
     assert checks_of([kept(code="")], code="", data="d", arguments="")[0].state is CheckState.NOT_CHECKED
-    assert checks_of([kept(data="")], code="c", data="", arguments="")[0].state is CheckState.OK_ELSEWHERE
+    assert checks_of([kept(data="")], code="c", data="", arguments="")[0].state is CheckState.OK_BEFORE
     assert made_of_code({"made_of": {}}, "0.1.0") == ""
 
 

@@ -41,7 +41,7 @@ def _searches(evidence: Evidence) -> Markup:
     if not evidence.searches:
         return element("p", _NO_SEARCH, class_="empty")
     columns = (heading("Sweep"), heading("How"), numbers("Trials"), heading("Result"), heading("What it is worth"))
-    return table(columns, [_searched(found) for found in evidence.searches], name="words")
+    return table(columns, [_searched(found) for found in evidence.searches], name="words swept")
 
 
 def _searched(found: Searched) -> list[Child]:
