@@ -91,10 +91,14 @@ class Bookkeeper:
             return
         if track.intent.role is not OrderRole.ENTRY:
             self._book_exit(track, event, growth)
-        elif track.intent.signal_key in self.state.signals:
-            self._book_entry(track, event, growth)
+            return
+        rest = self._book_over_closed(track, event, growth)
+        if rest is None:
+            return
+        if track.intent.signal_key in self.state.signals:
+            self._book_entry(track, event, rest)
         else:
-            self._book_late_entry(track, event, growth)
+            self._book_late_entry(track, event, rest)
 
     def close_outside(self, position: PositionTrack, quantity: Decimal) -> None:
         """Book a part of a position as closed by others, at the last price: what they were paid is not known."""
@@ -152,6 +156,33 @@ class Bookkeeper:
             )
         )
         return Growth(quantity, price, fee, spread, to_impact - spread, lost - to_impact)
+
+    def _book_over_closed(self, track: OrderTrack, event: OrderFilled, growth: Growth) -> Growth | None:
+        """Book what an entry filled and its exits had closed before that was told; return what is left of it.
+
+        It is a trade that is over at once, at the price of those exits: the venue holds none of it, so nothing of it is
+        protected or closed. Beside another trade of its symbol it is booked as any late fill.
+        """
+        intent = track.intent
+        over_closed = self.state.over_closed.get(intent.signal_key)
+        if over_closed is None or intent.symbol in self.state.positions:
+            return growth
+        closed, rest = growth.split(over_closed.quantity, self.unit)
+        proceeds = over_closed.proceeds_of(closed.quantity)
+        if intent.signal_key in self.state.signals:
+            self._open(track, event.ts, closed)
+        else:
+            self._open_late(track, event.ts, closed)
+        position = self.state.positions[intent.symbol]
+        so_far = track.cumulative_quantity + closed.quantity
+        self._book_fill(track, evolve(event, cumulative_quantity=so_far), closed, position.trade_id)
+        gross = (proceeds - position.entry_cost) * position.multiplier * position.side.sign
+        reason = "its exits had closed it before its fill was told"
+        ending = Ending("late entry", reason, tidy(proceeds / closed.quantity))
+        self._close(position, event.ts, ending, booked(gross, self.unit))
+        text = f"{closed.quantity} of {intent.symbol} at {closed.price}: {reason}; it was closed at {ending.price}"
+        raise_alert(self.recorder, Severity.WARNING, "Late fill explains what was closed", text, intent.symbol)
+        return rest
 
     def _book_entry(self, track: OrderTrack, event: OrderFilled, growth: Growth) -> None:
         intent = track.intent

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
 from attrs import Factory, define
 
 from atlas_core.engine.tracks import OrderTrack as OrderTrack
+from atlas_core.engine.tracks import OverClosed as OverClosed
 from atlas_core.engine.tracks import PositionTrack as PositionTrack
 from atlas_core.engine.tracks import SignalState as SignalState
 from atlas_core.engine.tracks import SignalTrack as SignalTrack
@@ -34,6 +36,7 @@ from atlas_core.model.records import (
     OrderIntended,
     OrderMoved,
     OrderQueried,
+    PositionAdjusted,
     PositionChanged,
     PositionClosed,
     PositionOpened,
@@ -105,6 +108,7 @@ class State:
     ended_orders: dict[str, OrderTrack] = Factory(dict)
     foreign: dict[tuple[str, str, str], Decimal] = Factory(dict)
     positions: dict[str, PositionTrack] = Factory(dict)
+    over_closed: dict[str, OverClosed] = Factory(dict)
     last_closed: dict[str, ClosedTrade] = Factory(dict)
     attempts: dict[tuple[str, str], int] = Factory(dict)
     trades_opened: int = 0
@@ -190,6 +194,8 @@ class State:
                 del self.ended_orders[name]
             for key in [key for key, until in self.seen.items() if until < record.ts and key not in self.signals]:
                 del self.seen[key]
+            for key in [k for k, known in self.over_closed.items() if record.ts - known.since > ENDED_KEPT]:
+                del self.over_closed[key]
         self.peak_equity = max(self.peak_equity, record.equity)
 
     def _signal_detected(self, record: SignalDetected) -> None:
@@ -268,10 +274,41 @@ class State:
         track.cumulative_cost += record.quantity * record.price
         track.cumulative_fee += record.fee
         self.cash -= record.fee
+        self._count_over_closed(record, track.intent)
         if record.trade_id:
             self._fill_of_position(record, track.intent.action)
         self._exit_over(track)
         self._forget_if_done(track)
+
+    def _count_over_closed(self, record: FillBooked, intent: OrderIntended) -> None:
+        """Keep what exits closed beyond what is known of their entry, until fills of it that come later explain it.
+
+        It counts as far as the cumulative quantities of the signal's orders say so too: what others closed before, or
+        an entry of another signal opened, is explained already.
+        """
+        key, before = intent.signal_key, self.over_closed.get(intent.signal_key)
+        if intent.role is OrderRole.ENTRY:
+            after = None if before is None else before.without(record.quantity)
+        else:
+            known, proceeds = (before.quantity, before.proceeds) if before is not None else (ZERO, ZERO)
+            held = self.positions[record.symbol].quantity if record.trade_id else ZERO
+            more = record.quantity - held
+            if more <= 0 or (more := min(more, self._closed_beyond_entry(key) - known)) <= 0:
+                return
+            after = OverClosed(record.symbol, known + more, proceeds + more * record.price, record.ts)
+        self.over_closed.pop(key, None)
+        if after is not None:
+            self.over_closed[key] = after
+
+    def _closed_beyond_entry(self, signal_key: str) -> Decimal:
+        """Return by how much the exits of a signal filled more than its entry, by their cumulative quantities."""
+        tracks = chain(self.orders.values(), self.ended_orders.values())
+        quantities = (
+            -track.cumulative_quantity if track.intent.role is OrderRole.ENTRY else track.cumulative_quantity
+            for track in tracks
+            if track.intent.signal_key == signal_key
+        )
+        return sum(quantities, ZERO)
 
     def _fill_of_position(self, record: FillBooked, action: Action) -> None:
         """Book a fill on the position of its symbol; even an entry that came late may have closed some of it."""
@@ -345,6 +382,11 @@ class State:
         else:
             self.foreign.pop(key, None)
 
+    def _position_adjusted(self, record: PositionAdjusted) -> None:
+        """Forget what was closed too much: the books follow the venue, which has it."""
+        for key in [key for key, known in self.over_closed.items() if known.symbol == record.symbol]:
+            del self.over_closed[key]
+
     def _protection_changed(self, record: ProtectionChanged) -> None:
         self.position_of_trade(record.trade_id).is_protected = record.protected
 
@@ -390,6 +432,7 @@ CHANGES: dict[type[Record], Callable[[State, Any], None]] = {
     ForeignFound: State._foreign_found,
     FillBooked: State._fill_booked,
     PositionOpened: State._position_opened,
+    PositionAdjusted: State._position_adjusted,
     PositionChanged: State._position_changed,
     LevelsSet: State._levels_set,
     ProtectionChanged: State._protection_changed,

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from attrs import Factory, define, frozen
+from attrs import Factory, define, evolve, frozen
 
 from atlas_core.model.instrument import ZERO
 from atlas_core.model.orders import OrderRole, OrderStatus
@@ -76,6 +76,30 @@ class OrderTrack:
         """Forget that the venue did not know the order: since then it has told of it."""
         self.not_found = self.not_found_since = self.not_found_at = 0
         self.is_missing = False
+
+
+@frozen
+class OverClosed:
+    """What exits of a signal closed beyond what was known of its entry; `proceeds` sum price times quantity.
+
+    `since` is when that was told last.
+    """
+
+    symbol: str
+    quantity: Decimal
+    proceeds: Decimal
+    since: int
+
+    def proceeds_of(self, quantity: Decimal) -> Decimal:
+        """Return what `quantity` of it was closed for; all of it gives the exact sum."""
+        return self.proceeds if quantity == self.quantity else self.proceeds * (quantity / self.quantity)
+
+    def without(self, quantity: Decimal) -> OverClosed | None:
+        """Return what is left when `quantity` more of the entry is known, None when that explains it all."""
+        if quantity >= self.quantity:
+            return None
+        proceeds = self.proceeds - self.proceeds_of(quantity)
+        return evolve(self, quantity=self.quantity - quantity, proceeds=proceeds)
 
 
 @frozen

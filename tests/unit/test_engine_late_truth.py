@@ -53,7 +53,12 @@ class Scene:
     """An engine whose venue is the test; `now` is in seconds after the start."""
 
     def __init__(
-        self, *, holds_quantity: bool = False, limit: bool = False, reconcile_within: int | None = None
+        self,
+        *,
+        holds_quantity: bool = False,
+        limit: bool = False,
+        reconcile_within: int | None = None,
+        size: str = "1",
     ) -> None:
         market = MarketData({"X": bars_of_rows("X", parse_timeframe("1m"), [])}, {"X": PERP})
         self.now = 0.0
@@ -62,7 +67,7 @@ class Scene:
         self.commands: list[Command] = []
         self.engine: Engine = make_engine(
             profile="p", namespace="p/live", instruments={"X": PERP}, market=PastMarket(market), quote="USD",
-            parts=EngineParts(sizer=("fixed", FixedSize()), exits=(("levels", SignalLevels()),)),
+            parts=EngineParts(sizer=("fixed", FixedSize(size)), exits=(("levels", SignalLevels()),)),
             rules=Rules(max_positions=5, reconcile_within=reconcile_within), stops_at_failure=False,
             native=NativeOrders(limit=limit, holds_quantity=holds_quantity),
         )  # fmt: skip
