@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from atlas_core.backtest import foretelling
 from atlas_core.cli.audit import audit
 from atlas_core.cli.explain import explain
 from atlas_core.cli.reproduce import reproduce
@@ -159,6 +160,19 @@ def test_what_the_engine_decides_without_a_journal_gives_the_same_results_and_fi
         assert plain(one) == plain(other)
     call(audit, "verify", run.run_id)
     assert manifest_of(run)["journal_digest"] == manifest_of(engine)["journal_digest"]
+
+
+def test_very_many_signals_are_not_journalled_with_the_run(
+    own_home: Path, profile: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = [str(profile), "--json", "--set", "broker.latency_ms=5"]
+    drivers = []
+    for many in (1, 100_000):
+        monkeypatch.setattr(foretelling, "SPARED_FROM", many)
+        drivers.append(
+            (json.loads(call(backtest, *late))["driver"], (kept(own_home).directory / JOURNAL_NAME).exists())
+        )
+    assert drivers == [("columns", False), ("skipping", True)]
 
 
 def test_who_asks_for_columns_in_vain_is_told_why(own_home: Path, profile: Path) -> None:
