@@ -12,6 +12,7 @@ import pytest
 from atlas_core.model.bars import Bars
 from atlas_core.model.records import Record
 from atlas_core.model.timeframe import MINUTE, parse_timeframe
+from atlas_core.report.evidence import Check, CheckState, Evidence, Searched
 from atlas_core.report.html.material import Material
 from atlas_core.report.html.page import html_report
 from atlas_core.report.summary import report_of
@@ -45,11 +46,24 @@ def bars(symbol: str) -> Bars:
     )  # fmt: skip
 
 
+def evidence() -> Evidence:
+    """Return checks and searches with long words, which have to find room at every width."""
+    command = "atlas check lookahead some/folder/a-profile-with-a-name.toml --set 'universe.symbols=[\"BTC-PERP\"]'"
+    missing = Check(name="look-ahead", state=CheckState.NOT_CHECKED, command=command)
+    done = Check(name="parity", state=CheckState.OK_ELSEWHERE, command="atlas parity", told="all alike", made_at=START)
+    walk = Searched(
+        sweep_id="a-profile-with-a-long-name-sweep-0001", method="walk-forward 60d/15d, grid", trials=12_000,
+        result="4 windows, out of sample, joined: Total return +3.99 % · Sharpe (ann.) 0.81", worth="", state="cut off",
+    )  # fmt: skip
+    return Evidence(checks=(missing, done), systems=9, tried="9 systems were tried on this data.", searches=(walk,))
+
+
 def written(folder: Path, records: list[Record], run_id: str = "demo-paper-0001") -> Path:
     market = {"BTC-PERP": bars("BTC-PERP")}
     material = Material(
-        report=report_of(records), records=records, run_id=run_id, digest="ab" * 32, version="0.1.0", bars=market
-    )
+        report=report_of(records), records=records, run_id=run_id, digest="ab" * 32, version="0.1.0", bars=market,
+        evidence=evidence(),
+    )  # fmt: skip
     path = folder / "report.html"
     path.write_text(html_report(material), encoding="utf-8")
     return path
