@@ -20,6 +20,7 @@ from atlas_core.search.worker import Task, Workbench
 from atlas_core.search.workers import ThisProcess, Workers
 
 POLL_SECONDS = 0.5
+WONDER_SECONDS = 60.0
 DIED = "its worker process died twice (killed, or out of memory)"
 
 
@@ -82,6 +83,8 @@ class Conductor:
     ending: Ending = Ending.COMPLETE
     workers: Workers = field(init=False)
     _watch_time: Stopwatch = field(factory=Stopwatch)
+    _since_last: Stopwatch = field(factory=Stopwatch)
+    _has_wondered: bool = False
     _is_recruited: bool = False
     _outstanding: dict[Future[Trial], Task] = field(factory=dict)
     _suspects: list[Task] = field(factory=list)
@@ -173,6 +176,7 @@ class Conductor:
     def _collected(self) -> list[Trial]:
         """Wait for trials; a worker's death makes a suspect of what it may have been doing."""
         done, _ = wait(self._outstanding, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+        self._wonder(is_waiting=not done)
         trials, suspects = [], []
         for future in sorted(done, key=lambda future: self._outstanding[future].number):
             task = self._outstanding.pop(future)
@@ -188,6 +192,14 @@ class Conductor:
             self._deaths.clear()
             self.workers.renew(alone=False)
         return trials
+
+    def _wonder(self, *, is_waiting: bool) -> None:
+        """Tell once how to go on without trials that may never end, when none has for a long time."""
+        if not is_waiting:
+            self._since_last = Stopwatch()
+        elif self._limit is None and not self._has_wondered and self._since_last.seconds() >= WONDER_SECONDS:
+            self._has_wondered = True
+            self.watch.told("no trial has ended for a minute; to give up those that hang: Ctrl-C, then --trial-timeout")
 
     def _judged(self, suspects: Sequence[Task]) -> list[Trial]:
         """Return the trials that took too long or killed a worker twice.

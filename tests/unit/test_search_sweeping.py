@@ -27,7 +27,9 @@ def table(trials: tuple[Trial, ...]) -> list[object]:
     return [(t.number, t.settings, t.status, t.reason, t.data, t.system, t.figures) for t in trials]
 
 
-def test_the_table_is_the_same_for_any_number_of_workers(tmp_path: Path) -> None:
+def test_the_table_is_the_same_for_any_number_of_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("atlas_core.search.conducting.WONDER_SECONDS", 0.0)
+    monkeypatch.setattr("atlas_core.search.conducting.POLL_SECONDS", 0.01)
     plan = plan_of(crossing(tmp_path), *CHANGES)
     tables = []
     for processes in (1, 2):
@@ -40,6 +42,7 @@ def test_the_table_is_the_same_for_any_number_of_workers(tmp_path: Path) -> None
         assert not sweep.sweep.bars.exists()
         assert notes.parts == [("", 6, 0)]
         tables.append(table(outcome.trials))
+    assert sum("--trial-timeout" in text for text in notes.texts) == 1  # nothing ends while the processes begin
     assert tables[0] == tables[1]
     assert [trial.status for trial in outcome.trials] == [TrialStatus.FINISHED] * 4 + [TrialStatus.INVALID] * 2
 
