@@ -56,6 +56,8 @@ def taped_history(tapes: Sequence[Path]) -> TapedHistory:
     for tape in tapes:
         reading.instruments |= {each["symbol"]: value_of(each, Instrument) for each in read_head(tape)["instruments"]}
         reading.read(read_tape(tape))
+        if reading.started is None:  # the later ones need not be read
+            break
     if reading.started is None:
         raise DataError("expected the tape of the begin of the session, it is not kept any more")
     bars = {symbol: reading.bars_of(symbol, _latest(rows)) for symbol, rows in reading.rows.items()}
