@@ -26,7 +26,8 @@ NEVER = 10**30
 class PeopleObeyed(Checker):
     """I9, I29: a kill switches entries off and is in the journal soon, and after a release entries are allowed again.
 
-    That nothing is entered meanwhile, whatever process runs, is judged where requests leave.
+    That nothing is entered meanwhile, whatever process runs, is judged where requests leave. A frozen process can write
+    nothing: its time counts from where it goes on.
     """
 
     name: ClassVar[str] = "I9"
@@ -37,6 +38,8 @@ class PeopleObeyed(Checker):
 
     def pass_time(self, at: int) -> None:
         """Judge what lasts too long."""
+        if not self.books.is_up:
+            return
         if at - self.asked_at > OBEYED_WITHIN:
             self.asked_at = NEVER
             self.breach("a session was told to stop entries, and the kill file is not there")

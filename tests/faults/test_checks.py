@@ -365,6 +365,12 @@ def test_a_price_beyond_its_trigger_takes_a_signal_in_time() -> None:
     assert story.breaches() == []
 
 
+def test_a_kill_before_a_frozen_process_goes_on_is_written_in_time_after_it_does() -> None:
+    story = Story().process("begun").process("kill_file", present=True).process("frozen").wait(20).bars()
+    assert story.process("resumed", after=20 * SECOND).wait(1).breaches() == []
+    assert story.wait(11).read().breaches() != []
+
+
 def test_an_alarm_makes_a_missing_stop_known() -> None:
     story = Story().entered().venue("canceled", order=2).alarm()
     _held_on(story)
