@@ -145,5 +145,5 @@ def ends_of(rows: Iterable[SignalRow]) -> list[tuple[str, str, str]]:
 def sum_sentence(counts: Mapping[str, int]) -> str:
     """Return `signals 42 = closed 20 + refused 21 + open 1` of what `state_counts` gave."""
     order = sorted(counts, key=lambda state: (state != Outcome.CLOSED, STATES.index(state)))
-    parts = " + ".join(f"{state.replace('_', ' ')} {counts[state]}" for state in order)
-    return f"signals {sum(counts.values())} = {parts or 0}"
+    parts = " + ".join(f"{state.replace('_', ' ')} {counts[state]:,}" for state in order)
+    return f"signals {sum(counts.values()):,} = {parts or 0}"
