@@ -6,15 +6,17 @@ ends and why follows from its levels and the bars alone. All others are left to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from enum import IntEnum
 
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
+from atlas_core.backtest.columnar.candidates import NO_RULE, first_refusal
 from atlas_core.backtest.columnar.searching import NEVER, first_at_or_below
 from atlas_core.backtest.columnar.simple import NotSimple, asked
+from atlas_core.backtest.columnar.tape import levels_in_ticks
 from atlas_core.backtest.columnar.ticks import Column
 from atlas_core.columnar import NO_LEVEL
 from atlas_core.compose import OpenSystem
@@ -28,7 +30,6 @@ from atlas_core.model.instrument import Instrument
 from atlas_core.model.signals import EntryKind, SignalTable
 from atlas_core.model.timeframe import DAY
 
-NOBODY = -1
 _LETTERS = 0x110000
 """How many there are of them."""
 
@@ -54,7 +55,7 @@ class Fate(IntEnum):
 class Fates:
     """The fates of one scanner's signals, a row of its table each.
 
-    `refused_by` is the place of the first mask that refuses, NOBODY for none. A settled signal that waited ended at
+    `refused_by` is the place of the first mask that refuses, NO_RULE for none. A settled signal that waited ended at
     `ended_at`, where `price` was against `level` (both in ticks, NO_LEVEL for none). An engaged one that waits meets
     its trigger in the event `event` of its symbol (see `Lane`), and no opening before that voids it; NEVER for entries
     at the market.
@@ -89,7 +90,7 @@ def fates_of(live: OpenSystem, market: LoadedMarket, label: str, table: SignalTa
     refused_by = first_refusal(masks, len(table))
     fate = np.full(len(table), Fate.ENGAGED, dtype=np.int64)
     fate[table.valid_until <= table.available_at] = Fate.OVER
-    fate[refused_by != NOBODY] = Fate.REFUSED
+    fate[refused_by != NO_RULE] = Fate.REFUSED
     fate[_known(table)] = Fate.KNOWN
     is_at_market = (table.entry == EntryKind.MARKET.value) | np.isnan(table.trigger)
     waits = np.flatnonzero((fate == Fate.ENGAGED) & ~is_at_market)
@@ -110,14 +111,6 @@ def fates_of(live: OpenSystem, market: LoadedMarket, label: str, table: SignalTa
 
 def _mask_of(gate: MaskingGate, table: SignalTable) -> Callable[[], GateMask]:
     return lambda: whole_mask(gate.mask(table), table)
-
-
-def first_refusal(masks: Sequence[GateMask], count: int) -> Column:
-    """Return for each row the place of the first mask that refuses it, NOBODY where all let it pass."""
-    refused = np.full(count, NOBODY, dtype=np.int64)
-    for place in range(len(masks) - 1, -1, -1):
-        refused[~masks[place].passed] = place
-    return refused
 
 
 def _known(table: SignalTable) -> NDArray[np.bool_]:
@@ -215,9 +208,9 @@ class _Signals:
         return cls(
             side=table.side[rows],
             is_limit=table.entry[rows] == EntryKind.LIMIT.value,
-            trigger=_in_ticks(table.trigger[rows], instrument),
-            cancel=_in_ticks(table.cancel_beyond[rows], instrument),
-            void=_in_ticks(table.void_beyond[rows], instrument),
+            trigger=levels_in_ticks(table.trigger[rows], instrument),
+            cancel=levels_in_ticks(table.cancel_beyond[rows], instrument),
+            void=levels_in_ticks(table.void_beyond[rows], instrument),
             ends=ends,
             first=events.before(table.available_at[rows]),
             last=np.where(ends > end, len(events), events.before(ends)) - 1,
@@ -273,9 +266,3 @@ def _is_void(events: _Events, signals: _Signals) -> NDArray[np.bool_]:
     is_there = (signals.void != NO_LEVEL) & (signals.opening <= signals.last)
     void: NDArray[np.bool_] = is_there & ((opened - signals.void) * signals.side >= 0)
     return void
-
-
-def _in_ticks(prices: NDArray[np.float64], instrument: Instrument) -> Column:
-    missing = np.isnan(prices)
-    ticks = np.rint(np.where(missing, 0.0, prices) / float(instrument.tick_size)).astype(np.int64)
-    return np.where(missing, NO_LEVEL, ticks)

@@ -85,7 +85,7 @@ def floored(prices: Any, instrument: Any) -> Any:
 
 
 def last_refusal(masks: Any, count: int) -> Any:
-    refused = np.full(count, fates.NOBODY, dtype=np.int64)
+    refused = np.full(count, fates.NO_RULE, dtype=np.int64)
     for place, mask in enumerate(masks[:1]):
         refused[mask.passed] = place
     return refused
@@ -102,7 +102,7 @@ MUTANTS: dict[str, tuple[Any, str, Callable[..., Any]]] = {
     "a bar that took both levels cancels": (fates, "_cancelled", cancelled_at_once),
     "no opening voids": (fates, "_is_void", never_void),
     "an opening at the level does not void": (fates, "_is_void", void_beyond_only),
-    "levels are rounded down to the tick": (fates, "_in_ticks", floored),
+    "levels are rounded down to the tick": (fates, "levels_in_ticks", floored),
     "nobody hears of the day of a signal that was settled": (Foretold, "days", lambda *_: iter(())),
     "the engine is not led to a trigger": (ForetoldPassage, "of_signals", lambda *_: NOTHING),
     "the engine voids at any opening": (SignalDesk, "met", nothing),

@@ -77,7 +77,7 @@ def candidates_of(
 ) -> list[Candidates]:
     """Return the candidates of one scanner's signals, symbol by symbol; raises NotSimple where the rules do not fit."""
     _expect_plain(table)
-    refused = _first_refusal(masks, len(table))
+    refused = first_refusal(masks, len(table))
     by_name = {tape.symbol: tape for tape in tapes}
     return [
         _of_symbol(rules, market, by_name[str(table.symbol[rows[0]])], scanner, table, rows, refused)
@@ -106,7 +106,7 @@ def _expect_plain(table: SignalTable) -> None:
         raise NotSimple("a setup is found twice")
 
 
-def _first_refusal(masks: Sequence[GateMask], count: int) -> Column:
+def first_refusal(masks: Sequence[GateMask], count: int) -> Column:
     """Return for each row the place of the first gate that refuses it, NO_RULE where all let it pass."""
     refused = np.full(count, NO_RULE, dtype=np.int64)
     for place in range(len(masks) - 1, -1, -1):

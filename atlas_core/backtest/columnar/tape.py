@@ -19,6 +19,13 @@ BPS = 10_000
 _LARGEST = np.iinfo(np.int64).max
 
 
+def levels_in_ticks(prices: NDArray[np.float64], instrument: Instrument) -> Column:
+    """Return prices in ticks, NO_LEVEL where there is none."""
+    missing = np.isnan(prices)
+    ticks = np.rint(np.where(missing, 0.0, prices) / float(instrument.tick_size)).astype(np.int64)
+    return np.where(missing, NO_LEVEL, ticks)
+
+
 class SymbolTape:
     """One symbol: its bars in ticks, and what its fills cost. Rows count from the first bar of the run."""
 
@@ -58,9 +65,7 @@ class SymbolTape:
 
     def levels(self, prices: NDArray[np.float64]) -> Column:
         """Return a table's prices in ticks, NO_LEVEL where there is none."""
-        missing = np.isnan(prices)
-        ticks = np.rint(np.where(missing, 0.0, prices) / float(self.instrument.tick_size)).astype(np.int64)
-        return np.where(missing, NO_LEVEL, ticks)
+        return levels_in_ticks(prices, self.instrument)
 
     def row_at(self, time: int) -> int:
         """Return the last row that was closed at a time, -1 for none."""
