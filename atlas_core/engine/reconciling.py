@@ -2,10 +2,11 @@
 
 Our orders are followed up, never guessed. What is not ours is noted and left alone. A position that differs is believed
 only when two reads some time apart agree, nothing of ours is on its way in the symbol, and the orders that could
-explain it have been asked about; then the books follow the venue, and people are told. They are told before, when a
-difference lasts and the venue does not answer. The end of an entry may be told before its last fill, or without it:
-until the venue was heard on that, the entry counts as one that may still fill. That a difference is over is believed of
-two reads too: an answer of the venue may leave out a position once.
+explain it have been asked about; then the books follow the venue, and people are told. What is sent after two reads
+agreed does not explain it and is not waited for. People are told before, when a difference lasts and the venue does not
+answer. The end of an entry may be told before its last fill, or without it: until the venue was heard on that, the
+entry counts as one that may still fill. That a difference is over is believed of two reads too: an answer of the venue
+may leave out a position once.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 from decimal import Decimal
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from atlas_core.engine.bookkeeping import Bookkeeper
 from atlas_core.engine.guard import raise_alert
@@ -53,11 +54,17 @@ ORDER, POSITION = "order", "position"
 
 @frozen
 class _Doubt:
-    """A difference that one read showed: what the books and the venue held, and when that read began."""
+    """A difference that reads showed: what the books and the venue held, and when the first of these reads began.
+
+    `suspects` are the orders that may explain it. Once two reads agree they stay the same: what is sent later explains
+    nothing that was there before.
+    """
 
     ledger: Decimal
     venue: Decimal
     since: int
+    suspects: tuple[OrderTrack, ...] = ()
+    is_agreed: bool = False
 
 
 @define
@@ -225,30 +232,34 @@ class ReconcileDesk:
         return {symbol for what, symbol, _ in self.state.foreign if what == POSITION}
 
     def _is_believed(self, symbol: str, ledger: Decimal, venue: Decimal, read: AccountRead) -> bool:
-        """Tell whether a difference has stood long enough, and the venue was heard on what could explain it.
+        """Tell whether two reads agree on a difference, and the venue was heard on what could explain it."""
+        doubt = self._doubt(symbol, ledger, venue, read.asked_at)
+        silent = [track for track in doubt.suspects if track.answered_at < doubt.since]
+        self._silent += silent
+        return doubt.is_agreed and not silent
+
+    def _doubt(self, symbol: str, ledger: Decimal, venue: Decimal, asked_at: int) -> _Doubt:
+        """Return what reads have shown of a difference up to this one.
 
         A read that follows closely on something of ours may lag behind it: it says nothing.
         """
-        doubt = self._doubts.get(symbol)
-        related = self._related(symbol)
-        is_moving = any(_is_moving(track, read.asked_at - AGREEMENT_SPAN) for track in related)
-        if doubt is None or (doubt.ledger, doubt.venue) != (ledger, venue) or is_moving:
-            doubt = _Doubt(ledger, venue, read.asked_at)
-        if is_moving:
-            self._doubts.pop(symbol, None)
-        else:
-            self._doubts[symbol] = doubt
-        silent = [track for track in related if track.answered_at < doubt.since]
-        self._silent += silent
-        return not silent and read.asked_at - doubt.since >= AGREEMENT_SPAN
+        doubt = self._doubts.pop(symbol, None)
+        if doubt is None or (doubt.ledger, doubt.venue) != (ledger, venue):
+            doubt = _Doubt(ledger, venue, asked_at)
+        suspects = doubt.suspects if doubt.is_agreed else self._related(symbol)
+        if any(_is_moving(track, asked_at - AGREEMENT_SPAN) for track in suspects):
+            return _Doubt(ledger, venue, asked_at, self._related(symbol))
+        doubt = evolve(doubt, suspects=suspects, is_agreed=asked_at - doubt.since >= AGREEMENT_SPAN)
+        self._doubts[symbol] = doubt
+        return doubt
 
-    def _related(self, symbol: str) -> list[OrderTrack]:
+    def _related(self, symbol: str) -> tuple[OrderTrack, ...]:
         """Return the orders of a symbol that may have filled without our knowing: working, or ended a while ago."""
         begun = self._differs_since.get(symbol, self.recorder.now) - MAY_EXPLAIN
         for since, until in reversed(self._absences):
             begun -= until - since if until > begun else 0
         tracks = (*self.state.orders.values(), *self.state.ended_orders.values())
-        return [t for t in tracks if t.intent.symbol == symbol and (t.is_working or t.moved_at >= begun)]
+        return tuple(t for t in tracks if t.intent.symbol == symbol and (t.is_working or t.moved_at >= begun))
 
     def _follow(self, symbol: str, ledger: Decimal, venue: Decimal) -> None:
         """Let the books follow the venue: less than we have is booked as closed there, more is somebody else's."""
