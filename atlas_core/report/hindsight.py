@@ -2,7 +2,8 @@
 
 Each signal is followed alone, as if it had been the only one: without costs, size, limits and exit rules, from its
 entry to its own stop or target. A stop that is touched in a bar together with the target, or in the bar of the entry,
-counts as the stop. Where neither is touched for `HORIZON_BARS` bars of the signal's timeframe, the close there counts.
+counts as the stop; a target in the bar in which a limit was touched may have come before it and does not count. Where
+neither is touched for `HORIZON_BARS` bars of the signal's timeframe, the close there counts.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -184,10 +186,32 @@ def _later(
     )  # fmt: skip
     horizon = HORIZON_BARS * parse_timeframe(signal.timeframe).duration
     if triggered is not None:
-        entry: _Entry | None = _Entry(market.place(triggered.ts), triggered.ts, float(triggered.price), True)
+        entry: _Entry | None = _triggered(signal, triggered, market)
     else:
         entry = _entered(signal, verdict.ts, horizon, market)
     return later if entry is None else _followed(signal, later, entry, horizon, market)
+
+
+def _triggered(signal: SignalDetected, triggered: SignalTriggered, market: _Market) -> _Entry:
+    """Return the entry at a trigger that the run has seen: in the bar that closes then or later, where it was taken."""
+    place, ts, price = market.place(triggered.ts), triggered.ts, float(triggered.price)
+    last = place - 1
+    is_inside = signal.trigger is not None and last >= 0 and signal.ts < ts <= market.available_at[last]
+    if is_inside and _takes(signal, market, slice(last, place)).any():
+        return _Entry(last, ts, price, False)
+    return _Entry(place, ts, price, True)
+
+
+def _is_upward(signal: SignalDetected) -> bool:
+    return (signal.side.sign > 0) != (signal.entry is EntryKind.LIMIT)
+
+
+def _takes(signal: SignalDetected, market: _Market, part: slice) -> _Mask:
+    """Tell which bars take the trigger: a limit by a touch, a stop entry beyond it."""
+    assert signal.trigger is not None
+    level, is_upward = float(signal.trigger), _is_upward(signal)
+    margin = (market.high[part] - level) if is_upward else (level - market.low[part])
+    return margin >= 0 if signal.entry is EntryKind.LIMIT else margin > 0
 
 
 def _entered(signal: SignalDetected, since: int, horizon: int, market: _Market) -> _Entry | None:
@@ -201,20 +225,13 @@ def _entered(signal: SignalDetected, since: int, horizon: int, market: _Market) 
     sign, level = signal.side.sign, float(signal.trigger)
     if signal.void_beyond is not None and (opening - float(signal.void_beyond)) * sign >= 0:
         return None
-    is_limit = signal.entry is EntryKind.LIMIT
-    upward = (sign > 0) != is_limit
-    reach = market.high if upward else market.low
-    beyond = 1.0 if upward else -1.0
-
-    def takes(part: slice) -> _Mask:
-        margin = (reach[part] - level) * beyond
-        return margin >= 0 if is_limit else margin > 0
-
-    taken = market.first(takes, begin, end)
+    taken = market.first(partial(_takes, signal, market), begin, end)
     if taken is None or _cancelled_before(signal, begin, taken, market):
         return None
     first = float(market.open[taken])
-    is_at_open = (first - level) * beyond >= 0
+    is_at_open = first >= level if _is_upward(signal) else first <= level
+    if is_at_open and signal.cancel_beyond is not None and (first - float(signal.cancel_beyond)) * sign < 0:
+        return None
     price = first if is_at_open else level
     return _Entry(taken, int((market.opened_at if is_at_open else market.available_at)[taken]), price, is_at_open)
 
@@ -229,14 +246,17 @@ def _cancelled_before(signal: SignalDetected, begin: int, taken: int, market: _M
 def _followed(signal: SignalDetected, later: Later, entry: _Entry, horizon: int, market: _Market) -> Later:
     sign = signal.side.sign
     end = int(np.searchsorted(market.available_at, entry.ts + horizon, side="right"))
+    end = max(end, min(entry.place + 1, len(market.close)))  # the first bar after a pause of the market
     if end <= entry.place:
         return evolve(later, ending=Ending.CUT_OFF, entered_at=entry.ts, entry=entry.price)
     worst, best = (market.low, market.high) if sign > 0 else (market.high, market.low)
     stopped = _touch(signal.stop, worst, -sign, entry.place, end, market)
-    reached = _touch(signal.target, best, sign, entry.place, end, market)
+    is_before = signal.entry is EntryKind.LIMIT and not entry.is_at_open
+    reached = _touch(signal.target, best, sign, entry.place + is_before, end, market)
     if stopped is not None and (reached is None or stopped <= reached):
-        is_unclear = stopped == reached or (stopped == entry.place and not entry.is_at_open)
-        gap = entry.price if stopped == entry.place else float(market.open[stopped])
+        is_inside = stopped == entry.place and not entry.is_at_open
+        is_unclear = stopped == reached or is_inside
+        gap = entry.price if is_inside else float(market.open[stopped])
         level = _price(signal.stop)
         price = min(level, gap) if sign > 0 else max(level, gap)
         return _ended(signal, later, entry, Ending.UNCLEAR if is_unclear else Ending.STOP, stopped, price, market)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +18,7 @@ from atlas_core.model.bars import Bars, bars_of_rows
 from atlas_core.model.decisions import Outcome
 from atlas_core.model.records import Record, SignalTriggered
 from atlas_core.model.signals import FOREVER, EntryKind, Side
-from atlas_core.model.timeframe import MINUTE, parse_timeframe
+from atlas_core.model.timeframe import DAY, MINUTE, parse_timeframe
 from atlas_core.report.hindsight import HORIZON_BARS, Ending, Later, all_later, grouped_later, later_outcomes
 from tests.sample_run import START, detected, verdict
 
@@ -73,6 +74,8 @@ UP: Row = (101, 103, 101, 103)
         ([(101, 101, 99, 99), (99, 107, 99, 107)], {"trigger": None, "stop": Decimal(98)}, Ending.TARGET, 5 / 3),
         ([(101, 102, 101, 101), (101, 107, 101, 107)], {"entry": EntryKind.LIMIT, "trigger": Decimal(101)},
          Ending.TARGET, 5.0),
+        ([(103, 107, 101, 103), (103, 103, 103, 103)], {"entry": EntryKind.LIMIT}, Ending.CUT_OFF, 0.5),  # high before
+        ([(99, 107, 99, 107)], {"entry": EntryKind.LIMIT, "cancel_beyond": Decimal(100)}, Ending.NOT_ENTERED, None),
         ([(99, 99, 97, 97), (97, 97, 94, 94)], SHORT, Ending.TARGET, 2.0),
         ([(99, 99, 97, 97), (97, 101, 97, 101)], SHORT, Ending.STOP, -1.0),
         ([UP, (103, 120, 90, 110)], {"stop": None, "target": None}, Ending.CUT_OFF, None),
@@ -92,6 +95,36 @@ def test_a_signal_that_was_stopped_at_its_trigger_is_followed_from_there() -> No
     (found,) = later_outcomes(told, {"X": bars([UP, (103, 107, 103, 107)])})
     assert (found.entry, found.entered_at, found.ending) == (103.0, START + MINUTE, Ending.TARGET)
     assert found.change == pytest.approx(3 / 103)
+
+
+@pytest.mark.parametrize(
+    ("rows", "price", "ending", "multiple"),
+    [
+        ([(101, 103, 99, 102), (102, 107, 102, 107)], 102, Ending.UNCLEAR, -1.0),  # the stop in the bar of the trigger
+        ([(101, 107, 101, 103), (103, 103, 99, 99)], 102, Ending.TARGET, 2.0),  # the target in it, after the trigger
+        ([(101, 103, 101, 103), (98, 107, 98, 107)], 102, Ending.UNCLEAR, -2.0),  # a gap beyond the stop after it
+        ([(101, 102, 99, 102), (103, 107, 103, 107)], 103, Ending.TARGET, 1.0),  # at the open of the next one
+    ],
+)
+def test_a_signal_that_was_stopped_at_a_trigger_in_a_bar_counts_what_that_bar_touched(
+    rows: list[Row], price: int, ending: Ending, multiple: float
+) -> None:
+    found, refused = records()
+    at = START + 2 * MINUTE
+    told = [found, SignalTriggered(key=KEY, ts=at, price=Decimal(price)), evolve(refused, ts=at)]
+    (made,) = later_outcomes(told, {"X": bars([FLAT, *rows])})
+    assert made.ending is ending
+    assert made.r_multiple == pytest.approx(multiple)
+
+
+def test_a_signal_that_is_entered_before_a_pause_of_the_market_is_followed_behind_it() -> None:
+    times = [START, START + MINUTE, START + 2 * MINUTE, START + DAY]
+    rows: list[Row] = [FLAT, UP, (103, 103, 103, 103), (103, 103, 99, 99)]
+    lines = [(at, *row, 1.0) for at, row in zip(times, rows, strict=True)]
+    told = records(at=3, trigger=None)
+    told.insert(1, SignalTriggered(key=KEY, ts=START + 3 * MINUTE, price=Decimal(103)))
+    (found,) = later_outcomes(told, {"X": bars_of_rows("X", parse_timeframe("1m"), lines)})
+    assert (found.ending, found.exit) == (Ending.STOP, 100.0)
 
 
 def test_what_the_market_ended_is_no_decision_to_judge() -> None:
