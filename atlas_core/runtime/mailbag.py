@@ -325,5 +325,7 @@ def _note(letter: Letter, seqs: list[int], state: DeliveryState, wait: float = 0
 
 
 def _line(letter: Letter) -> str:
+    alert = letter.alert
+    about = f" ({alert.key})" if alert.key and alert.key not in alert.title else ""
     times = f" ({letter.count} times)" if letter.count > 1 else ""
-    return f"{letter.alert.severity}: {letter.alert.title}{times}"
+    return f"{alert.severity}: {alert.title}{about}{times}"

@@ -103,7 +103,8 @@ class Alarm:
 class AlarmsDelivered(Checker):
     """I27: what is critical reaches people once the channel is well, and what counts as told was told.
 
-    A repeat is folded into a message of its like, and many at once are told as a digest.
+    A repeat is folded into a message of its like, and many at once are told as a digest: a repeat of one that a digest
+    told waits as long as a repeat of one that was told alone.
     """
 
     name: ClassVar[str] = "I27"
@@ -124,7 +125,10 @@ class AlarmsDelivered(Checker):
         if alarm is None or entry["how"] == "waiting":
             return
         del self.waiting[entry["seq"]]
-        if max(self.digest_at, self.told_at.get((alarm.title, alarm.key), -1)) < alarm.at:
+        told_at = self.told_at.get((alarm.title, alarm.key), -1)
+        if told_at < alarm.at <= self.digest_at:
+            self.told_at[alarm.title, alarm.key] = self.digest_at
+        elif told_at < alarm.at:
             self.breach(f"{entry['how']} in the journal, and nobody was told: {alarm.title} ({alarm.key})")
 
     def before_settled(self, entry: Entry) -> None:

@@ -371,6 +371,14 @@ def test_a_kill_before_a_frozen_process_goes_on_is_written_in_time_after_it_does
     assert story.wait(11).read().breaches() != []
 
 
+def test_a_repeat_of_an_alarm_that_a_digest_told_is_folded_for_as_long_as_any_other() -> None:
+    story = Story().process("alarm", seq=1, title="Broken", key="X").wait(1)
+    story.process("alert", severity="critical", title="3 alerts", key="digest").process("delivery", seq=1, how="told")
+    story.wait(100).process("alarm", seq=2, title="Broken", key="X").process("calm").wait(150).settle()
+    assert story.breaches() == []
+    assert story.wait(200).settle().breaches() != []
+
+
 def test_an_alarm_makes_a_missing_stop_known() -> None:
     story = Story().entered().venue("canceled", order=2).alarm()
     _held_on(story)

@@ -135,6 +135,13 @@ def test_a_storm_of_critical_alerts_ends_in_a_digest_that_counts_them() -> None:
     assert scene.sent[-1][1].alert.severity is CRITICAL
 
 
+def test_a_digest_tells_what_each_of_its_alerts_is_about() -> None:
+    scene = Scene()
+    scene.put(*storm(9, CRITICAL), alert("no stop", CRITICAL, "BBB"), alert("gate sma failed", CRITICAL, "gate sma"))
+    scene.deliver()
+    assert scene.sent[-1][1].alert.text.splitlines() == ["critical: no stop (BBB)", "critical: gate sma failed"]
+
+
 def test_the_rest_of_a_storm_follows_as_digests_at_their_pace() -> None:
     scene = Scene()
     for number in range(600):
