@@ -24,6 +24,11 @@ from atlas_core.watching import Scribe
 HELD_BACK_LONGEST = 60 * SECOND
 """How long a journal may take nothing before the session gives up: its stops stay, and the next start recovers."""
 
+TOLD_AHEAD = 60 * SECOND
+"""By how much our clock follows what lies ahead of it before people are told."""
+
+JUMPED = "time goes on from there; what comes dated earlier counts as old, nothing is entered on it"
+
 
 @define
 class LiveDesk:
@@ -53,20 +58,21 @@ class LiveDesk:
     def start(self, ts: int) -> None:
         """Begin a journal at `ts`, or go on with the one that there is."""
         self.engine.restore(self.scribe.journal.records())
-        self._keep_up()
+        ahead = self._keep_up()
         ts = max(ts, self.engine.recorder.now)
         if self.engine.state.is_begun:
             self.engine.resume(self.live.resumed(ts, crashed=not self.engine.state.is_paused))
         else:
             self.engine.start(self.live.started(ts))
+        self._tell_of_jump(ahead)
         self.note()
 
     def feed(self, event: Event) -> None:
         """Let the engine decide on an event."""
         for command in self.engine.process(event):
             self._keep(command)
+        self._tell_of_jump(self._keep_up())
         self.scribe.take(self.engine.take_records())
-        self._keep_up()
 
     def flush(self) -> None:
         """Write what was decided in one transaction, then ask for it."""
@@ -95,14 +101,19 @@ class LiveDesk:
         state = self.engine.state
         return self.scribe.summary(len(state.positions), state.account().equity, reason)
 
-    def _keep_up(self) -> None:
-        """Let our clock be nowhere behind what we were told: until it had caught up, no time would pass for the engine.
+    def _keep_up(self) -> int:
+        """Let our clock be nowhere behind what we were told, and return how far behind it was.
 
-        The venue's times, those of bars, and the last record of a journal may lie ahead of the machine's clock.
+        Until it had caught up, no time would pass for the engine. The venue's times, those of bars, and the last record
+        of a journal may lie ahead of the machine's clock.
         """
         clock = self.live.system.clock
-        if isinstance(clock, SteadyClock):
-            clock.not_before(self.engine.recorder.now)
+        return clock.not_before(self.engine.recorder.now) if isinstance(clock, SteadyClock) else 0
+
+    def _tell_of_jump(self, ahead: int) -> None:
+        if ahead > TOLD_AHEAD:
+            error = f"it is {ahead // SECOND:,} s behind what was recorded or told"
+            self.engine.component_failed("clock", error, JUMPED)
 
     def _write(self) -> None:
         """Write what waits, also with the room that was kept for it; then nothing is entered any more."""

@@ -10,9 +10,13 @@ from atlas_core.clock import to_datetime
 from atlas_core.errors import DataError
 from atlas_core.marketdata.feed import BarFeed
 from atlas_core.model.events import BarClosed, Quote
+from atlas_core.model.timeframe import DAY
 
 FARTHEST_JUMP = 0.25
 """The part of the last close by which a price may depart from it; a farther one must be followed by another like it."""
+
+FARTHEST_AHEAD = DAY
+"""How far a time that we are told may lie ahead of our clock: the machine's may be set wrong, but not by more."""
 
 
 @define
@@ -53,6 +57,15 @@ class PlausiblePrices:
         """Return the last close, or what was quoted before there was a bar."""
         close = self.feeds[symbol].last_close
         return self._quoted.get(symbol) if close is None else close
+
+
+def require_no_future(bar: BarClosed, now: int) -> None:
+    """Raise DataError for a bar that lies far ahead of our clock: it would take the session's time with it."""
+    if bar.ts > now + FARTHEST_AHEAD:
+        raise DataError(
+            f"provider's stream: expected bars until now, {_named(bar)} is {(bar.ts - now) // DAY:,} days ahead of our "
+            "clock; correct the clock of this machine if it is wrong"
+        )
 
 
 def _named(bar: BarClosed) -> str:

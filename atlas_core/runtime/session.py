@@ -25,9 +25,18 @@ from atlas_core.loading import funding_of
 from atlas_core.marketdata.history import PastMarket
 from atlas_core.marketdata.live import LiveMarket
 from atlas_core.marketdata.timetable import Intake
-from atlas_core.model.events import AccountRead, BarClosed, Event, OperatorCommand, Quote, SignalsFound, Tick
+from atlas_core.model.events import (
+    AccountRead,
+    BarClosed,
+    BrokerEvent,
+    Event,
+    OperatorCommand,
+    Quote,
+    SignalsFound,
+    Tick,
+)
 from atlas_core.model.orders import Order
-from atlas_core.model.timeframe import HOUR, MINUTE
+from atlas_core.model.timeframe import DAY, HOUR, MINUTE
 from atlas_core.runs import Mode, RunSummary
 from atlas_core.runtime.arrival import MarketArrival, PatientBroker
 from atlas_core.runtime.bounded_calls import BackgroundCalls, BoundedCalls
@@ -40,6 +49,7 @@ from atlas_core.runtime.intake import Look, MarketIntake
 from atlas_core.runtime.isolation import Isolation
 from atlas_core.runtime.live_desk import LiveDesk
 from atlas_core.runtime.outbox import Outbox, OutboxRules
+from atlas_core.runtime.plausibility import FARTHEST_AHEAD, require_no_future
 from atlas_core.runtime.price_poll import PricePoll
 from atlas_core.runtime.price_stream import PriceStream
 from atlas_core.runtime.rarely import Rarely
@@ -248,8 +258,16 @@ class Session:
         assert self.reconciler is not None
         self.reconciler.want()
         async for event in self.live.broker.events():
-            self.inbox.tell(event)
+            self.inbox.tell(self._dated(event))
             await asyncio.sleep(0)  # a flood of events is taken as fast as it is answered, not faster
+
+    def _dated(self, event: BrokerEvent) -> BrokerEvent:
+        """Return an event of the venue with a time that can be: one far ahead of our clock happened now."""
+        now = self.live.system.clock.now()
+        if event.ts <= now + FARTHEST_AHEAD:
+            return event
+        logger.error("the venue dates an event {} days ahead of our clock, it counts as now", (event.ts - now) // DAY)
+        return evolve(event, ts=now)
 
     async def _tick(self) -> None:
         while True:
@@ -294,6 +312,8 @@ class Session:
 
     def _take_bar(self, bar: BarClosed) -> None:
         try:
+            if self.is_real_time:
+                require_no_future(bar, self.live.system.clock.now())
             is_complete = self.intake.take(bar)
         except DataError as error:
             if not self.is_real_time:

@@ -54,7 +54,12 @@ class SteadyClock:
         self._wall, self._seconds = wall, seconds
         return wall
 
-    def not_before(self, ts: int) -> None:
-        """Go on from `ts` at least: a session that takes a journal over is not earlier than its last record."""
-        if ts > self.now():
+    def not_before(self, ts: int) -> int:
+        """Go on from `ts` at least; return by how many nanoseconds the time was behind it.
+
+        A session that takes a journal over is not earlier than its last record.
+        """
+        behind = ts - self.now()
+        if behind > 0:
             self._wall, self._seconds = ts, self.monotonic()
+        return max(0, behind)
