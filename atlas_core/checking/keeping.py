@@ -33,7 +33,8 @@ _DIGITS = 16
 class KeptCheck:
     """One result: what was checked (digests of profile and data, code as text), when, and what was found in words.
 
-    `begins` and `ends` are the span of the market (nanoseconds UTC).
+    `begins` and `ends` are the span of the market (nanoseconds UTC). `is_enough`: there was something in which a fault
+    could have been found.
     """
 
     name: str
@@ -45,6 +46,12 @@ class KeptCheck:
     made_at: int
     is_clean: bool
     told: str
+    is_enough: bool = True
+
+
+def code_now(profile: Profile) -> str:
+    """Return what tells the code of a profile from that of other times, as text."""
+    return made_of_code({"made_of": {"code": code_of(profile)}}, __version__)
 
 
 def keep_check(
@@ -53,13 +60,18 @@ def keep_check(
     market: RecordedMarket,
     report: LookaheadReport | WarmupReport | ParityReport,
     made_at: int,
+    *,
+    code: str,
 ) -> None:
-    """Keep the result of a check, in the place of an earlier one of the same; a disk that refuses is only logged."""
+    """Keep the result of a check, in the place of an earlier one of the same; a disk that refuses is only logged.
+
+    `code` is that of the begin of the check (`code_now`): sources may be edited while it goes on.
+    """
     name, is_clean, told = _told(report)
     kept = KeptCheck(
-        name=name, profile=profile.digest, code=made_of_code({"made_of": {"code": code_of(profile)}}, __version__),
-        data=data_digest(data_rows(market.bars.values())), begins=market.start, ends=market.end, made_at=made_at,
-        is_clean=is_clean, told=told,
+        name=name, profile=profile.digest, code=code, data=data_digest(data_rows(market.bars.values())),
+        begins=market.start, ends=market.end, made_at=made_at, is_clean=is_clean, told=told,
+        is_enough=_is_enough(report),
     )  # fmt: skip
     folder = _folder(home, profile.digest)
     try:
@@ -84,7 +96,8 @@ def checks_of(kept: Sequence[KeptCheck], *, code: str, data: str, arguments: str
 
 
 def _check(name: str, kept: Sequence[KeptCheck], code: str, data: str, command: str) -> Check:
-    same_code = [one for one in kept if code and one.code == code]
+    of_code = [one for one in kept if code and one.code == code]
+    same_code = [one for one in of_code if one.is_enough or not one.is_clean]
     same = [one for one in same_code if data and one.data == data]
     if same:
         state = CheckState.OK if same[-1].is_clean else CheckState.FAILED
@@ -96,6 +109,9 @@ def _check(name: str, kept: Sequence[KeptCheck], code: str, data: str, command: 
         state = ok if last.is_clean else failed
         told = f"{last.told}; on bars from {when(last.begins)} to {when(last.ends)}"
         return Check(name=name, state=state, command=command, told=told, made_at=last.made_at)
+    if of_code:
+        last = of_code[-1]
+        return Check(name=name, state=CheckState.TOO_LITTLE, command=command, told=last.told, made_at=last.made_at)
     told = f"the code is another than when it was checked, {when(kept[-1].made_at)}" if kept else ""
     return Check(name=name, state=CheckState.NOT_CHECKED, command=command, told=told)
 
@@ -118,6 +134,18 @@ def _told(report: LookaheadReport | WarmupReport | ParityReport) -> tuple[str, b
         f"all {decisions:,} decisions of the back-test are those of a session" if report.is_equal
         else f"{len(report.roots):,} decisions differ from those of a session"
     )  # fmt: skip
+
+
+def _is_enough(report: LookaheadReport | WarmupReport | ParityReport) -> bool:
+    """Tell whether a check had something to compare; a need with too few bars leaves the warm-up open."""
+    from atlas_core.checking.findings import LookaheadReport
+    from atlas_core.checking.warmup import UNKNOWN, WarmupReport
+
+    if isinstance(report, LookaheadReport):
+        return any(part.compared for part in report.components)
+    if isinstance(report, WarmupReport):
+        return all(need.verdict != UNKNOWN for need in report.needs)
+    return any(count.same for count in report.counts)
 
 
 def _told_of_warmup(report: WarmupReport) -> str:

@@ -63,13 +63,13 @@ def lookahead(
 
     began = monotonic_seconds()
     with CheckBar(ctx, silent=as_json) as bar:
-        loaded, market = recorded(profile, options)
+        loaded, market, code = recorded(profile, options)
         witness = in_another_process(loaded, profile_overrides(**options), DriverKind(driver)) if fresh else None
         plan = LookaheadPlan(
             scan_cuts=cuts, run_cuts=runs, seed=loaded.seed, driver=DriverKind(driver), witness=witness, step=bar.step
         )
         report = check_lookahead(loaded, market, plan)
-    keep_result(ctx, loaded, market, report)
+    keep_result(ctx, loaded, market, report, code)
     if as_json:
         print_json(lookahead_facts(report))
     else:
@@ -107,12 +107,12 @@ def warmup(
 
     began = monotonic_seconds()
     with CheckBar(ctx, silent=as_json) as bar:
-        loaded, market = recorded(profile, options)
+        loaded, market, code = recorded(profile, options)
         plan = WarmupPlan(
             starts=starts, windows=windows, runs=runs, seed=loaded.seed, driver=DriverKind(driver), step=bar.step
         )
         report = check_warmup(loaded, market, plan)
-    keep_result(ctx, loaded, market, report)
+    keep_result(ctx, loaded, market, report, code)
     if as_json:
         print_json(warmup_facts(report))
     else:
@@ -121,20 +121,26 @@ def warmup(
 
 
 def keep_result(
-    ctx: click.Context, profile: Profile, market: RecordedMarket, report: LookaheadReport | WarmupReport | ParityReport
+    ctx: click.Context,
+    profile: Profile,
+    market: RecordedMarket,
+    report: LookaheadReport | WarmupReport | ParityReport,
+    code: str,
 ) -> None:
-    """Keep what a check found where the reports of runs of the same profile look for it."""
+    """Keep what a check of this code found where the reports of runs of the same profile look for it."""
     from atlas_core.checking.keeping import keep_check
     from atlas_core.cli.kept import store_of
     from atlas_core.clock import LiveClock
 
-    keep_check(store_of(ctx).home, profile, market, report, LiveClock().now())
+    keep_check(store_of(ctx).home, profile, market, report, LiveClock().now(), code=code)
 
 
-def recorded(profile: str, options: dict[str, Any]) -> tuple[Profile, RecordedMarket]:
-    """Load a profile and the history of its back-test."""
+def recorded(profile: str, options: dict[str, Any]) -> tuple[Profile, RecordedMarket, str]:
+    """Load a profile, the history of its back-test, and what tells its code from that of other times."""
+    from atlas_core.checking.keeping import code_now
     from atlas_core.checking.market import record_market
     from atlas_core.profile import open_profile
 
     loaded, _ = open_profile(profile, overrides=profile_overrides(**options), resolve_secrets=True)
-    return loaded, record_market(loaded)
+    code = code_now(loaded)
+    return loaded, record_market(loaded), code

@@ -89,9 +89,10 @@ class Asked:
 def _of_profile(ctx: click.Context, asked: Asked, options: dict[str, Any], bar: CheckBar) -> ParityReport:
     from atlas_core.checking.parity import session_told
 
-    profile, market = recorded(str(asked.profile), options)
+    profile, market, code = recorded(str(asked.profile), options)
     report = asked.compare(profile, market, session_told(profile, market, bar.watch("session")), bar)
-    keep_result(ctx, profile, market, report)
+    if not asked.tolerance:  # what was let pass is no proof
+        keep_result(ctx, profile, market, report, code)
     return report
 
 

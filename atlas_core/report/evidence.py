@@ -23,6 +23,7 @@ class CheckState(StrEnum):
     FAILED = "failed"
     FAILED_ELSEWHERE = "failed on other bars"
     FAILED_BEFORE = "failed on bars of the past"
+    TOO_LITTLE = "too little to tell"
     NOT_CHECKED = "not checked"
 
 

@@ -9,8 +9,19 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from atlas_core.checking import lookahead
 from atlas_core.checking.findings import ComponentResult, LookaheadReport
-from atlas_core.checking.keeping import LOOKAHEAD, PARITY, WARMUP, KeptCheck, checks_of, keep_check, kept_checks
+from atlas_core.checking.keeping import (
+    LOOKAHEAD,
+    PARITY,
+    WARMUP,
+    KeptCheck,
+    checks_of,
+    code_now,
+    keep_check,
+    kept_checks,
+)
+from atlas_core.checking.lookahead import LookaheadPlan
 from atlas_core.checking.market import RecordedMarket, record_market
 from atlas_core.checking.parity import ParityReport
 from atlas_core.checking.warmup import NEVER, OK, UNKNOWN, NeedResult, WarmupReport
@@ -19,7 +30,8 @@ from atlas_core.cli.main import run_command_line
 from atlas_core.errors import NotFound
 from atlas_core.plugins.sources import package_digest
 from atlas_core.profile import Profile, open_profile
-from atlas_core.report.evidence import CheckState, made_of_code
+from atlas_core.report import provenance
+from atlas_core.report.evidence import CheckState, Evidence, made_of_code
 from atlas_core.report.provenance import changes_between, code_of, data_digest, data_rows
 from atlas_core.search.ledger import Ledger
 from tests.csv_run import keep_run, write_waves
@@ -123,6 +135,9 @@ def kept(name: str = LOOKAHEAD, **changes: Any) -> KeptCheck:
         ([kept(), kept(data="e", is_clean=False, made_at=2)], CheckState.OK),
         ([kept(code="other")], CheckState.NOT_CHECKED),
         ([kept(WARMUP)], CheckState.NOT_CHECKED),
+        ([kept(is_enough=False)], CheckState.TOO_LITTLE),
+        ([kept(is_enough=False, is_clean=False)], CheckState.FAILED),
+        ([kept(data="e"), kept(is_enough=False, made_at=2)], CheckState.OK_ELSEWHERE),
     ],
 )
 def test_a_check_counts_for_the_code_and_the_bars_that_it_was_made_with(
@@ -130,6 +145,34 @@ def test_a_check_counts_for_the_code_and_the_bars_that_it_was_made_with(
 ) -> None:
     first, *_ = checks_of(known, code="c", data="d", arguments="demo")
     assert (first.name, first.state, first.command) == (LOOKAHEAD, state, "atlas check lookahead demo")
+
+
+def test_a_check_that_had_nothing_to_look_at_proves_nothing_and_says_so() -> None:
+    known = Evidence(checks=checks_of([kept(is_enough=False)], code="c", data="d", arguments="demo"))
+    assert known.notes()[0] == "checked: look-ahead too little to tell"
+
+
+def test_a_check_counts_for_the_code_that_was_there_when_it_began(
+    own_home: Path, profile: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def edited_meanwhile(loaded: Profile, market: RecordedMarket, _plan: LookaheadPlan) -> LookaheadReport:
+        monkeypatch.setattr(provenance, "package_digest", lambda _package: "edited")
+        return LookaheadReport(
+            profile=loaded.name, symbols=(), start=market.start, end=market.end, components=(), scans=0, runs=0
+        )
+
+    monkeypatch.setattr(lookahead, "check_lookahead", edited_meanwhile)
+    loaded, _ = open_profile(profile)
+    code = code_now(loaded)
+    assert run_command_line(["check", "lookahead", str(profile), *QUICK]) == 0
+    assert [check.code for check in kept_checks(own_home, loaded.digest)] == [code]
+
+
+def test_a_parity_that_lets_times_differ_is_not_kept_as_one_of_all_decisions(own_home: Path, profile: Path) -> None:
+    span = ("--to", "2026-01-03")
+    for more, count in ((("--tolerance", "60"), 0), ((), 1)):
+        run_command_line(["parity", str(profile), *span, *more])
+        assert len(list((own_home / "checks").rglob("*.json"))) == count
 
 
 def test_a_run_that_does_not_tell_its_code_or_its_bars_is_proved_by_nothing_made_on_others() -> None:
@@ -155,13 +198,14 @@ def test_every_kind_of_check_is_kept_in_words(tmp_path: Path, recorded: tuple[Pr
         WarmupReport(**head, needs=needs, findings=()),
         ParityReport(**head, counts=(), departures=()),
     ):
-        keep_check(tmp_path, profile, market, report, made_at=5)
+        keep_check(tmp_path, profile, market, report, made_at=5, code="c")
     found = {check.name: check for check in kept_checks(tmp_path, profile.digest)}
     assert found[LOOKAHEAD].told == (
         "nothing depends on the future; 3 answers held against 2 scans and 1 runs without their future"
     )
     assert found[WARMUP].told == "too late: scanner s on 1h; too few bars to tell: scanner s on 1d"
     assert [found[name].is_clean for name in (LOOKAHEAD, WARMUP, PARITY)] == [True, False, True]
+    assert [found[name].is_enough for name in (LOOKAHEAD, WARMUP, PARITY)] == [True, False, False]
     assert found[PARITY].data == data_digest(data_rows(market.bars.values()))
     (tmp_path / "checks" / profile.digest[:16] / "damaged.json").write_text("{", encoding="utf-8")
     assert len(kept_checks(tmp_path, profile.digest)) == 3
@@ -172,7 +216,7 @@ def test_a_home_that_cannot_be_written_costs_the_result_and_not_the_check(
 ) -> None:
     (tmp_path / "checks").write_text("a file where a folder is expected", encoding="utf-8")
     report = ParityReport(profile="p", symbols=(), start=0, end=1, counts=(), departures=())
-    keep_check(tmp_path, *recorded, report, made_at=5)
+    keep_check(tmp_path, *recorded, report, made_at=5, code="c")
     assert kept_checks(tmp_path, recorded[0].digest) == ()
 
 
