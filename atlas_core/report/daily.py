@@ -10,7 +10,7 @@ from attrs import frozen
 
 from atlas_core.model.instrument import ZERO
 from atlas_core.model.timeframe import DAY
-from atlas_core.report.equity import EquityPoint
+from atlas_core.report.equity import SETTLEMENT, EquityPoint
 from atlas_core.report.trades import TradeRow
 
 
@@ -31,12 +31,14 @@ class DayRow:
 def day_rows(curve: Sequence[EquityPoint], trades: Sequence[TradeRow]) -> tuple[DayRow, ...]:
     """Return a row for each mark of a daily curve after its first point; trades count where they were closed.
 
-    Those that the end of the run closed, just after its last mark, count there: the rows add up to all of them.
+    Those that the end of a back-test closed, just after its last mark, count there: its rows add up to all of them.
+    What a session has closed since its last mark has no row yet.
     """
     closed: dict[int, list[Decimal]] = {}
-    last = _day(curve[-1].ts) if curve else 0
+    last = curve[-1].ts if curve else 0
     for trade in trades:
-        closed.setdefault(min(_day(trade.closed_at), last), []).append(trade.net)
+        is_settled = 0 < trade.closed_at - last <= SETTLEMENT
+        closed.setdefault(_day(last if is_settled else trade.closed_at), []).append(trade.net)
     rows, peak = [], curve[0].equity if curve else ZERO
     for before, point in pairwise(curve):
         peak = max(peak, point.equity)

@@ -8,12 +8,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas_core.clock import from_datetime, to_datetime
 from atlas_core.model.bars import Bars
-from atlas_core.model.timeframe import DAY, HOUR, MINUTE, parse_timeframe
+from atlas_core.model.timeframe import DAY, HOUR, MINUTE, SECOND, parse_timeframe
 from atlas_core.report.daily import day_rows
 from atlas_core.report.distributions import fan, histogram, last_streak
 from atlas_core.report.equity import EquityPoint, deepest_fall
@@ -183,6 +184,11 @@ def test_the_days_add_up_to_the_account() -> None:
     rows = day_rows(report.curve, report.trades)
     assert sum(row.change for row in rows) == report.curve[-1].equity - report.curve[0].equity
     assert sum(row.closed_trades for row in rows) == len(report.trades)
-    ended_early = day_rows(report.curve[:3], report.trades)  # what the end closed counts on the last day
-    assert sum(row.closed_trades for row in ended_early) == len(report.trades)
     assert day_rows(report_of(sample_run()).curve, ())[0].drawdown == 0.0
+
+
+def test_what_the_end_closes_counts_on_the_last_day_and_what_a_session_closes_today_on_no_day_before() -> None:
+    marked, trade = curve(10_000, 10_010, start=START // DAY * DAY), report_of(sample_run()).trades[0]
+    for later, count in ((SECOND, 1), (2 * HOUR, 0)):
+        rows = day_rows(marked, [evolve(trade, closed_at=marked[-1].ts + later)])
+        assert [row.closed_trades for row in rows if row.closed_trades] == [1] * count
