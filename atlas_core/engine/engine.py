@@ -265,8 +265,7 @@ class Engine:
         position = self.state.positions.get(symbol)
         if position is not None:
             self.protection.watch(position, price, price)
-            if not position.is_protected:
-                self.protection.sync(position)
+            self.protection.retry(position)
         self.signals.bar_opened(symbol, price)
 
     def _exact(self, symbol: str, price: float) -> Decimal:

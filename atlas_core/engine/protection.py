@@ -27,6 +27,11 @@ from atlas_core.model.signals import Side, Signal
 from atlas_core.model.timeframe import SECOND
 from atlas_core.model.waiting import EVERYTHING, Waiting, waiting_for_price
 
+QUICK_TRIES = 4
+PATIENT_PAUSE = 60 * SECOND
+SHORT_PAUSE = 5 * SECOND
+"""The least time between two tries of an exit that was refused, or of an order that the venue ended."""
+
 
 @define
 class ProtectionDesk:
@@ -71,8 +76,15 @@ class ProtectionDesk:
         """Let time pass: send an exit that waited for its stop to be gone, and try again what does not hold."""
         self.orders.resume_exit(position)
         self.check(position)
+        if self._has_surplus(position):
+            self.sync(position)
+        else:
+            self.retry(position)
+
+    def retry(self, position: PositionTrack) -> None:
+        """Try again to protect a position that is not, unless its stop was refused again and again until lately."""
         is_patient = position.refusals >= QUICK_TRIES and self._was_refused_lately(position, OrderRole.STOP)
-        if self._has_surplus(position) or (not position.is_protected and not is_patient):
+        if not position.is_protected and not is_patient:
             self.sync(position)
 
     def refused(self, position: PositionTrack, role: OrderRole) -> None:
@@ -128,16 +140,19 @@ class ProtectionDesk:
         leaves = [_leaves(track) for track in self._stops_of(position) if not track.is_withdrawn]
         return sum(leaves, ZERO) > position.quantity
 
-    def _was_refused_lately(self, position: PositionTrack, role: OrderRole) -> bool:
+    def _was_refused_lately(self, position: PositionTrack, role: OrderRole, pause: int = PATIENT_PAUSE) -> bool:
         at = position.refused_at.get(role)
-        return at is not None and self.recorder.now - at < PATIENT_PAUSE
+        return at is not None and self.recorder.now - at < pause
 
     def _is_late(self, since: int) -> bool:
         return self.recorder.now - since > ANSWER_WITHIN
 
     def watch(self, position: PositionTrack, low: Decimal, high: Decimal) -> None:
-        """Close at the market where a level was reached that no order of the broker watches (stop before target)."""
-        if position.is_closing:
+        """Close at the market where a level was reached that no order of the broker watches (stop before target).
+
+        Prices may come many times a second: an exit that was refused is not sent again at each of them.
+        """
+        if position.is_closing or self._was_refused_lately(position, OrderRole.EXIT, SHORT_PAUSE):
             return
         worst, best = (low, high) if position.side is Side.LONG else (high, low)
         sign = position.side.sign
@@ -176,8 +191,9 @@ class ProtectionDesk:
         return waiting
 
     def lost(self, position: PositionTrack, role: OrderRole) -> None:
-        """Replace an order that ended without our asking, once in an instant: a venue may end every one of them."""
-        if position.lost_at.get(role) == self.recorder.now:
+        """Replace an order that ended without our asking, once in a while: a venue may end every one of them."""
+        lost_at = position.lost_at.get(role)
+        if lost_at is not None and self.recorder.now - lost_at < SHORT_PAUSE:
             self.check(position)
         else:
             position.lost_at[role] = self.recorder.now
@@ -317,8 +333,6 @@ class ProtectionDesk:
 
 DEFAULT_RULE = "signal"
 _TAKEN = (OrderStatus.ACKNOWLEDGED, OrderStatus.PARTIALLY_FILLED)
-QUICK_TRIES = 4
-PATIENT_PAUSE = 60 * SECOND
 MISSING_READS = 2
 ANSWER_WITHIN = 9 * SECOND  # so long a stop may be on its way before its position counts as unprotected
 
