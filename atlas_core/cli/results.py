@@ -30,7 +30,7 @@ from atlas_core.clock import to_datetime
 from atlas_core.model.timeframe import DAY
 from atlas_core.report.correlation import correlations
 from atlas_core.report.evidence import NOTHING_KNOWN, Evidence
-from atlas_core.report.export import cells_of
+from atlas_core.report.export import cells_of, pieces_of
 from atlas_core.report.groups import GROUPINGS, group_at, grouped
 from atlas_core.report.writing import NOT_THERE
 from atlas_core.runs import Mode, RunInfo
@@ -416,7 +416,7 @@ def print_next(report: Report, run: RunInfo) -> None:
     """Print where the run is kept and what to do next; on a terminal only."""
     if terminal_width() is None:
         return
-    states = zip(cells_of("key", report.signals), cells_of("state", report.signals), strict=True)
+    states = (pair for piece in pieces_of(("key", "state"), report.signals) for pair in zip(*piece, strict=True))
     stopped = next((key for key, state in states if state == "refused"), None)
     hints: list[tuple[str, str]] = []
     if report.trades:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -340,10 +340,11 @@ class Launch:
         manifest |= more or {}
         if summary.driver:
             manifest["driver"] = summary.driver
-        files = {BENCHMARK_NAME: equity_csv(benchmark)} if benchmark else {}
+        files: dict[str, Iterable[str]] = {BENCHMARK_NAME: [equity_csv(benchmark)]} if benchmark else {}
         files |= export_files(report, orders, manifest)  # the manifest last: with it a run has ended
-        for name, text in files.items():
-            (run.directory / name).write_text(text, encoding="utf-8", newline="")
+        for name, pieces in files.items():
+            with (run.directory / name).open("w", encoding="utf-8", newline="") as file:
+                file.writelines(pieces)
         return Made(run, report, summary, manifest)
 
     def _benchmark(self, run: RunInfo, screen: LiveScreen, report: Report) -> Sequence[EquityPoint]:

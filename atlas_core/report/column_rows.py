@@ -7,16 +7,24 @@ from typing import Generic, TypeVar, overload
 
 Row_co = TypeVar("Row_co", covariant=True)
 Cells = Mapping[str, Sequence[str]]
+Teller = Callable[[str], Sequence[str]]
+"""Gives the cells of an attribute, of those rows that it was made for."""
+
+
+def kept_cells(cells: Cells) -> Callable[[slice], Teller]:
+    """Return what tells cells that are all there."""
+    return lambda rows: lambda name: cells[name][rows]
 
 
 class ColumnRows(Sequence[Row_co], Generic[Row_co]):
     """Rows whose cells are there before them.
 
-    `cells` holds for each attribute of a row its text in CSV, `make` makes all rows; it is asked once, if at all.
+    `piece` returns what tells the cells of some rows: for an attribute their texts in CSV. `make` makes all rows; it is
+    asked once, if at all.
     """
 
-    def __init__(self, count: int, cells: Cells, make: Callable[[], Sequence[Row_co]]) -> None:
-        self.cells = cells
+    def __init__(self, count: int, piece: Callable[[slice], Teller], make: Callable[[], Sequence[Row_co]]) -> None:
+        self.piece = piece
         self._count = count
         self._make = make
         self._rows: Sequence[Row_co] | None = None

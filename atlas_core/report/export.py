@@ -8,8 +8,7 @@ empty for none, lines end with `\\n`.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ import numpy as np
 from atlas_core.clock import NANOSECONDS_PER_SECOND, to_datetime
 from atlas_core.report.account_metrics import CURVE_NAMES
 from atlas_core.report.catalogue import metric_values
-from atlas_core.report.column_rows import ColumnRows
+from atlas_core.report.column_rows import ColumnRows, Teller
 from atlas_core.report.costs import CostSplit
 from atlas_core.report.equity import EquityPoint
 from atlas_core.report.groups import Group
@@ -64,7 +63,10 @@ FILL_COLUMNS = (
 DAY_COLUMNS = ("ts", "equity", "exposure", "change", "share", "drawdown", "closed_trades", "closed_net")
 OPEN_COLUMNS = tuple(attribute.name for attribute in attrs.fields(OpenRow))
 QUOTE = '"'
-_TO_QUOTE = re.compile(r'[",\r\n]')
+_TO_QUOTE = (QUOTE, ",", "\r", "\n")
+_PIECE = 1 << 14
+"""Rows of a table that are told at a time: the memory that they take does not grow with the table."""
+
 _TIMES = frozenset(
     {
         "opened_at",
@@ -107,22 +109,42 @@ def _cell(name: str, value: Any) -> str:
 
 def csv_text(columns: Sequence[str], rows: Iterable[object]) -> str:
     """Return objects as CSV, one attribute a column."""
-    found = rows if isinstance(rows, ColumnRows) else list(rows)
-    made = [cells_of(name, found) for name in columns]
-    lines = map(",".join, zip(*map(_quoted, made), strict=True))
-    return "\n".join((",".join(columns), *lines, ""))
+    return "".join(csv_pieces(columns, rows))
+
+
+def csv_pieces(columns: Sequence[str], rows: Iterable[object]) -> Iterator[str]:
+    """Yield objects as CSV, one attribute a column: the header, then so many lines at a time."""
+    yield ",".join(columns) + "\n"
+    for made in pieces_of(columns, rows if isinstance(rows, ColumnRows) else list(rows)):
+        lines = map(",".join, zip(*map(_quoted, made), strict=True))
+        yield "\n".join((*lines, ""))
 
 
 def _quoted(cells: Sequence[str]) -> Sequence[str]:
     """Return cells as they stand between commas; most columns hold nothing that has to be quoted."""
-    if not _TO_QUOTE.search("".join(cells)):
+    joined = "".join(cells)
+    if not any(mark in joined for mark in _TO_QUOTE):
         return cells
-    return [f'"{cell.replace(QUOTE, QUOTE * 2)}"' if _TO_QUOTE.search(cell) else cell for cell in cells]
+    return [
+        f'"{cell.replace(QUOTE, QUOTE * 2)}"' if any(mark in cell for mark in _TO_QUOTE) else cell for cell in cells
+    ]
+
+
+def pieces_of(columns: Sequence[str], rows: Sequence[object]) -> Iterator[list[Sequence[str]]]:
+    """Yield the cells of each column as their texts in CSV, of so many rows at a time."""
+    for first in range(0, len(rows), _PIECE):
+        piece = slice(first, first + _PIECE)
+        tell = rows.piece(piece) if isinstance(rows, ColumnRows) else _teller(rows[piece])
+        yield [tell(name) for name in columns]
 
 
 def cells_of(name: str, rows: Sequence[object]) -> Sequence[str]:
     """Return one attribute of every row as its text in CSV."""
-    return rows.cells[name] if isinstance(rows, ColumnRows) else _cells(name, [getattr(row, name) for row in rows])
+    return (rows.piece(slice(None)) if isinstance(rows, ColumnRows) else _teller(rows))(name)
+
+
+def _teller(rows: Sequence[object]) -> Teller:
+    return lambda name: _cells(name, [getattr(row, name) for row in rows])
 
 
 def _cells(name: str, values: list[Any]) -> Sequence[str]:
@@ -315,19 +337,25 @@ def manifest_of(report: Report, run_id: str, journal_digest: str, version: str) 
 
 def table_files(report: Report, orders: Sequence[OrderRow] | None) -> dict[str, str]:
     """Return every table of a run as CSV, by file name; that of the orders only where they are known."""
+    return {name: "".join(pieces) for name, pieces in _tables(report, orders).items()}
+
+
+def _tables(report: Report, orders: Sequence[OrderRow] | None) -> dict[str, Iterable[str]]:
     return {
-        "trades.csv": trades_csv(report.trades),
-        "exits.csv": exits_csv(report.exits),
-        "signals.csv": signals_csv(report.signals),
-        **({} if orders is None else {ORDERS_NAME: orders_csv(orders)}),
-        "equity.csv": equity_csv(report.curve),
+        "trades.csv": csv_pieces(TRADE_COLUMNS, report.trades),
+        "exits.csv": csv_pieces(EXIT_COLUMNS, report.exits),
+        "signals.csv": csv_pieces(SIGNAL_COLUMNS, report.signals),
+        **({} if orders is None else {ORDERS_NAME: csv_pieces(ORDER_COLUMNS, orders)}),
+        "equity.csv": csv_pieces(EQUITY_COLUMNS, report.curve),
     }
 
 
-def export_files(report: Report, orders: Sequence[OrderRow] | None, manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Return the files that a run leaves beside its journal, by name."""
+def export_files(
+    report: Report, orders: Sequence[OrderRow] | None, manifest: Mapping[str, Any]
+) -> dict[str, Iterable[str]]:
+    """Return the files that a run leaves beside its journal, by name, each in the pieces that it is written in."""
     return {
-        **table_files(report, orders),
-        "summary.json": json_text(summary_of(report)),
-        "manifest.json": json_text(dict(manifest)),
+        **_tables(report, orders),
+        "summary.json": [json_text(summary_of(report))],
+        "manifest.json": [json_text(dict(manifest))],
     }

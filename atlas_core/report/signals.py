@@ -23,6 +23,9 @@ from atlas_core.report.trades import family_of
 DETECTED, ARMED, TRIGGERED, OPEN = "detected", "armed", "triggered", "open"
 STATES: tuple[str, ...] = (*(outcome.value for outcome in Outcome), OPEN, TRIGGERED, ARMED, DETECTED)
 
+End = tuple[str, str, str]
+"""How a signal ended: its state, who gave the verdict, and the reason."""
+
 
 @frozen(kw_only=True)
 class SignalRow:
@@ -115,21 +118,24 @@ def _row(record: SignalDetected, verdict: VerdictReached | None, state: str, tra
     )
 
 
-def state_counts(states: Iterable[str]) -> dict[str, int]:
-    """Return how many signals ended (or are) in each state, in a fixed order, without zeros; they add up to all."""
+def state_counts(states: Iterable[str] | Mapping[str, int]) -> dict[str, int]:
+    """Return how many signals ended (or are) in each state, in a fixed order, without zeros; they add up to all.
+
+    `states` holds the state of each of them, or has been counted before.
+    """
     counts = Counter(states)
     return {state: counts[state] for state in STATES if counts[state]}
 
 
-def refusals(ends: Iterable[tuple[str, str, str]]) -> tuple[Refusal, ...]:
+def refusals(ends: Mapping[End, int]) -> tuple[Refusal, ...]:
     """Return who stopped how many signals that never traded, most frequent first.
 
-    `ends` holds for each signal with a verdict its state, who gave it, and the reason.
+    `ends` counts how the signals with a verdict ended, in the order in which each end was met first.
     """
     groups: dict[tuple[str, str], Counter[str]] = {}
-    for state, by, reason in ends:
+    for (state, by, reason), count in ends.items():
         if state != Outcome.CLOSED:
-            groups.setdefault((state, by), Counter())[reason] += 1
+            groups.setdefault((state, by), Counter())[reason] += count
     made = [
         Refusal(outcome=state, by=by, count=reasons.total(), example=reasons.most_common(1)[0][0])
         for (state, by), reasons in groups.items()
@@ -137,9 +143,9 @@ def refusals(ends: Iterable[tuple[str, str, str]]) -> tuple[Refusal, ...]:
     return tuple(sorted(made, key=lambda refusal: (-refusal.count, refusal.outcome, refusal.by)))
 
 
-def ends_of(rows: Iterable[SignalRow]) -> list[tuple[str, str, str]]:
-    """Return how the signals ended that have a verdict: the state, who gave it, and the reason."""
-    return [(row.state, row.by, row.reason) for row in rows if row.ended_at is not None]
+def ends_of(rows: Iterable[SignalRow]) -> Counter[End]:
+    """Count how the signals ended that have a verdict."""
+    return Counter((row.state, row.by, row.reason) for row in rows if row.ended_at is not None)
 
 
 def sum_sentence(counts: Mapping[str, int]) -> str:

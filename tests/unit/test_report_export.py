@@ -25,7 +25,9 @@ def _files() -> dict[str, str]:
     records = sample_run()
     report = report_of(records)
     manifest = export.manifest_of(report, "demo-paper-0001", "ab12", "0.1.0")
-    return export.export_files(report, order_rows(records), manifest)
+    return {
+        name: "".join(pieces) for name, pieces in export.export_files(report, order_rows(records), manifest).items()
+    }
 
 
 @pytest.mark.parametrize(

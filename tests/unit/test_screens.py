@@ -43,8 +43,10 @@ def kept(own_home: Path) -> RunInfo:
         journal.append(sample_run())
         digest = journal.digest()
     made = report_of(sample_run())
-    for name, text in export_files(made, order_rows(sample_run()), manifest_of(made, run.run_id, digest, "0")).items():
-        (run.directory / name).write_text(text)
+    for name, pieces in export_files(
+        made, order_rows(sample_run()), manifest_of(made, run.run_id, digest, "0")
+    ).items():
+        (run.directory / name).write_text("".join(pieces))
     return run
 
 

@@ -60,4 +60,6 @@ def families(table: SignalTable) -> list[str]:
     patterns: list[str] = table.pattern.tolist()
     if FAMILY not in table.context:
         return patterns
-    return [str(plain(own) or pattern) for own, pattern in zip(table.context[FAMILY], patterns, strict=True)]
+    own = table.context[FAMILY]
+    told: list[Any] = own.tolist() if own.dtype.kind == "U" else list(map(plain, own))
+    return [str(family or pattern) for family, pattern in zip(told, patterns, strict=True)]

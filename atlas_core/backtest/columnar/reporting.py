@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 
 from atlas_core.backtest.columnar.closed import END_REASON, ClosedTrades
 from atlas_core.backtest.columnar.ends import SignalEnds
 from atlas_core.backtest.columnar.results import WorkedColumns, worked_curve
 from atlas_core.backtest.columnar.tables import exit_cells, trade_cells
 from atlas_core.backtest.columnar.telling import Teller
-from atlas_core.report.column_rows import ColumnRows
+from atlas_core.report.column_rows import ColumnRows, kept_cells
 from atlas_core.report.fill_counts import FillCounts
 from atlas_core.report.signals import refusals, signal_rows, state_counts, sum_sentence
 from atlas_core.report.summary import Report, figures_of, results_of_columns
@@ -22,7 +23,7 @@ def worked_report(teller: Teller, closed: ClosedTrades, fills: FillCounts, risk_
     started, signals = worked.live.started(worked.market.start), SignalEnds(closed)
     results = results_of_columns(started, WorkedColumns(closed), curve, cash, risk_free)
     cells = trade_cells(closed)
-    trades = ColumnRows(len(closed), cells, lambda: closed_trades(teller.told))
+    trades = ColumnRows(len(closed), kept_cells(cells), lambda: closed_trades(teller.told))
     states = state_counts(end.state for end in signals.ends)
     return Report(
         **figures_of(started, trades, curve, cash, results),
@@ -33,13 +34,15 @@ def worked_report(teller: Teller, closed: ClosedTrades, fills: FillCounts, risk_
         crashes=0,
         trades=trades,
         exits=ColumnRows(
-            len(closed), exit_cells(cells), lambda: [leg for trade in closed_trades(teller.told) for leg in trade.legs]
+            len(closed),
+            kept_cells(exit_cells(cells)),
+            lambda: [leg for trade in closed_trades(teller.told) for leg in trade.legs],
         ),
         open_positions=(),
-        signals=ColumnRows(len(signals), signals.cells(), lambda: signal_rows(teller.told)),
+        signals=ColumnRows(len(signals), kept_cells(signals.cells()), lambda: signal_rows(teller.told)),
         states=states,
         sum_line=sum_sentence(states),
-        refusals=refusals((end.state, end.by, end.reason) for end in signals.ends),
+        refusals=refusals(Counter((end.state, end.by, end.reason) for end in signals.ends)),
         price_decimals=signals.price_decimals(),
         failures=(),
         fills=fills,
