@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -33,6 +34,8 @@ EXIT_CODES = {
     130: "interrupted",
 }
 INTERRUPTED = 130
+_YOUNG_OBJECTS = 50_000
+"""So many new objects let the collector look for cycles: importing makes nearly as many, and all of them stay."""
 
 COMMANDS = {
     "run": LazyCommand("atlas_core.cli.run:run", "Run a profile in its mode."),
@@ -117,7 +120,11 @@ def _verbosity(verbose: bool, quiet: bool, debug: bool) -> Verbosity:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run `atlas` with the arguments of the process, or with `arguments`, and exit with the documented code."""
-    sys.exit(run_command_line(arguments))
+    gc.set_threshold(_YOUNG_OBJECTS)
+    try:
+        sys.exit(run_command_line(arguments))
+    finally:
+        gc.freeze()  # the process ends: looking for cycles in all it holds would free what is freed anyway
 
 
 def run_command_line(arguments: Sequence[str] | None = None) -> int:

@@ -387,6 +387,8 @@ def _in_columns(launch: Launch, system: System, run: RunInfo, screen: LiveScreen
     try:
         return _all_in_columns(launch, system, run, screen) or _foretold(launch, run, screen, driver)
     finally:
+        gc.freeze()
+        gc.unfreeze()  # all of it counts as old now: the next small collection does not look through the whole run
         gc.enable()
 
 
