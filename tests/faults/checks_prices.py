@@ -38,8 +38,9 @@ class Armed:
 class TriggersTaken(Checker):
     """I19: a trigger is taken by a price strictly beyond it that was told, and by the first of them.
 
-    Bars and quotes that are broken, old, out of order or wild take nothing. Where our clock was set, the session takes
-    good quotes for old ones.
+    Bars and quotes that are broken, old, out of order or wild take nothing; a wild one counts when the next of its kind
+    is like it, as nobody can tell the two from a new price. Where our clock was set, the session takes good quotes for
+    old ones.
     """
 
     name: ClassVar[str] = "I19"
@@ -48,7 +49,7 @@ class TriggersTaken(Checker):
     newest: dict[str, int] = field(factory=dict)
     told: dict[str, deque[tuple[int, float]]] = field(factory=dict)
     true: dict[str, float] = field(factory=dict)
-    wild: dict[str, float] = field(factory=dict)
+    wild: dict[tuple[str, bool], float] = field(factory=dict)
     was_set: bool = False
 
     def pass_time(self, at: int) -> None:
@@ -91,9 +92,10 @@ class TriggersTaken(Checker):
 
     def after_bars(self, entry: Entry) -> None:
         for symbol, ts, low, high in entry["bars"]:
-            if low > 0 and high > 0:
-                self._tell(symbol, ts, low / 100, is_quote=False)
-                self._tell(symbol, ts, high / 100, is_quote=False)
+            prices = (low / 100, high / 100)
+            if low > 0 and high > 0 and self._counts(symbol, prices, is_quote=False):
+                for price in prices:
+                    self._tell(symbol, ts, price)
 
     def after_quotes(self, entry: Entry) -> None:
         oldest = OLDEST_STREAMED if entry["is_streamed"] else OLDEST_POLLED
@@ -101,23 +103,26 @@ class TriggersTaken(Checker):
             if not price > 0 or self.at - ts > oldest or ts < self.newest.get(symbol, 0):
                 continue
             self.newest[symbol] = ts
-            self._tell(symbol, ts, price, is_quote=self.at - ts < oldest - SECOND)
+            if self._counts(symbol, (price,), is_quote=True):
+                self._tell(symbol, ts, price)
+                if self.at - ts < oldest - SECOND:
+                    self._know(symbol, price)
 
-    def _tell(self, symbol: str, ts: int, price: float, *, is_quote: bool) -> None:
-        true = self.true.get(symbol)
-        if true is None or abs(price / true - 1) <= WILD:
-            self.wild.pop(symbol, None)
-        elif not self._is_confirmed(symbol, price):
-            return
+    def _counts(self, symbol: str, prices: tuple[float, ...], *, is_quote: bool) -> bool:
+        """Tell whether prices are near the true one, or like those before them, which were wild."""
+        before, true = self.wild.pop((symbol, is_quote), None), self.true.get(symbol)
+        if true is None or _are_near(prices, true) or (before is not None and _are_near(prices, before)):
+            return True
+        self.wild[symbol, is_quote] = prices[-1]
+        return False
+
+    def _tell(self, symbol: str, ts: int, price: float) -> None:
         self.told.setdefault(symbol, deque(maxlen=MOST_TOLD)).append((ts, price))
-        for each in self.armed.values() if is_quote else ():
+
+    def _know(self, symbol: str, price: float) -> None:
+        for each in self.armed.values():
             if each.symbol == symbol and each.known_at is None and each.is_beyond(price):
                 each.known_at = self.at
-
-    def _is_confirmed(self, symbol: str, price: float) -> bool:
-        """Tell whether the wild price before was like this one: nobody can tell two of them from a new price."""
-        before, self.wild[symbol] = self.wild.get(symbol), price
-        return before is not None and abs(price / before - 1) <= WILD
 
     def after_fault(self, entry: Entry) -> None:
         if entry["what"].startswith("journal"):
@@ -135,3 +140,7 @@ class TriggersTaken(Checker):
     def _forget_times(self) -> None:
         for each in self.armed.values():
             each.known_at = None
+
+
+def _are_near(prices: Iterable[float], to: float) -> bool:
+    return all(abs(price / to - 1) <= WILD for price in prices)

@@ -274,6 +274,10 @@ def _manual_trade(story: Story) -> None:
         story.wait(30).read(held=100)
 
 
+def _wild_bar(story: Story) -> Story:
+    return story.venue("bars", bars=[("X", story.trace.now(), 100_000, 100_100)])
+
+
 BAD: list[tuple[str, str, Told]] = [
     ("I1", "accepted twice", lambda s: s.signal().intend("e").request("e").accept("e").accept("e")),
     ("I1", "two entry orders", lambda s: s.signal().intend("e").accept("e").intend("f", attempt=2).accept("f")),
@@ -316,7 +320,10 @@ BAD: list[tuple[str, str, Told]] = [
     ("I19", "no price beyond", lambda s: s.armed().wait(60).quoted(100.02, age=20).triggered()),
     ("I19", "no price beyond", lambda s: s.armed().quoted(100.0).quoted(100.02, age=3).triggered()),
     ("I19", "no price beyond", lambda s: s.armed().quoted(1000.2).triggered()),
+    ("I19", "no price beyond", lambda s: _wild_bar(s.armed()).quoted(1000.2).triggered()),
+    ("I19", "no price beyond", lambda s: _wild_bar(s.armed().quoted(100.0)).wait(1).triggered()),
     ("I19", "still waits", lambda s: s.armed().quoted(100.01).wait(11).read()),
+    ("I19", "still waits", lambda s: _wild_bar(s.armed()).quoted(1000.2).quoted(1000.3, age=0).wait(11).read()),
     ("I9", "outcome of", lambda s: s.intend("u", key="q").move("u", UNKNOWN).signal().intend("e").request("e")),
     ("I9", "since the start", lambda s: s.process("down").process("up").bars().signal().intend("e").request("e")),
     ("I9", "is not there", lambda s: s.process("begun").process("command", name="kill").wait(6).read()),
@@ -363,6 +370,10 @@ def test_a_bad_story_is_a_breach(invariant: str, words: str, tell: Told) -> None
 def test_a_price_beyond_its_trigger_takes_a_signal_in_time() -> None:
     story = Story().armed().wait(1).quoted(100.0).wait(8).quoted(100.01).wait(1).triggered().wait(30).read()
     assert story.breaches() == []
+
+
+def test_a_wild_quote_need_not_be_believed_because_a_wild_bar_came_before() -> None:
+    assert _wild_bar(Story().armed()).wait(1).quoted(1000.2).wait(11).read().breaches() == []
 
 
 def test_a_kill_before_a_frozen_process_goes_on_is_written_in_time_after_it_does() -> None:
