@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from atlas_core.model.records import AccountReconciled, Record
 from atlas_core.runtime.heart import Vitals
 from atlas_core.runtime.host import HostedSession, News
 from atlas_core.runtime.inbox import Turn
+from atlas_core.runtime.live_desk import LiveDesk
 from atlas_core.runtime.progress import ProgressBoard
 from atlas_core.runtime.session import Session
 from atlas_core.runtime.supervisor import Supervisor
@@ -20,6 +22,7 @@ from atlas_core.watching import Watch
 
 ACTIVE = "active"
 RECONCILE = "reconcile"
+LOOKS_AGAIN = 1.0
 
 
 @define(eq=False)
@@ -57,6 +60,18 @@ class SessionFace(HostedSession):
     def pulse(self, done: Callable[[], None]) -> None:
         """Call back at the session's next turn."""
         self.session.inbox.tell(Turn(done))
+
+    def when_written(self, done: Callable[[], None]) -> None:
+        """Call back at the session's next turn at which nothing waits to be written."""
+
+        def turned() -> None:
+            desk = self.session.desk
+            if isinstance(desk, LiveDesk) and desk.is_held_back:
+                asyncio.get_running_loop().call_later(LOOKS_AGAIN, self.when_written, done)
+            else:
+                done()
+
+        self.pulse(turned)
 
     def open_symbols(self) -> Collection[str]:
         """Return the symbols in which there is a position."""

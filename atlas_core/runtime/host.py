@@ -63,6 +63,10 @@ class HostedSession(Protocol):
         """Call back at the session's next turn, which proves that it makes turns."""
 
     @abstractmethod
+    def when_written(self, done: Callable[[], None]) -> None:
+        """Call back at a turn at which all that was told to the session is in its journal."""
+
+    @abstractmethod
     def open_symbols(self) -> Collection[str]:
         """Return the symbols in which there is a position now."""
 
@@ -203,7 +207,7 @@ class Host:
         for each in self.news:
             session.report(each)
         if self.news:
-            session.pulse(self.told)
+            session.when_written(self.told)
 
     async def _beat(self) -> None:
         board, session = self.heart.board, self._session
@@ -233,7 +237,7 @@ class Host:
         """Look for a file KILL and for commands; entries are refused from the moment the file is there."""
         assert self._operator is not None
         assert self._session is not None
-        reception = Reception(self.control, self._operator, self.wall, self._session.pulse)
+        reception = Reception(self.control, self._operator, self.wall, self._session.when_written)
         while True:
             reception.look()
             self.heart.board.beat("inbox")

@@ -55,6 +55,11 @@ class LiveDesk:
         positions = self.engine.state.positions.values()
         return not is_underway and all(each.is_protected and not each.is_exiting for each in positions)
 
+    @property
+    def is_held_back(self) -> bool:
+        """Tell whether the journal took nothing at the last try."""
+        return self._held_back_since is not None
+
     def start(self, ts: int) -> None:
         """Begin a journal at `ts`, or go on with the one that there is."""
         self.engine.restore(self.scribe.journal.records())

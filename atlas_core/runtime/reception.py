@@ -21,14 +21,14 @@ STOP = "stop"
 class Reception:
     """Looks for what people want, lets the operator obey, and answers; `wall` is the machine's clock.
 
-    An answer is given at the session's next turn, for which `turn` asks: what was obeyed is in the journal then, and no
-    crash takes back what a person was told.
+    An answer is given once what was obeyed is in the journal, for which `when_written` waits: no crash takes back what
+    a person was told.
     """
 
     control: ControlFile
     operator: Operator
     wall: Clock
-    turn: Callable[[Callable[[], None]], None]
+    when_written: Callable[[Callable[[], None]], None]
     _is_deaf: bool = False
 
     def look(self) -> None:
@@ -56,7 +56,7 @@ class Reception:
             if request.name == STOP:
                 tell()  # there may be no further turn, and nothing of it is kept
             else:
-                self.turn(tell)
+                self.when_written(tell)
 
     def _answer(self, inbox: Inbox, request: Request, status: str, answer: str) -> None:
         inbox.answer(request.id, status, answer, self.wall.now())

@@ -150,7 +150,7 @@ class Control:
         """Look at what people want whenever there is something, within the half second that it takes the real host."""
         draws = self.process.world.chance.stream("inbox")
         with ControlFile(self.files.control) as file:
-            reception = Reception(file, operator, self.process.clock, face.pulse)
+            reception = Reception(file, operator, self.process.clock, face.when_written)
             while True:
                 reception.look()
                 self.files.notice()

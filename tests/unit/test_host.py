@@ -66,6 +66,9 @@ class FakeSession:
         if not self.stuck:
             done()
 
+    def when_written(self, done: Callable[[], None]) -> None:
+        self.pulse(done)
+
     def is_ready(self) -> bool:
         return asyncio.get_running_loop().time() >= self.recovers_for
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from atlas_core.cli.run_session import SessionFlags
 from atlas_core.clock import LiveClock, SimClock
@@ -41,7 +42,7 @@ def system(*abilities: Capability, minutes: int = 30, broken: bool = False) -> S
     bars = flat(range(minutes))
     streamed = [*bars[:3], SafetyStop("the line is cut")] if broken else None
     provider = MemoryProvider(bars, streamed=streamed, goes_on=Capability.REAL_TIME in abilities)
-    return system_of(memory(provider, *abilities), script((5, "X", 1)))
+    return evolve(system_of(memory(provider, *abilities), script((5, "X", 1))), clock=SimClock(START))
 
 
 def ran(
