@@ -91,9 +91,9 @@ class Alarm:
         """Watch over it no longer."""
         with self._lock:
             _, file = self._ends.pop(path)
+            self._set()  # first: a watch that went off now would write into whatever has its number by then
             file.close()
             path.unlink(missing_ok=True)
-            self._set()
 
     def _set(self) -> None:
         faulthandler.cancel_dump_traceback_later()

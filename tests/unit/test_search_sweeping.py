@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import re
 import signal
 from pathlib import Path
 from threading import Event
+from typing import IO
 
 import pytest
 
@@ -15,6 +17,7 @@ from atlas_core.errors import ContractError, DataError
 from atlas_core.journal.lock import WriterLock
 from atlas_core.search.conducting import Ending
 from atlas_core.search.ledger import Ledger, Trial, TrialStatus
+from atlas_core.search.limits import TrialLimit
 from atlas_core.search.plan import SweepStore
 from atlas_core.search.worker import Assignment, Task, Workbench, make_trial
 from atlas_core.search.workers import ProcessPool
@@ -115,6 +118,22 @@ def test_a_trial_that_hangs_is_given_up_and_holds_up_no_other(tmp_path: Path, mo
     assert re.fullmatch(r"took longer than 5 s, it was in hung \(.*test_search_sweeping.py:\d+\)", trials[4].reason)
     assert [text.partition(",")[0] for text in notes.texts[1:]] == ["trial 4 took longer than 5 s"]
     assert list((sweep.sweep.directory / "hung").glob("*")) == [sweep.sweep.directory / "hung" / "trial-4.txt"]
+
+
+def test_the_watch_over_a_trial_is_off_before_its_file_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files: list[IO[str]] = []
+    is_open: list[bool] = []
+    monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda _left, file, **_: files.append(file))
+    monkeypatch.setattr(
+        faulthandler, "cancel_dump_traceback_later", lambda: is_open.extend(not file.closed for file in files)
+    )
+    with TrialLimit(seconds=60, folder=tmp_path).kept("", 1):
+        assert len(files) == 1
+    assert is_open == [True]
+    assert files[0].closed
+    assert not list(tmp_path.iterdir())
 
 
 def hanging(assignment: Assignment, task: Task) -> Trial:
