@@ -112,7 +112,8 @@ def _check(name: str, kept: Sequence[KeptCheck], code: str, data: str, command: 
     if of_code:
         last = of_code[-1]
         return Check(name=name, state=CheckState.TOO_LITTLE, command=command, told=last.told, made_at=last.made_at)
-    told = f"the code is another than when it was checked, {when(kept[-1].made_at)}" if kept else ""
+    why = "the code is another than" if code else "the run does not tell its code, which may be another than"
+    told = f"{why} when it was checked, {when(kept[-1].made_at)}" if kept else ""
     return Check(name=name, state=CheckState.NOT_CHECKED, command=command, told=told)
 
 

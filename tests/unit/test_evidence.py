@@ -176,7 +176,9 @@ def test_a_parity_that_lets_times_differ_is_not_kept_as_one_of_all_decisions(own
 
 
 def test_a_run_that_does_not_tell_its_code_or_its_bars_is_proved_by_nothing_made_on_others() -> None:
-    assert checks_of([kept(code="")], code="", data="d", arguments="")[0].state is CheckState.NOT_CHECKED
+    unknown = checks_of([kept(code="")], code="", data="d", arguments="")[0]
+    assert unknown.state is CheckState.NOT_CHECKED
+    assert unknown.told.startswith("the run does not tell its code, which may be another than when it was checked")
     assert checks_of([kept(data="")], code="c", data="", arguments="")[0].state is CheckState.OK_BEFORE
     assert made_of_code({"made_of": {}}, "0.1.0") == ""
 
