@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import click
+
 from atlas_core.cli.formats import number
 from atlas_core.cli.tables import Column, percent, print_table, say, say_wrapped, when
 
@@ -26,7 +28,10 @@ GROUPS = (
 
 
 def refused_later(kept: KeptRun) -> tuple[Later, ...]:
-    """Return what the signals that somebody stopped would have made; raises DataError where the bars cannot be read."""
+    """Return what the signals that somebody stopped would have made; says where the bars are others than then.
+
+    Raises DataError where they cannot be read.
+    """
     from atlas_core.cli.manifests import read_made_of
     from atlas_core.cli.report_market import read_market
     from atlas_core.errors import DataError
@@ -35,6 +40,8 @@ def refused_later(kept: KeptRun) -> tuple[Later, ...]:
     bars, note = read_market(kept.run, read_made_of(kept.run))
     if not bars:
         raise DataError(note)
+    if note:
+        click.echo(note, err=True)
     return later_outcomes(kept.records, bars)
 
 

@@ -20,6 +20,7 @@ from atlas_core.model.records import Record, SignalTriggered
 from atlas_core.model.signals import FOREVER, EntryKind, Side
 from atlas_core.model.timeframe import DAY, MINUTE, parse_timeframe
 from atlas_core.report.hindsight import HORIZON_BARS, Ending, Later, all_later, grouped_later, later_outcomes
+from tests.csv_run import keep_run, write_waves
 from tests.sample_run import START, detected, verdict
 
 Row = tuple[float, float, float, float]
@@ -196,6 +197,20 @@ def test_every_screen_of_a_run_tells_what_its_refused_signals_would_have_made(
     told("report", "--format", "html", "--out", str(tmp_path))
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert f'<td class="num">{len(rows):,}</td>' in page.split("What they would have made")[1].split("</table>")[0]
+
+
+def test_bars_that_are_others_than_then_are_not_looked_at_in_silence(
+    own_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep_run(write_waves(tmp_path))
+    asked = ["report", "--what", "refused", "--format", "csv"]
+    run_command_line(asked)  # it has its journal now
+    capsys.readouterr()
+    assert run_command_line(asked) == 0
+    assert not capsys.readouterr().err
+    write_waves(tmp_path, changed_from=2_000)
+    assert run_command_line(asked) == 0
+    assert capsys.readouterr().err.startswith("The bars are not those of the run any more")
 
 
 def test_without_the_market_nothing_is_said_of_later(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
