@@ -13,7 +13,10 @@ from atlas_core.model.events import BarClosed, Quote
 from atlas_core.model.timeframe import DAY
 
 FARTHEST_JUMP = 0.25
-"""The part of the last close by which a price may depart from it; a farther one must be followed by another like it."""
+"""The part of the last close by which a price may depart from it; a farther one must be followed by others like it."""
+
+QUOTES_THAT_CONFIRM = 2
+"""Wild quotes come close together, and a stop that trails one of them stays there for good: one more is no proof."""
 
 FARTHEST_AHEAD = DAY
 """How far a time that we are told may lie ahead of our clock: the machine's may be set wrong, but not by more."""
@@ -21,11 +24,11 @@ FARTHEST_AHEAD = DAY
 
 @define
 class PlausiblePrices:
-    """Lets a jump pass when a second bar, or quote, confirms it: a wild print is gone by then, a new price is not."""
+    """Lets a jump pass when the next bar, or the next two quotes, confirm it: a wild print is gone by then."""
 
     feeds: Mapping[str, BarFeed]
     _suspects: dict[str, float] = field(factory=dict)
-    _suspect_quotes: dict[str, float] = field(factory=dict)
+    _suspect_quotes: dict[str, tuple[float, int]] = field(factory=dict)
     _quoted: dict[str, float] = field(factory=dict)
 
     def require(self, bar: BarClosed) -> None:
@@ -44,14 +47,17 @@ class PlausiblePrices:
         )
 
     def believes(self, quote: Quote) -> bool:
-        """Tell whether the price of a quote is near the last close, or near the quote before it."""
+        """Tell whether the price of a quote is near the last close, or confirms those of the quotes before it."""
         prices = (quote.bid, quote.ask, quote.last or quote.bid)
-        last, suspect = self._last(quote.symbol), self._suspect_quotes.pop(quote.symbol, None)
-        if last is None or _is_near(prices, last) or (suspect is not None and _is_near(prices, suspect)):
-            self._quoted[quote.symbol] = prices[-1]
-            return True
-        self._suspect_quotes[quote.symbol] = prices[-1]
-        return False
+        last = self._last(quote.symbol)
+        before, count = self._suspect_quotes.pop(quote.symbol, (0.0, 0))
+        if last is not None and not _is_near(prices, last):
+            count = count + 1 if count and _is_near(prices, before) else 1
+            self._suspect_quotes[quote.symbol] = prices[-1], count
+            if count <= QUOTES_THAT_CONFIRM:
+                return False
+        self._quoted[quote.symbol] = prices[-1]
+        return True
 
     def _last(self, symbol: str) -> float | None:
         """Return the last close, or what was quoted before there was a bar."""

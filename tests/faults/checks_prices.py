@@ -18,6 +18,7 @@ TAKEN_WITHIN = 10 * SECOND
 BAR = 60 * SECOND
 MOST_TOLD = 300
 WILD = 0.2
+QUOTES_THAT_CONFIRM = 2
 
 
 @define
@@ -38,9 +39,9 @@ class Armed:
 class TriggersTaken(Checker):
     """I19: a trigger is taken by a price strictly beyond it that was told, and by the first of them.
 
-    Bars and quotes that are broken, old, out of order or wild take nothing; a wild one counts when the next of its kind
-    is like it, as nobody can tell the two from a new price. Where our clock was set, the session takes good quotes for
-    old ones.
+    Bars and quotes that are broken, old, out of order or wild take nothing; a wild bar counts when the next one is like
+    it, a wild quote when the next two are, as nobody can tell them from a new price. Where our clock was set, the
+    session takes good quotes for old ones.
     """
 
     name: ClassVar[str] = "I19"
@@ -49,7 +50,7 @@ class TriggersTaken(Checker):
     newest: dict[str, int] = field(factory=dict)
     told: dict[str, deque[tuple[int, float]]] = field(factory=dict)
     true: dict[str, float] = field(factory=dict)
-    wild: dict[tuple[str, bool], float] = field(factory=dict)
+    wild: dict[tuple[str, bool], tuple[float, int]] = field(factory=dict)
     was_set: bool = False
 
     def pass_time(self, at: int) -> None:
@@ -110,11 +111,13 @@ class TriggersTaken(Checker):
 
     def _counts(self, symbol: str, prices: tuple[float, ...], *, is_quote: bool) -> bool:
         """Tell whether prices are near the true one, or like those before them, which were wild."""
-        before, true = self.wild.pop((symbol, is_quote), None), self.true.get(symbol)
-        if true is None or _are_near(prices, true) or (before is not None and _are_near(prices, before)):
+        true = self.true.get(symbol)
+        before, count = self.wild.pop((symbol, is_quote), (0.0, 0))
+        if true is None or _are_near(prices, true):
             return True
-        self.wild[symbol, is_quote] = prices[-1]
-        return False
+        count = count + 1 if count and _are_near(prices, before) else 1
+        self.wild[symbol, is_quote] = prices[-1], count
+        return count > (QUOTES_THAT_CONFIRM if is_quote else 1)
 
     def _tell(self, symbol: str, ts: int, price: float) -> None:
         self.told.setdefault(symbol, deque(maxlen=MOST_TOLD)).append((ts, price))

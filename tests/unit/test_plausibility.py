@@ -45,6 +45,27 @@ def test_two_wild_prints_apart_confirm_nothing() -> None:
             prices.require(bar(minute, price))
 
 
+def quote(price: float) -> Quote:
+    return Quote(ts=bar(1, 60.0).ts - 1, symbol="X", bid=price, ask=price, last=price)
+
+
+@pytest.mark.parametrize(
+    ("told", "believed"),
+    [
+        ([1_000.0, 1_001.0, 100.0], [False, False, True]),
+        ([1_000.0, 1_001.0, 10.0, 10.0], [False, False, False, False]),
+        ([1_000.0, 100.0, 1_000.0, 1_000.0], [False, True, False, False]),
+        ([60.0, 61.0, 59.0, 60.0, 60.5], [False, False, True, True, True]),
+    ],
+    ids=["two wild ones", "two wild ones and another", "wild ones apart", "a new price"],
+)
+def test_a_jump_of_quotes_counts_when_two_more_confirm_it_and_as_long_as_they_do(
+    told: list[float], believed: list[bool]
+) -> None:
+    prices = prices_after()
+    assert [prices.believes(quote(price)) for price in told] == believed
+
+
 def test_a_price_of_nothing_is_no_price() -> None:
     with pytest.raises(DataError, match="above 0"):
         prices_after().require(bar(1, 0.4))
@@ -56,6 +77,6 @@ def test_the_first_bar_of_a_symbol_has_nothing_to_be_held_against() -> None:
 
 def test_before_the_first_bar_of_a_symbol_its_quotes_count() -> None:
     prices = PlausiblePrices({"X": BarFeed("X", parse_timeframe("1m"))})
-    assert prices.believes(Quote(ts=bar(1, 60.0).ts - 1, symbol="X", bid=60.0, ask=60.1, last=60.0))
+    assert prices.believes(quote(60.0))
     with pytest.raises(DataError, match="expected prices near 60"):
         prices.require(bar(1, 6.0))

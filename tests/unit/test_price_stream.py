@@ -125,8 +125,8 @@ def test_a_touch_of_the_trigger_takes_nothing() -> None:
     assert found(scene.records, SignalTriggered) == []
 
 
-def test_a_wild_price_takes_nothing_until_another_one_confirms_it() -> None:
-    scene = StreamedScene(streamed=[(250, 1010.0), (255, 100.0), (260, 1010.0), (260, 1011.0)])
+def test_a_wild_price_takes_nothing_until_two_more_confirm_it() -> None:
+    scene = StreamedScene(streamed=[(250, 1010.0), (255, 100.0), (260, 1010.0), (260, 1010.0), (260, 1011.0)])
     scene.run(6)
     [triggered] = found(scene.records, SignalTriggered)
     assert (triggered.ts - START, triggered.price) == (260 * SECOND, Decimal("1011"))
