@@ -21,7 +21,7 @@ from atlas_core.model.events import BrokerEvent
 from atlas_core.model.instrument import Instrument
 from atlas_core.model.orders import Order
 from atlas_core.model.venue import OrderReport, VenueSnapshot
-from atlas_core.opening import introduced
+from atlas_core.opening import CLOSE_SECONDS, introduced
 from atlas_core.runtime.instrument_memory import InstrumentMemory
 
 T = TypeVar("T")
@@ -174,7 +174,8 @@ class PatientBroker(Broker):
 
     async def _close_quietly(self) -> None:
         with suppress(Exception):
-            await self._inner.close()
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._inner.close()
 
     def _require_venue(self) -> None:
         if self.fault:

@@ -166,8 +166,8 @@ class Mailbag:
             self._waiting[letter.identity] = letter
 
     def acknowledge(self, key: str = "") -> list[Note]:
-        """End the repeats of what was told already, about `key` or about everything."""
-        told = [letter for letter in self._waiting.values() if not letter.is_news]
+        """End the repeats of what was told already, or has probably arrived, about `key` or about everything."""
+        told = [letter for letter in self._waiting.values() if not letter.is_news or letter.unclear >= MOST_UNCLEAR]
         ended = [letter for letter in told if not key or letter.alert.key == key]
         for letter in ended:
             del self._waiting[letter.identity]

@@ -74,6 +74,14 @@ class AwayVenue(Venue):
         return await super().snapshot()
 
 
+class StuckVenue(AwayVenue):
+    """A venue whose connection cannot be closed before it was opened."""
+
+    async def close(self) -> None:
+        if asyncio.get_running_loop().time() < self.opens_at * 60:
+            await asyncio.sleep(3_600)
+
+
 def scene_of(tmp_path: Path, **facts: Any) -> tuple[Scene, dict[str, Exception], list[AwayTape]]:
     """Return a scene whose session before left a position with a stop, what fails, and its providers."""
     fails: dict[str, Exception] = {}
@@ -200,6 +208,16 @@ def test_a_session_that_goes_on_waits_for_its_venue(tmp_path: Path) -> None:
     assert 2 <= scene.venue.tries <= 20
     assert [closed.rule for closed in found(scene.records, PositionClosed)] == ["stop"]
     assert len(found(scene.records, PositionOpened)) == 2
+
+
+def test_a_venue_that_cannot_even_be_closed_keeps_no_session_from_coming_up(tmp_path: Path) -> None:
+    scene, _, _ = scene_of(tmp_path, venue=StuckVenue())
+    assert isinstance(scene.venue, StuckVenue)
+    scene.venue.opens_at = 10
+    scene.run(10, start=7)
+    assert found(scene.records, ComponentFailed)[0].error == "NotReady: maintenance"
+    [stop] = scene.venue.venue.snapshot().orders
+    assert stop.status is OrderStatus.ACKNOWLEDGED
 
 
 def test_what_a_venue_that_is_away_was_not_sent_is_sent_when_it_is_there(tmp_path: Path) -> None:

@@ -278,6 +278,16 @@ def test_a_critical_message_is_sent_until_it_has_certainly_arrived() -> None:
     assert ABANDONED not in scene.states().values()
 
 
+def test_who_acknowledges_a_critical_message_that_may_have_arrived_often_gets_no_more_of_it() -> None:
+    scene = Scene()
+    scene.put(alert(severity=CRITICAL))
+    for _ in range(5):
+        fail(scene, is_unclear=True)
+    scene.notes += scene.bag.acknowledge()
+    assert scene.states() == {1: DELIVERED}
+    assert len(scene.bag) == 0
+
+
 def test_an_outage_of_ten_minutes_loses_nothing_and_ends_in_few_messages() -> None:
     scene = Scene()
     outage = scene.now + 600
