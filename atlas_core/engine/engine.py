@@ -118,7 +118,6 @@ class Engine:
         self.reconciling.away(self.recorder.now, record.ts)
         self._move_to(record.ts)
         self.recorder.write(record)
-        self.state.nothing_later_than(self.recorder.now)
         for track in list(self.state.orders.values()):
             if track.status in (OrderStatus.INTENDED, OrderStatus.SUBMITTED):
                 reason = "the process ended before the venue's answer"

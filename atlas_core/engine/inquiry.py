@@ -96,7 +96,7 @@ class InquiryDesk:
         track, now = self.state.find_order(client_order_id), self.recorder.now
         if track is not None:
             track.answered_at = max(track.answered_at, now - ANSWERS_LAG)
-        if track is None or not track.is_working or now < min(track.intent.ts, track.moved_at) + REQUEST_ENDS_AFTER:
+        if track is None or not track.is_working or now < track.intent.ts + REQUEST_ENDS_AFTER:
             return None
         since = _since(track, now)
         self._count(track, track.not_found + 1, since)

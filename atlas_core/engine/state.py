@@ -150,16 +150,6 @@ class State:
         """Return an order of ours, also one that ended in the last two days; None for one that is not."""
         return self.orders.get(client_order_id) or self.ended_orders.get(client_order_id)
 
-    def nothing_later_than(self, now: int) -> None:
-        """Date what lies in the future of a session to its begin: the clock was set back, and it happened before.
-
-        Otherwise an order would count as one that has just moved, and would not be asked about, until then.
-        """
-        for track in (*self.orders.values(), *self.ended_orders.values()):
-            track.moved_at = min(track.moved_at, now)
-        for position in self.positions.values():
-            position.exit_asked_at = min(position.exit_asked_at, now)
-
     def part_on_its_way(self, position: PositionTrack) -> Decimal:
         """Return what an exit of a part may still close."""
         track = self.orders.get(position.part_order)
