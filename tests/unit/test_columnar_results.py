@@ -14,8 +14,11 @@ from atlas_core.backtest.columnar.outcome import Outcome, outcome_of, trades_dig
 from atlas_core.backtest.columnar.results import worked_results
 from atlas_core.backtest.columnar.run import Worked, work_out
 from atlas_core.backtest.columnar.simple import NotSimple
+from atlas_core.backtest.columnar.tape import levels_in_ticks
+from atlas_core.columnar import NO_LEVEL
 from atlas_core.compose import opened
 from atlas_core.loading import load
+from atlas_core.model.instrument import Instrument, InstrumentKind
 from atlas_core.report import export
 from atlas_core.report.catalogue import metric_values
 from atlas_core.report.results import TradeColumns
@@ -78,6 +81,17 @@ def test_money_beyond_the_whole_numbers_of_a_float_is_rounded_once() -> None:
     expected = [float(Decimal(number).scaleb(-4)) for number in numbers]
     for kind in (np.int64, object):
         assert Fixed(np.array(numbers, dtype=kind), np.full(4, 4)).floats().tolist() == expected
+
+
+def test_amounts_add_up_also_where_their_sum_is_no_int64() -> None:
+    made = Fixed(np.array([2**62, 2**62, 2**62]), np.full(3, 2))
+    assert made.total() == Decimal(3 * 2**62).scaleb(-2)
+
+
+def test_a_level_that_no_price_can_reach_stays_on_its_side_of_all_prices() -> None:
+    instrument = Instrument("X", kind=InstrumentKind.PERP, tick_size=Decimal("0.01"))
+    far = levels_in_ticks(np.array([1e300, -1e300, 1e18, np.nan, 1.0]), instrument).tolist()
+    assert far == [2**60, -(2**60), 2**60, NO_LEVEL, 100]
 
 
 def test_decimals_are_written_as_they_are_and_with_the_zeros_that_are_asked_for() -> None:

@@ -52,7 +52,7 @@ class Fixed:
     def total(self, places: Sequence[int] | slice | NDArray[np.bool_] = slice(None)) -> Decimal:
         """Return the sum of some of them, which all have the same digits; 0 of none."""
         numbers = self.numbers[places]
-        return Decimal(int(numbers.sum())).scaleb(-int(self.digits[0])) if len(numbers) else ZERO
+        return Decimal(sum(numbers.tolist())).scaleb(-int(self.digits[0])) if len(numbers) else ZERO
 
 
 def scaled(numbers: Column, sizes: Sequence[Decimal], kind: Column) -> Fixed:

@@ -17,12 +17,15 @@ from atlas_core.model.instrument import Instrument
 
 BPS = 10_000
 _LARGEST = np.iinfo(np.int64).max
+_FARTHEST = 2.0**60
+"""Ticks that no price has, and with which whole numbers can still be reckoned."""
 
 
 def levels_in_ticks(prices: NDArray[np.float64], instrument: Instrument) -> Column:
-    """Return prices in ticks, NO_LEVEL where there is none."""
+    """Return prices in ticks, NO_LEVEL where there is none; one that is absurdly far is brought nearer."""
     missing = np.isnan(prices)
-    ticks = np.rint(np.where(missing, 0.0, prices) / float(instrument.tick_size)).astype(np.int64)
+    steps = np.clip(np.where(missing, 0.0, prices) / float(instrument.tick_size), -_FARTHEST, _FARTHEST)
+    ticks = np.rint(steps).astype(np.int64)
     return np.where(missing, NO_LEVEL, ticks)
 
 
