@@ -24,13 +24,20 @@ FLUSH_AT = 30_000
 class TradedMarket:
     """The base bars of a back-test and its instruments by symbol, with what trading in them costs.
 
-    `history` is `bars` with what lies before the run, for the warm-up.
+    `history` is `bars` with what lies before the run, for the warm-up; `finer` holds those by which a run decides what
+    happened inside a bar, where it asks for some.
     """
 
     bars: Mapping[str, Bars]
     instruments: Mapping[str, Instrument]
     costs: TradingCosts
     history: Mapping[str, Bars] = field(factory=dict)
+    finer: Mapping[str, Bars] = field(factory=dict)
+
+    @property
+    def all_bars(self) -> tuple[Bars, ...]:
+        """All bars that a run depends on."""
+        return (*self.history.values(), *self.finer.values())
 
 
 class Watch(Protocol):

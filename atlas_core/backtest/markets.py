@@ -20,6 +20,7 @@ def traded_market(live: OpenSystem, market: LoadedMarket) -> TradedMarket:
         instruments=live.instruments,
         costs=live.system.costs,
         history={symbol: market.data.base(symbol) for symbol in symbols},
+        finer={symbol: detail.finer for symbol, detail in market.detail.items()},
     )
 
 

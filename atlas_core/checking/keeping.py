@@ -69,7 +69,7 @@ def keep_check(
     """
     name, is_clean, told = _told(report)
     kept = KeptCheck(
-        name=name, profile=profile.digest, code=code, data=data_digest(data_rows(market.bars.values())),
+        name=name, profile=profile.digest, code=code, data=data_digest(data_rows(market.all_bars)),
         begins=market.start, ends=market.end, made_at=made_at, is_clean=is_clean, told=told,
         is_enough=_is_enough(report),
     )  # fmt: skip

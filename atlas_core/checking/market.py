@@ -39,6 +39,11 @@ class RecordedMarket:
     end: int
     finer: Mapping[str, Bars] = field(factory=dict)
 
+    @property
+    def all_bars(self) -> tuple[Bars, ...]:
+        """All bars that a back-test of this market depends on."""
+        return (*self.bars.values(), *self.finer.values())
+
     def until(self, cut: int) -> RecordedMarket:
         """Return the market as it was known at `cut`; its columns are copies, behind which nothing can be found."""
         bars, finer = (

@@ -90,7 +90,7 @@ def _cause(manifest: Manifest, keeper: _Keeper) -> str:
 
     if keeper.market is None:
         return ""
-    changes = data_changes(manifest.get("data") or (), data_rows(keeper.market.history.values()))
+    changes = data_changes(manifest.get("data") or (), data_rows(keeper.market.all_bars))
     return f": {changes[0]}" if changes else ": a component or Atlas itself decides otherwise today"
 
 

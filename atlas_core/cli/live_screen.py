@@ -106,7 +106,7 @@ class LiveScreen(AbstractContextManager["LiveScreen"]):
 
         self.market = market
         pool = ThreadPoolExecutor(1, thread_name_prefix="data-rows")
-        self._data_rows = pool.submit(data_rows, tuple(market.history.values()))
+        self._data_rows = pool.submit(data_rows, market.all_bars)
         pool.shutdown(wait=False)
 
     def data_rows(self) -> list[dict[str, Any]]:
@@ -120,7 +120,8 @@ class LiveScreen(AbstractContextManager["LiveScreen"]):
         if self.market is None:
             return None
         bars = self.market.bars
-        whole = (row for row in self.data_rows() if row["bars"] == len(bars[row["symbol"]]))
+        own = {(symbol, str(each.timeframe), len(each)) for symbol, each in bars.items()}
+        whole = (row for row in self.data_rows() if (row["symbol"], row["timeframe"], row["bars"]) in own)
         return data_of(bars.values(), origin, {row["symbol"]: row["digest"] for row in whole})
 
     def progress(self, done: int, total: int, now: int) -> None:

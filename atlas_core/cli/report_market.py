@@ -39,7 +39,7 @@ def read_market(run: RunInfo, manifest: Manifest) -> ReadMarket:
     except AtlasError as fault:
         return {}, f"The bars of this run could not be read again: {fault}"
     symbols = system.profile.universe.symbols
-    return {symbol: market.bars_of_run(symbol) for symbol in symbols}, _note(market, symbols, manifest)
+    return {symbol: market.bars_of_run(symbol) for symbol in symbols}, _note(market, manifest)
 
 
 def benchmark_of(run: RunInfo, curve: Sequence[EquityPoint]) -> tuple[EquityPoint, ...]:
@@ -96,8 +96,9 @@ async def _loaded(system: System) -> LoadedMarket:
         return await load(live)
 
 
-def _note(market: LoadedMarket, symbols: tuple[str, ...], manifest: Manifest) -> str:
+def _note(market: LoadedMarket, manifest: Manifest) -> str:
     from atlas_core.report.provenance import data_changes, data_rows
 
-    changes = data_changes(manifest.get("data") or (), data_rows(market.data.base(symbol) for symbol in symbols))
+    bars = (*map(market.data.base, market.data.symbols), *(detail.finer for detail in market.detail.values()))
+    changes = data_changes(manifest.get("data") or (), data_rows(bars))
     return f"The bars are not those of the run any more: {'; '.join(changes)}." if changes else ""

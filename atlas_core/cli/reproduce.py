@@ -123,7 +123,7 @@ class MarketKeeper(Unwatched):
 
     def loaded(self, market: TradedMarket) -> None:
         """Keep the bars."""
-        self.bars = tuple(market.history.values())
+        self.bars = market.all_bars
 
 
 def _made_again(system: System, registry: Registry, journal: Journal, manifest: Manifest) -> Manifest:

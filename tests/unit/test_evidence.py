@@ -73,6 +73,20 @@ def test_a_check_is_told_by_the_runs_before_and_after_it_on_the_same_bars_alone(
     assert len(list((own_home / "checks").rglob("look-ahead-*.json"))) == 1
 
 
+def test_finer_bars_belong_to_the_bars_of_a_run_and_of_its_checks(
+    own_home: Path, profile: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finer = ("--set", "universe.base_timeframe=5m", "--set", "universe.detail_timeframe=1m")
+    keep_run(profile, *finer)
+    manifest = json.loads(next(own_home.rglob("manifest.json")).read_text(encoding="utf-8"))
+    assert [row["timeframe"] for row in manifest["data"]] == ["5m", "1m"]
+    assert run_command_line(["check", "lookahead", str(profile), *QUICK, *finer]) == 0
+    assert states(capsys, "report", "1")[LOOKAHEAD] == "ok"
+    assert run_command_line(["reproduce", "1"]) == 0
+    with Ledger.at(own_home) as ledger:
+        assert ledger.count("waves-backtest-0001") == 1
+
+
 def test_the_page_and_the_markdown_tell_what_was_proved_and_what_was_tried(
     own_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
