@@ -142,9 +142,9 @@ def find_signals(system: OpenSystem, market: LoadedMarket) -> list[tuple[str, Si
             table = scan(scanner.scanner, market.data)
         except Exception as error:
             raise ContractError(f"scanner {scanner.label} failed: {type(error).__name__}: {error}") from error
-        in_run = (table.available_at > market.start) & (table.available_at <= market.end)
-        seen = table.take(in_run)
-        found.append((scanner.label, seen.take(times.mask(seen.available_at)).sorted()))
+        seen = (table.available_at > market.start) & (table.available_at <= market.end)
+        seen[seen] = times.mask(table.available_at[seen])
+        found.append((scanner.label, table.take(seen).sorted()))
     return found
 
 

@@ -23,12 +23,11 @@ from atlas_core.compose import OpenSystem
 from atlas_core.engine.signals import LIFE_CYCLE
 from atlas_core.model.decisions import GateMask, Outcome
 from atlas_core.model.signals import signal_keys
-from atlas_core.report.export import times_text
+from atlas_core.report.export import PIECE, times_text
 from atlas_core.report.signals import End, SignalRow
 
 PRICES = ("trigger", "stop", "target")
 _NO_END = -1
-_PIECE = 1 << 14
 
 
 class Ends:
@@ -45,7 +44,7 @@ class Ends:
             if mine.any():
                 made[mine] = self._number((outcome.value, LIFE_CYCLE, reason))
         for gate, mask, mine in _refused(fates, gates, np.arange(len(made))):
-            for rows in np.array_split(mine, len(mine) // _PIECE + 1):
+            for rows in np.array_split(mine, len(mine) // PIECE + 1):
                 made[rows] = [self._number((Outcome.REFUSED.value, gate, reason)) for reason in _reasons(mask, rows)]
         return made
 

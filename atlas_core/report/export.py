@@ -64,7 +64,7 @@ DAY_COLUMNS = ("ts", "equity", "exposure", "change", "share", "drawdown", "close
 OPEN_COLUMNS = tuple(attribute.name for attribute in attrs.fields(OpenRow))
 QUOTE = '"'
 _TO_QUOTE = (QUOTE, ",", "\r", "\n")
-_PIECE = 1 << 14
+PIECE = 1 << 14
 """Rows of a table that are told at a time: the memory that they take does not grow with the table."""
 
 _TIMES = frozenset(
@@ -132,8 +132,8 @@ def _quoted(cells: Sequence[str]) -> Sequence[str]:
 
 def pieces_of(columns: Sequence[str], rows: Sequence[object]) -> Iterator[list[Sequence[str]]]:
     """Yield the cells of each column as their texts in CSV, of so many rows at a time."""
-    for first in range(0, len(rows), _PIECE):
-        piece = slice(first, first + _PIECE)
+    for first in range(0, len(rows), PIECE):
+        piece = slice(first, first + PIECE)
         tell = rows.piece(piece) if isinstance(rows, ColumnRows) else _teller(rows[piece])
         yield [tell(name) for name in columns]
 
