@@ -3,6 +3,7 @@
 The bars are made with numpy and handed to a provider in memory. Prints the seconds and the greatest memory of the whole
 process (its bars included) and of the back-test, its trades, and the hash of its trades: speed never changes an answer.
 `--driver skipping` and `--driver plain` write the journal with the run; columns have it written when it is asked for.
+The whole command, with its report and tables, is measured by `bench_year_whole.py`.
 """
 
 from __future__ import annotations
