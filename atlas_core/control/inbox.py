@@ -13,7 +13,7 @@ from typing import Any
 from attrs import frozen
 
 from atlas_core.clock import NANOSECONDS_PER_SECOND
-from atlas_core.control.file import ControlFile
+from atlas_core.control.file import Busy, ControlFile
 
 FRESH_SECONDS = 60
 WAITING, TAKEN, DONE, REFUSED, STALE = "waiting", "taken", "done", "refused", "stale"
@@ -61,17 +61,25 @@ class Inbox:
     def take(self, now: int) -> tuple[Request, ...]:
         """Take the waiting commands, oldest first; what is no longer fresh is answered as stale and not returned.
 
-        A command that was taken by a process that then went down is not taken again: it may have had its effect.
+        A command that was taken by a process that then went down is not taken again: it may have had its effect. What
+        cannot be taken because another process holds the file waits.
         """
         waiting = self._requests("WHERE status = ? ORDER BY id", (WAITING,))
         fresh = []
         for request in waiting:
-            if is_fresh(request.written_at, now):
-                self.file.write("UPDATE command SET status = ?, taken_at = ? WHERE id = ?", (TAKEN, now, request.id))
-                fresh.append(request)
-            else:
-                self.answer(request.id, STALE, _stale(request, now), now)
+            try:
+                if self._is_taken(request, now):
+                    fresh.append(request)
+            except Busy:  # those before it are taken, and must be done
+                break
         return tuple(fresh)
+
+    def _is_taken(self, request: Request, now: int) -> bool:
+        if is_fresh(request.written_at, now):
+            self.file.write("UPDATE command SET status = ?, taken_at = ? WHERE id = ?", (TAKEN, now, request.id))
+            return True
+        self.answer(request.id, STALE, _stale(request, now), now)
+        return False
 
     def answer(self, request_id: int, status: str, answer: str, now: int) -> None:
         """Say what became of a command."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from attrs import define
+from attrs import define, field
 from loguru import logger
 
 from atlas_core.clock import Clock
 from atlas_core.control.file import Busy, ControlFile
-from atlas_core.control.inbox import DONE, REFUSED, Inbox, Request
+from atlas_core.control.inbox import DONE, REFUSED, Inbox
 from atlas_core.errors import AtlasError
 from atlas_core.runtime.operator import Operator
 
@@ -29,12 +29,14 @@ class Reception:
     operator: Operator
     wall: Clock
     when_written: Callable[[Callable[[], None]], None]
+    _answers: list[tuple[int, str, str]] = field(factory=list)
     _is_deaf: bool = False
 
     def look(self) -> None:
         """Take a file KILL into the journal, and obey the commands that wait; a file in use waits for the next look."""
         self.operator.notice_kill()
-        self._try(lambda: self._obey(Inbox(self.control)))
+        self._try(self._answer)
+        self._try(self._obey)
 
     def _try(self, act: Callable[[], None]) -> None:
         try:
@@ -46,17 +48,24 @@ class Reception:
                 logger.error("commands cannot be taken, the session goes on without them: {}", fault)
             self._is_deaf = True
 
-    def _obey(self, inbox: Inbox) -> None:
-        for request in inbox.take(self.wall.now()):
+    def _obey(self) -> None:
+        for request in Inbox(self.control).take(self.wall.now()):
             try:
                 status, answer = DONE, self.operator.obey(request)
             except AtlasError as fault:
                 status, answer = REFUSED, str(fault)
-            tell = partial(self._try, partial(self._answer, inbox, request, status, answer))
+            tell = partial(self._tell, request.id, status, answer)
             if request.name == STOP:
                 tell()  # there may be no further turn, and nothing of it is kept
             else:
                 self.when_written(tell)
 
-    def _answer(self, inbox: Inbox, request: Request, status: str, answer: str) -> None:
-        inbox.answer(request.id, status, answer, self.wall.now())
+    def _tell(self, request: int, status: str, answer: str) -> None:
+        self._answers.append((request, status, answer))
+        self._try(self._answer)
+
+    def _answer(self) -> None:
+        """Write the answers that are to be told; those that cannot be written now wait for the next look."""
+        while self._answers:
+            Inbox(self.control).answer(*self._answers[0], self.wall.now())
+            del self._answers[0]
