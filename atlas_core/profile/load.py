@@ -14,7 +14,7 @@ from atlas_core.errors import ProfileError, UsageError
 from atlas_core.options import Problem, structure
 from atlas_core.options.typenames import option_fields
 from atlas_core.profile.consistency import contradictions, strangers_in_alerts, times_without_market
-from atlas_core.profile.digest import profile_digest
+from atlas_core.profile.digest import KnownFacts, profile_digest
 from atlas_core.profile.document import COMMAND_LINE, Document, Texts, read_document
 from atlas_core.profile.find import find_profile
 from atlas_core.profile.model import DEFAULT, ComponentSource, Origin, Profile, Selection
@@ -183,6 +183,7 @@ def _in_order(problems: Sequence[Problem]) -> list[Problem]:
 class Known:
     """What was read of one document with one registry: a table says the same under the same overrides of it."""
 
+    facts: KnownFacts = field(factory=KnownFacts)
     _tables: dict[tuple[object, ...], tuple[Any, list[Problem]]] = field(factory=dict)
 
     def table(self, reader: Reader, name: str, overrides: Sequence[Override], read: Callable[[], T]) -> T:
@@ -216,16 +217,21 @@ def _read(reader: Reader, path: Path, overrides: Sequence[Override], known: Know
     missing_one = any(not chosen[table.name] for table in COMPONENT_TABLES if table.required)
     if reader.problems or missing_one or any(value is None for value in values.values()):
         return None
-    return _assemble(reader.document, path, values, chosen)
+    return _assemble(reader.document, path, values, chosen, known.facts)
 
 
 def _assemble(
-    document: Document, path: Path, values: Mapping[str, Any], chosen: Mapping[str, tuple[Selection, ...]]
+    document: Document,
+    path: Path,
+    values: Mapping[str, Any],
+    chosen: Mapping[str, tuple[Selection, ...]],
+    facts: KnownFacts,
 ) -> Profile:
     head = values["profile"]
     return Profile(
         name=head.name, mode=head.mode, description=head.description, seed=head.seed,
-        starting_cash=head.starting_cash, quote=head.quote, digest=profile_digest(path, values, chosen), source=path,
+        starting_cash=head.starting_cash, quote=head.quote, source=path,
+        digest=profile_digest(path, values, chosen, facts),
         universe=values["universe"], limits=values["limits"], schedule=values["schedule"],
         protection=values["protection"], alerts=values["alerts"], live=values["live"], plugins=values["plugins"],
         provider=chosen["provider"][0], sizer=chosen["sizer"][0], broker=chosen["broker"][0],

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 ABOVE, BELOW = "cross-above", "cross-below"
 FAST_BELOW, FAST_ABOVE = "fast average below the slow one", "fast average above the slow one"
-_ROWS = 1 << 15
+_ROWS = 1 << 13
 """Rows that are worked out at once: so many fit into the cache of a processor."""
 
 
@@ -135,18 +135,26 @@ class _Averages:
     def sides(self) -> NDArray[np.int8]:
         """Return +1 where the fast average is above the slow one, -1 where it is below, 0 where they are equal."""
         sides = np.zeros(len(self), dtype=np.int8)
+        of_fast, of_slow = np.empty((2, min(_ROWS, len(self))), dtype=np.int64)
         for first in range(0, len(self), _ROWS):
-            lead = self._lead(first, min(first + _ROWS, len(self)))
-            np.sign(lead, out=sides[first : first + len(lead)], casting="unsafe")
+            last = min(first + _ROWS, len(self))
+            lead = self._lead(first, last, of_fast[: last - first], of_slow[: last - first])
+            np.sign(lead, out=sides[first:last], casting="unsafe")
         return sides
 
-    def _lead(self, first: int, last: int) -> NDArray[np.int64]:
-        """Return by how much the fast average is above the slow one in some rows, times both lengths."""
+    def _lead(self, first: int, last: int, of_fast: NDArray[np.int64], of_slow: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return by how much the fast average is above the slow one in some rows, times both lengths.
+
+        Both columns are written over: new ones would take as long as the arithmetic.
+        """
         fast, slow = self._lengths
         until = self._before[first + slow : last + slow]
-        lead = (until - self._before[first + slow - fast : last + slow - fast]) * slow
-        lead -= (until - self._before[first:last]) * fast
-        return lead
+        np.subtract(until, self._before[first + slow - fast : last + slow - fast], out=of_fast)
+        np.subtract(until, self._before[first:last], out=of_slow)
+        of_fast *= slow
+        of_slow *= fast
+        of_fast -= of_slow
+        return of_fast
 
     def prices(self, row: int) -> tuple[float, float]:
         """Return the fast and the slow average of a row."""

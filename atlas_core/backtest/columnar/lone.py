@@ -76,13 +76,14 @@ def _choose(
 ) -> _Chosen:
     """Go from entry to entry; at most `most` orders are sent within a minute."""
     times, gated, possible, following = at.tolist(), is_gated.tolist(), can_enter.tolist(), next_free.tolist()
+    can_be_many = bool((at[most:] - at[:-most] < MINUTE).any())  # so many signals within a minute, too
     looked_at: list[int] = []
     entered: list[int] = []
-    place = 0
-    while place < len(times):
+    place, count = 0, len(times)
+    while place < count:
         now = place
         place += 1
-        if gated[now] or (len(entered) >= most and times[entered[-most]] > times[now] - MINUTE):
+        if gated[now] or (can_be_many and len(entered) >= most and times[entered[-most]] > times[now] - MINUTE):
             continue
         looked_at.append(now)
         if possible[now]:

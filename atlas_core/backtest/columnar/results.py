@@ -14,6 +14,7 @@ from atlas_core.backtest.columnar.fixed import Fixed, Floats
 from atlas_core.backtest.columnar.run import Worked
 from atlas_core.backtest.columnar.telling import Teller
 from atlas_core.backtest.columnar.trades import trades_of
+from atlas_core.columnar import NO_LEVEL
 from atlas_core.model.instrument import ZERO
 from atlas_core.model.records import EquityMarked
 from atlas_core.report.costs import CostSplit
@@ -100,6 +101,8 @@ class WorkedColumns(TradeColumns):
 
     @cached_property
     def r(self) -> Floats:
+        if bool((self._closed.stop == NO_LEVEL).all()):
+            return np.full(len(self), np.nan)
         return np.array([np.nan if each is None else each for each in self._closed.multiples], dtype=np.float64)
 
     @cached_property

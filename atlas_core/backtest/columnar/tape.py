@@ -80,6 +80,13 @@ class SymbolTape:
         is_inside = last + 1 < len(self) and self.opened_at[last + 1] < time
         return int(self.open[last + 1]) if is_inside else int(self.close[last])
 
+    def seen_at_all(self, times: Column) -> Column:
+        """Return what `seen_at` says of many times; a time before the first close has the price of that bar."""
+        last = np.searchsorted(self.available_at, times, side="right") - 1
+        after, last = np.minimum(last + 1, len(self) - 1), np.maximum(last, 0)
+        is_inside = (after > last) & (self.opened_at[after] < times)
+        return np.where(is_inside, self.open[after], self.close[last])
+
     def taken(self, reference: Column, sign: Column) -> Column:
         """Return what a buy (+1) or sale (-1) pays where the market stands at `reference`, in ticks."""
         if not self._slippage.number:
