@@ -216,7 +216,9 @@ def _takes(signal: SignalDetected, market: _Market, part: slice) -> _Mask:
 
 def _entered(signal: SignalDetected, since: int, horizon: int, market: _Market) -> _Entry | None:
     """Return where the market would have taken the trigger while the signal was valid, None for nowhere."""
-    begin, end = market.place(since), market.place(min(signal.valid_until, since + horizon))
+    begin = market.place(since)
+    met_at = int(market.opened_at[begin]) if begin < len(market.open) else since  # the bars may pause before it
+    end = market.place(min(signal.valid_until, met_at + horizon))
     if begin >= end:
         return None
     opening = float(market.open[begin])

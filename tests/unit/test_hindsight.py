@@ -128,6 +128,14 @@ def test_a_signal_that_is_entered_before_a_pause_of_the_market_is_followed_behin
     assert (found.ending, found.exit) == (Ending.STOP, 100.0)
 
 
+def test_a_signal_of_the_last_bar_before_a_pause_waits_for_the_bars_behind_it() -> None:
+    rows: list[Row] = [FLAT, (101, 103, 101, 103), (103, 107, 103, 107)]
+    times = [START, START + DAY, START + DAY + MINUTE]
+    lines = [(at, *row, 1.0) for at, row in zip(times, rows, strict=True)]
+    (found,) = later_outcomes(records(), {"X": bars_of_rows("X", parse_timeframe("1m"), lines)})
+    assert (found.ending, found.entered_at) == (Ending.TARGET, START + DAY + MINUTE)
+
+
 def test_what_the_market_ended_is_no_decision_to_judge() -> None:
     for outcome in (Outcome.EXPIRED, Outcome.INVALIDATED, Outcome.VOID_GAP, Outcome.CLOSED):
         assert later_outcomes(records(outcome), {"X": bars([FLAT, UP])}) == ()
