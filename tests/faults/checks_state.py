@@ -239,12 +239,14 @@ class DivergenceTold(Checker):
     """I17: what others do to the account is in the journal after a few complete reads, and people were told.
 
     While faults go on, the orders that could explain a difference may not be answered: then people must be told of it.
+    Whoever was told of a difference knows of it for as long as it stands: a fill that is booked does not change it.
     """
 
     name: ClassVar[str] = "I17"
     moved: dict[str, int] = field(factory=dict)
     told: set[str] = field(factory=set)
     alarmed: dict[str, int] = field(factory=dict)
+    alarmed_of: dict[str, Decimal] = field(factory=dict)
     adjusted: dict[str, int] = field(factory=dict)
 
     def pass_time(self, at: int) -> None:
@@ -260,7 +262,13 @@ class DivergenceTold(Checker):
     def after_alert_raised(self, entry: Entry) -> None:
         record = entry.record
         if record.title == "Books and venue differ":  # type: ignore[attr-defined]
-            self.alarmed[record.key] = self.at  # type: ignore[attr-defined]
+            symbol = record.key  # type: ignore[attr-defined]
+            self.alarmed[symbol], self.alarmed_of[symbol] = self.at, self._difference(symbol)
+
+    def _difference(self, symbol: str) -> Decimal:
+        books = self.books
+        known = books.ledger(symbol) + books.foreign.get(symbol, Decimal(0))
+        return books.held.get(symbol, 0) - known * 1000
 
     def _venue_moved(self, entry: Entry) -> None:
         symbol = entry.data.get("symbol") or self.books.orders[entry["order"]].symbol
@@ -272,19 +280,21 @@ class DivergenceTold(Checker):
     def after_snapshot(self, entry: Entry) -> None:
         books = self.books
         for symbol, since in self.moved.items():
-            known = books.ledger(symbol) + books.foreign.get(symbol, Decimal(0))
-            if known * 1000 == books.held.get(symbol, 0):
+            difference = self._difference(symbol)
+            if not difference:
+                self.alarmed_of.pop(symbol, None)
                 continue
             if symbol in self.told or self._is_open_ended(symbol, since):
                 continue
             is_calm, begun = books.calm_since is not None, max(since, books.calm_since or 0)
             reads = [read for read in books.reads[-60:] if read["true"] and read["as_of"] > begun]
-            if not is_calm and self.alarmed.get(symbol, 0) > since:
+            if not is_calm and (self.alarmed.get(symbol, 0) > since or self.alarmed_of.get(symbol) == difference):
                 continue
             patience = KNOWN_WITHIN if is_calm else 3 * KNOWN_WITHIN
             if len(reads) <= DIVERGENCE_READS or reads[-1].at - reads[0].at < patience:
                 continue
             self.told.add(symbol)
+            known = (books.held[symbol] - difference) / 1000
             self.breach(f"{symbol}: books {known}, venue {books.held[symbol]} lots since {len(reads)} complete reads")
 
     def _is_open_ended(self, symbol: str, since: int) -> bool:

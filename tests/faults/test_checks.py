@@ -410,6 +410,27 @@ def test_a_difference_that_cannot_be_believed_yet_is_known_by_its_alarm() -> Non
     assert story.breaches() != []
 
 
+def _told_of_a_difference() -> Story:
+    story = Story().entered().accept("", sign=1).fill(3, "")
+    for _ in range(3):
+        story.wait(30).read(held=200)
+    return story.alarm("Books and venue differ", "X")
+
+
+def test_people_know_of_a_difference_that_a_fill_of_ours_does_not_change() -> None:
+    story = _told_of_a_difference().fill(2, "s", sign=-1).book("s").closed()
+    for _ in range(12):
+        story.wait(30).read(held=100)
+    assert not any("complete reads" in text for text in story.breaches())
+
+
+def test_people_do_not_know_of_a_difference_that_has_changed_since_they_were_told() -> None:
+    story = _told_of_a_difference().wait(1).accept("", sign=1).fill(4, "")
+    for _ in range(12):
+        story.wait(30).read(held=300)
+    assert any("complete reads" in text for text in story.breaches())
+
+
 def test_a_proof_ends_an_order_that_the_venue_never_had() -> None:
     story = _proof(Story().signal().intend("e").request("e").wait(10)).wait(60).read().wait(70)
     assert story.move("e", REJECTED).breaches() == []
