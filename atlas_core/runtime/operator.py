@@ -14,6 +14,7 @@ from atlas_core.control.kill_switch import EntryPermit
 from atlas_core.errors import UsageError
 
 HALT, RESUME, CLOSE, WIND_DOWN, ACKNOWLEDGE = "halt", "resume", "close", "wind-down", "acknowledge"
+KILL = "kill switch"
 
 
 @define
@@ -30,6 +31,7 @@ class Operator:
     send: Callable[[str, str, dict[str, Any]], None]
     end: Callable[[str], None]
     _kill_told: bool = False
+    _killed_without_file: str = ""
 
     def obey(self, request: Request) -> str:
         """Do what a command says and return what came of it; raises UsageError with why it is not done."""
@@ -63,12 +65,14 @@ class Operator:
 
     def _resume(self, actor: str, arguments: Mapping[str, Any]) -> str:
         switch = self.permit.switch
-        note = switch.note()
-        if note is not None and not arguments.get("after_kill"):
+        note = switch.note() or self._killed_without_file
+        if note and not arguments.get("after_kill"):
             raise UsageError(f"{note}; clear it with: atlas resume --after-kill --reason TEXT")
-        if note is not None:
+        if note:
             switch.clear()
             self._kill_told = False  # one that is engaged before the next look is another one
+            self._killed_without_file = ""
+            self.permit.thaw(KILL)
         was_safe = self.permit.safe_mode
         self.permit.safe_mode = ""
         self.send(RESUME, actor, {"reason": arguments.get("reason", "resumed by a person")})
@@ -77,13 +81,23 @@ class Operator:
         return "; ".join(["entries are allowed again", *cleared, *left])
 
     def _kill(self, actor: str, arguments: Mapping[str, Any]) -> str:
-        self.permit.switch.engage(actor, arguments["reason"], self.wall.now())
-        self.notice_kill()
+        reason, killed = arguments["reason"], "killed: no entry until atlas resume --after-kill"
+        try:
+            self.permit.switch.engage(actor, reason, self.wall.now())
+            self.notice_kill()
+        except OSError as fault:
+            self._kill_without_file(actor, reason)
+            killed += f" (in this session and its journal only, the file KILL cannot be written: {fault})"
         if not arguments.get("flatten"):
-            return "killed: no entry until atlas resume --after-kill; positions stay, with their stops"
-        closing = {"reason": arguments["reason"], "close_positions": True}
-        self.send(WIND_DOWN, actor, closing)
-        return "killed: no entry until atlas resume --after-kill; every position is being closed at the market"
+            return f"{killed}; positions stay, with their stops"
+        self.send(WIND_DOWN, actor, {"reason": reason, "close_positions": True})
+        return f"{killed}; every position is being closed at the market"
+
+    def _kill_without_file(self, actor: str, reason: str) -> None:
+        """Stop entries where the disk takes no file: that a kill is obeyed does not depend on it."""
+        self._killed_without_file = f"killed by {actor}: {reason}"
+        self.permit.freeze(KILL, self._killed_without_file)
+        self.send(HALT, actor, {"reason": f"kill switch: {reason}"})
 
     def _ack(self, actor: str, arguments: Mapping[str, Any]) -> str:
         key = arguments.get("key", "")

@@ -52,7 +52,7 @@ class Reception:
         for request in Inbox(self.control).take(self.wall.now()):
             try:
                 status, answer = DONE, self.operator.obey(request)
-            except AtlasError as fault:
+            except (AtlasError, OSError) as fault:
                 status, answer = REFUSED, str(fault)
             tell = partial(self._tell, request.id, status, answer)
             if request.name == STOP:
