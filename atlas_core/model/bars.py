@@ -155,7 +155,7 @@ class Bars:
 
     def count_available(self, now: int) -> int:
         """Return how many bars may be used at `now`."""
-        return int(np.searchsorted(self.available_at, now, side="right"))
+        return int(self.available_at.searchsorted(now, side="right"))
 
     def until(self, now: int) -> Bars:
         """Return the bars that may be used at `now`: the past and nothing else."""
