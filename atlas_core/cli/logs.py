@@ -46,6 +46,8 @@ def logs(
     """Show what happened in a session: entries, exits, funding, alerts, failures, commands; the latest last."""
     from atlas_core.journal import JournalReader
 
+    if run_id and follow:
+        raise click.UsageError("--follow is for a session: name it by its profile instead of --run")
     seen = None if run_id else find_session(ctx, profile, mode)
     path = find_journal(ctx, run_id).path if seen is None else seen.require_journal()
     if seen is not None and not as_json:

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from atlas_core.cli import logs
-from atlas_core.cli.main import atlas
+from atlas_core.cli.main import atlas, run_command_line
 from atlas_core.journal import Journal
 from atlas_core.model.decisions import Severity
 from atlas_core.model.records import AlertRaised
@@ -75,6 +75,11 @@ def test_what_happens_is_followed_until_the_session_ends(own_home: Path, monkeyp
     lock.__enter__()
     lines = told("-n", "1", "--follow")
     assert [line.split("  ")[-1] for line in lines[2:]] == [f"info: look {number}" for number in (1, 2, 3)]
+
+
+def test_a_run_is_not_followed_in_silence(own_home: Path) -> None:
+    state = session_of(own_home)
+    assert run_command_line(["logs", "--run", str(state.path / "run.db"), "-f"]) == 2
 
 
 def test_the_journal_of_a_run_has_its_events_too(own_home: Path) -> None:
