@@ -139,7 +139,7 @@ class _Averages:
         for first in range(0, len(self), _ROWS):
             last = min(first + _ROWS, len(self))
             lead = self._lead(first, last, of_fast[: last - first], of_slow[: last - first])
-            np.sign(lead, out=sides[first:last], casting="unsafe")
+            np.subtract((lead > 0).view(np.int8), (lead < 0).view(np.int8), out=sides[first:last])
         return sides
 
     def _lead(self, first: int, last: int, of_fast: NDArray[np.int64], of_slow: NDArray[np.int64]) -> NDArray[np.int64]:

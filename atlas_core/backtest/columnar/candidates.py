@@ -99,6 +99,8 @@ def _expect_plain(table: SignalTable) -> None:
         raise NotSimple("signals are cancelled or void beyond a price")
     if bool((table.valid_until <= table.available_at).any()):
         raise NotSimple("signals are over when they are found")
+    if bool((table.setup_at[1:] > table.setup_at[:-1]).all()):
+        return  # no time comes twice
     setups = zip(
         table.symbol.tolist(), table.timeframe.tolist(), table.side.tolist(), table.setup_at.tolist(), strict=True
     )

@@ -114,8 +114,9 @@ def _expect_money(plan: Plan, rules: Rules, row: Column, chosen: _Chosen, start:
 def _burdens(plan: Plan, rows: Column, worth: NDArray[np.float64]) -> Numbers:
     """Return the most that each entry binds and loses, with its fee."""
     dear = worth * DEAREST
-    kind = np.int64 if dear.max(initial=0.0) < _LARGEST else object
-    cost = np.maximum(plan.endings.cost[rows], np.array(list(map(int, dear.tolist())), dtype=kind) + 1)
+    fits = bool(dear.max(initial=0.0) < _LARGEST)
+    whole = dear.astype(np.int64) if fits else np.array(list(map(int, dear.tolist())), dtype=object)
+    cost = np.maximum(plan.endings.cost[rows], whole + 1)
     is_short = plan.candidates.side[rows] < 0
     worst = cost.copy()
     for place in np.flatnonzero(is_short).tolist():

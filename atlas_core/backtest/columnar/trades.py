@@ -94,6 +94,9 @@ class Chosen:
         """Return a column of the plans in the chosen rows."""
         if not self.plans:
             return np.zeros(0, dtype=np.int64)
+        if len(self.plans) == 1:
+            alone: Numbers = column(self.plans[0])[self.row]
+            return alone
         counts = [len(plan.candidates.at) for plan in self.plans]
         first = np.concatenate([[0], np.cumsum(counts[:-1], dtype=np.int64)]).astype(np.int64)
         whole: Numbers = np.concatenate([column(plan) for plan in self.plans])
