@@ -245,7 +245,8 @@ class Mailbag:
 
     def _told(self, letter: Letter, count: int, now: float, *, is_alone: bool) -> list[Note]:
         """Take what was told out of a letter; what was folded in while the message was on its way stays news."""
-        self._remember(letter.identity, now)
+        if count:  # a reminder of what was told long ago keeps nothing new waiting
+            self._remember(letter.identity, now)
         letter.copies += 1
         letter.count -= count
         letter.unclear = 0

@@ -204,6 +204,15 @@ def test_a_critical_alert_is_told_again_until_somebody_acknowledges_it() -> None
     assert scene.run(24 * 3_600) == []
 
 
+def test_a_reminder_keeps_a_new_alarm_of_its_like_from_nobody() -> None:
+    scene = Scene()
+    scene.put(alert("alarm", CRITICAL))
+    assert scene.run(901) == ["alarm", "alarm"]
+    scene.now += 30
+    scene.put(alert("alarm", CRITICAL, text="new"))
+    assert scene.deliver() == ["alarm"]
+
+
 def test_news_that_all_is_well_again_ends_the_repeats() -> None:
     scene = Scene()
     scene.put(alert("alarm", CRITICAL, key="BTC"), alert("another", CRITICAL, key="ETH"))
