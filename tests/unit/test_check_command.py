@@ -19,7 +19,7 @@ CHEAT = next(cheat for cheat in CHEATS if cheat.name == "the next close")
 def run(monkeypatch: pytest.MonkeyPatch, cheat: Cheat, *arguments: str) -> Result:
     def recorded(_profile: str, _options: Any) -> Any:
         profile = cheat.profile()
-        return profile, record_market(profile)
+        return profile, record_market(profile), "the code of the test"
 
     monkeypatch.setattr(check, "recorded", recorded)
     return CliRunner().invoke(atlas, ["check", *arguments], catch_exceptions=False)

@@ -128,7 +128,9 @@ def test_a_gate_that_reads_more_than_it_declares_is_told_by_a_run() -> None:
 
 def test_the_command_ends_with_code_4_and_the_bars_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     profile = scanning(mean_of(12)).profile()
-    monkeypatch.setattr(check, "recorded", lambda _profile, _options: (profile, record_market(profile)))
+    monkeypatch.setattr(
+        check, "recorded", lambda _profile, _options: (profile, record_market(profile), "the code of the test")
+    )
     arguments = ["check", "warmup", "any", "--starts", "4", "--windows", "4"]
     result = CliRunner().invoke(atlas, arguments, catch_exceptions=False)
     assert result.exit_code == 4

@@ -14,6 +14,7 @@ from atlas_core.report.catalogue import METRICS, metric_named, metric_names, met
 from atlas_core.report.results import Results, TradeColumns
 from atlas_core.report.summary import report_of, run_results
 from tests.sample_run import START, sample_run
+from tests.trade_columns import GivenColumns
 
 INTERVALS = ("expectancy_low", "expectancy_high")
 
@@ -22,7 +23,7 @@ def _trades(nets: list[float], *, hours: int = 1) -> TradeColumns:
     count = len(nets)
     opened_at = START + np.arange(count, dtype=np.int64) * HOUR
     values = np.full(count, 1000.0)
-    return TradeColumns.of(
+    return GivenColumns(
         net=np.array(nets, dtype=np.float64), fees=values / 1000, slippage=values / 2000, funding=values * 0,
         r=np.array(nets, dtype=np.float64) / 50, sign=np.ones(count), entry_value=values, exit_value=values,
         opened_at=opened_at, closed_at=opened_at + hours * HOUR,

@@ -12,8 +12,9 @@ import pytest
 from atlas_core.errors import NotFound
 from atlas_core.model.timeframe import DAY
 from atlas_core.report.peers import PEERS, peer_figures, peer_metrics
-from atlas_core.report.results import Results, TradeColumns
+from atlas_core.report.results import Results
 from tests.sample_run import START
+from tests.trade_columns import GivenColumns
 
 VECTORS = json.loads((Path(__file__).parent / "peer_vectors.json").read_text(encoding="utf-8"))
 ROUNDED = {("freqtrade", "sqn"): 5e-5}
@@ -27,7 +28,7 @@ def _results(start: float, days: int, day: list[int], net: list[float], entry: l
     return Results(
         starting_cash=start, ending_equity=float(equity[-1]), equity=equity, exposure=equity * 0, periods=365,
         marked_at=START + np.arange(days + 1, dtype=np.int64) * DAY,
-        trades=TradeColumns.of(
+        trades=GivenColumns(
             net=np.array(net, dtype=np.float64), fees=nothing, slippage=nothing, funding=nothing, r=nothing * np.nan,
             sign=nothing + 1, entry_value=np.array(entry, dtype=np.float64), exit_value=np.array(entry),
             opened_at=closed_at - DAY, closed_at=closed_at,

@@ -13,11 +13,12 @@ from atlas_core.report.results import TradeColumns
 from atlas_core.report.robustness import COST_FACTORS, cost_sensitivity
 from atlas_core.report.summary import notes_of, report_of
 from tests.sample_run import sample_run
+from tests.trade_columns import GivenColumns
 
 
 def _trades(net: list[float], costs: list[float]) -> TradeColumns:
     fees, slippage = np.array(costs) * 0.75, np.array(costs) * 0.25
-    return TradeColumns.of(net=np.array(net, dtype=np.float64), fees=fees, slippage=slippage)
+    return GivenColumns(net=np.array(net, dtype=np.float64), fees=fees, slippage=slippage)
 
 
 def test_higher_costs_are_taken_from_every_trade() -> None:
