@@ -26,7 +26,6 @@ from atlas_core.cli.tables import (
     when,
 )
 from atlas_core.cli.viewing import View
-from atlas_core.clock import to_datetime
 from atlas_core.model.timeframe import DAY
 from atlas_core.report.correlation import correlations
 from atlas_core.report.evidence import NOTHING_KNOWN, Evidence
@@ -365,16 +364,20 @@ def print_drawdowns(report: Report) -> None:
 
 def drawdown_cells(place: int, fall: Drawdown, curve: Sequence[EquityPoint]) -> list[str]:
     """Return a drawdown's cells in the order of `DRAWDOWNS`; one that goes on counts until the end."""
+    from atlas_core.report.periods import marked_on
+
     start, end = curve[0].ts, curve[-1].ts
     peak, trough = fall.peak_at or start, fall.trough_at or end
     days = ((fall.recovered_at or end) - peak) / DAY
-    began = _date(peak) if peak == start else _date(peak - 1)  # a mark ends its day, the start begins one
-    recovered = _date(fall.recovered_at - 1) if fall.recovered_at else "not yet"
-    return [str(place), percent(-fall.depth), began, _date(trough - 1), recovered, f"{days:,.0f}"]
-
-
-def _date(ts: int) -> str:
-    return to_datetime(ts).strftime("%Y-%m-%d")
+    recovered = marked_on(fall.recovered_at, curve) if fall.recovered_at else "not yet"
+    return [
+        str(place),
+        percent(-fall.depth),
+        marked_on(peak, curve),
+        marked_on(trough, curve),
+        recovered,
+        f"{days:,.0f}",
+    ]
 
 
 def print_refusals(refusals: Sequence[Refusal]) -> None:

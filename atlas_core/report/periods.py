@@ -46,6 +46,11 @@ def _returns(curve: Sequence[EquityPoint], periods: Sequence[tuple[int, int]]) -
     return tuple(made)
 
 
+def marked_on(ts: int, curve: Sequence[EquityPoint]) -> str:
+    """Return the day of a mark of the daily curve, as `2026-04-05`: a mark ends its day, the first begins one."""
+    return to_datetime(ts if ts == curve[0].ts else ts - 1).strftime("%Y-%m-%d")
+
+
 def drawdowns(curve: Sequence[EquityPoint], most: int = 5) -> tuple[Drawdown, ...]:
     """Return the deepest falls from a peak until it was reached again, deepest first; they do not overlap."""
     found: list[Drawdown] = []

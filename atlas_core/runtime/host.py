@@ -117,11 +117,6 @@ class Host:
     _stopping: str = ""
     _aborted: str = ""
 
-    @property
-    def stop_reason(self) -> str:
-        """Why the session was asked to stop, empty while nobody has asked."""
-        return self._stopping
-
     async def run(self, session: Coroutine[Any, Any, RunSummary]) -> RunSummary:
         """Run a session, which calls `attach` when it is made, to its end.
 

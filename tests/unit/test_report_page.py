@@ -11,12 +11,14 @@ from html.parser import HTMLParser
 
 import pytest
 
+from atlas_core.cli.results import drawdown_cells
 from atlas_core.model.records import Record
 from atlas_core.report.html.markup import element, joined, short, text_of, verbatim
 from atlas_core.report.html.material import Material
 from atlas_core.report.html.page import LARGEST, html_report
 from atlas_core.report.html.refusals import kind_of
 from atlas_core.report.html.trades import chosen_trades
+from atlas_core.report.periods import drawdowns
 from atlas_core.report.summary import report_of
 from tests.sample_run import HOUR, START, closed, detected, marked, opened, sample_run, started
 
@@ -138,6 +140,17 @@ def test_of_very_many_trades_the_latest_and_the_largest_are_chosen_in_their_orde
     assert chosen == tuple(sorted(chosen, key=lambda row: row.closed_at))
     largest = sorted(rows[:-10], key=lambda row: -abs(row.net))[:3]
     assert all(row in chosen for row in (*rows[-10:], *largest))
+
+
+def test_drawdowns_name_the_days_that_the_terminal_names() -> None:
+    equities = ("10000", "10100", "9900", "9800", "10200")
+    run = [started(), *(marked(START + day * 24 * HOUR, equity, equity) for day, equity in enumerate(equities))]
+    curve = report_of(run).curve
+    row = page_of(run).split("Worst drawdowns")[1].split("<tbody>")[1].split("</tr>")[0]
+    place, depth, began, lowest, recovered, _days = drawdown_cells(1, drawdowns(curve)[0], curve)
+    assert began < lowest < recovered
+    for cell in (place, depth, began, lowest, recovered):
+        assert f">{cell}<" in row
 
 
 def test_a_run_without_a_trade_is_a_whole_page_that_says_so() -> None:

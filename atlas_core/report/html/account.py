@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from atlas_core.model.timeframe import DAY
-from atlas_core.report.equity import Drawdown
+from atlas_core.report.equity import Drawdown, EquityPoint
 from atlas_core.report.html import charts
 from atlas_core.report.html.charts import Canvas
 from atlas_core.report.html.markup import Markup, element, joined, percentage
 from atlas_core.report.html.material import Material
 from atlas_core.report.html.scales import Scale, axis_text
 from atlas_core.report.html.tables import heading, numbers, section, table
-from atlas_core.report.periods import drawdowns
-from atlas_core.report.writing import percent, when
+from atlas_core.report.periods import drawdowns, marked_on
+from atlas_core.report.writing import NOT_THERE, percent
 
 
 def account(material: Material) -> Markup:
@@ -22,7 +24,7 @@ def account(material: Material) -> Markup:
     if len(curve) < 2:
         return section("account", "Account", element("p", "No day of this run was marked.", class_="empty"))
     falls = drawdowns(curve)
-    return section("account", "Account", _equity(material, falls), _underwater(material), _falls(falls))
+    return section("account", "Account", _equity(material, falls), _underwater(material), _falls(falls, curve))
 
 
 def _equity(material: Material, falls: tuple[Drawdown, ...]) -> Markup:
@@ -53,16 +55,17 @@ def _curve(material: Material, falls: tuple[Drawdown, ...], *, is_log: bool) -> 
     held = material.report.benchmark
     bench = [] if held is None else held.equity.tolist()
     canvas = Canvas(x=Scale(xs[0], xs[-1]), y=Scale.over([*ys, *bench], is_log=is_log), height=300)
-    shades = [_shade(canvas, fall, xs[-1]) for fall in falls]
+    shades = [_shade(canvas, fall, curve) for fall in falls]
     start = element("line", x1="0", x2="100%", y1=canvas.down(ys[0]), y2=canvas.down(ys[0]), class_="start")
     other = joined() if held is None else charts.line(canvas, [float(ts) for ts in held.marked_at], bench, "bench")
     shapes = charts.stretched(canvas, other, charts.line(canvas, xs, ys, "equity"))
     return charts.figure(canvas, "Equity over time", joined(shades), start, shapes, charts.x_times(canvas))
 
 
-def _shade(canvas: Canvas, fall: Drawdown, end: float) -> Markup:
+def _shade(canvas: Canvas, fall: Drawdown, curve: Sequence[EquityPoint]) -> Markup:
+    end = float(curve[-1].ts)
     first, last = canvas.x.share(float(fall.peak_at or 0)), canvas.x.share(float(fall.recovered_at or end))
-    note = f"{percent(-fall.depth)} from {when(fall.peak_at)} to {when(fall.trough_at)}"
+    note = f"{percent(-fall.depth)} from {_day(fall.peak_at, curve)} to {_day(fall.trough_at, curve)}"
     return element("rect", element("title", note), x=percentage(first), width=percentage(last - first), y=canvas.top,
                    height=canvas.floor - canvas.top, class_="fall")  # fmt: skip
 
@@ -81,15 +84,15 @@ def _in_percent(value: float, step: float) -> str:
     return f"{axis_text(value * 100, step * 100)} %"
 
 
-def _falls(falls: tuple[Drawdown, ...]) -> Markup:
+def _falls(falls: tuple[Drawdown, ...], curve: Sequence[EquityPoint]) -> Markup:
     columns = (
         numbers("#"), numbers("Depth"), heading("Peak"), heading("Lowest"), heading("Recovered"),
         numbers("Days to lowest"), numbers("Days to recovery"),
     )  # fmt: skip
     rows = [
         [
-            str(index), percent(-fall.depth), when(fall.peak_at), when(fall.trough_at),
-            when(fall.recovered_at) if fall.recovered_at else "not yet", _days(fall.peak_at, fall.trough_at),
+            str(index), percent(-fall.depth), _day(fall.peak_at, curve), _day(fall.trough_at, curve),
+            _day(fall.recovered_at, curve) if fall.recovered_at else "not yet", _days(fall.peak_at, fall.trough_at),
             _days(fall.peak_at, fall.recovered_at),
         ]
         for index, fall in enumerate(falls, start=1)
@@ -99,5 +102,9 @@ def _falls(falls: tuple[Drawdown, ...]) -> Markup:
     return joined(element("h3", "Worst drawdowns"), table(columns, rows))
 
 
+def _day(ts: int | None, curve: Sequence[EquityPoint]) -> str:
+    return NOT_THERE if ts is None else marked_on(ts, curve)
+
+
 def _days(start: int | None, end: int | None) -> str:
-    return "n/a" if start is None or end is None else f"{(end - start) / DAY:,.1f}"
+    return NOT_THERE if start is None or end is None else f"{(end - start) / DAY:,.1f}"
