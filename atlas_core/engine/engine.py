@@ -59,6 +59,7 @@ from atlas_core.model.events import (
 from atlas_core.model.instrument import Instrument
 from atlas_core.model.orders import OrderRole, OrderStatus
 from atlas_core.model.records import (
+    AccountReconciled,
     EquityMarked,
     OperatorActed,
     OrderIntended,
@@ -101,8 +102,8 @@ class Engine:
         """
         last, state = 0, self.state
         for record in records:
-            if isinstance(record, SessionResumed):
-                self.reconciling.away(last, record.ts)
+            if isinstance(record, AccountReconciled):
+                self.reconciling.recorded(record)
             change = CHANGES.get(type(record))
             if change is not None:  # as `State.apply` does: there may be very many records
                 change(state, record)
@@ -115,7 +116,6 @@ class Engine:
 
     def resume(self, record: SessionResumed) -> None:
         """Go on with a restored state: requests that were never answered may have been carried out or not."""
-        self.reconciling.away(self.recorder.now, record.ts)
         self._move_to(record.ts)
         self.recorder.write(record)
         for track in list(self.state.orders.values()):

@@ -40,8 +40,14 @@ TOLD_AFTER = 45 * SECOND
 MAY_EXPLAIN = 900 * SECOND
 """How long before a difference an order may have ended that is asked about: its last fill may have been lost.
 
-The time in which no session ran does not count: nobody could see the difference.
+The time without complete reads does not count, be it that no session ran: nobody could see the difference.
 """
+
+READS_FAIL_AFTER = 75 * SECOND
+"""After how long without a complete read the time counts as not seen."""
+
+RECORDED_EVERY = 300 * SECOND
+"""How far complete reads are apart that are recorded although they say nothing new: a restart must know of them."""
 
 ENDED_LATELY = 75 * SECOND
 """How long before a restart an entry may have ended whose fills are asked about again."""
@@ -86,11 +92,11 @@ class ReconcileDesk:
     _told: set[str] = field(factory=set)
     _strays: set[str] = field(factory=set)
     _silent: list[OrderTrack] = field(factory=list)
-    _absences: list[tuple[int, int]] = field(factory=list)
+    _unseen: list[tuple[int, int]] = field(factory=list)
 
-    def away(self, since: int, until: int) -> None:
-        """Note that no session ran for a while."""
-        self._absences.append((since, until))
+    def recorded(self, record: AccountReconciled) -> None:
+        """Take over a read of an earlier session, before the state does."""
+        self._seen_again(self.state.reconciled_at, record.asked_at, RECORDED_EVERY + READS_FAIL_AFTER)
 
     def is_fresh(self) -> bool:
         """Tell whether a complete read of this session is young enough to enter on."""
@@ -160,6 +166,7 @@ class ReconcileDesk:
     def compare(self, read: AccountRead) -> None:
         """Hold positions and missing orders of a read against the books; call it after `reported`."""
         was_fresh = self.is_fresh() and self._read_at > 0
+        self._seen_again(self._read_at or self.state.reconciled_at, read.asked_at, READS_FAIL_AFTER)
         for track in self.inquiry.missing_in(read.snapshot, read.asked_at):
             if track.status not in UNANSWERED:
                 self.inquiry.ask(track)
@@ -168,7 +175,7 @@ class ReconcileDesk:
         self._ask_the_silent()
         self._read_before, self._read_at = self._read_at, read.asked_at
         self._ends = {track.intent.client_order_id: track for track in self.open_ends()}
-        if differences or not was_fresh:
+        if differences or not was_fresh or read.asked_at - self.state.reconciled_at >= RECORDED_EVERY:
             self.recorder.write(
                 AccountReconciled(
                     ts=self.recorder.now,
@@ -178,6 +185,11 @@ class ReconcileDesk:
                     differences=tuple(differences),
                 )
             )
+
+    def _seen_again(self, since: int, until: int, at_most: int) -> None:
+        """Note the time without complete reads before this one."""
+        if until - since > at_most:
+            self._unseen.append((since, until))
 
     def _ask_the_silent(self) -> None:
         """Ask about the orders that may explain differences, those first that were asked about longest ago."""
@@ -256,7 +268,7 @@ class ReconcileDesk:
     def _related(self, symbol: str) -> tuple[OrderTrack, ...]:
         """Return the orders of a symbol that may have filled without our knowing: working, or ended a while ago."""
         begun = self._differs_since.get(symbol, self.recorder.now) - MAY_EXPLAIN
-        for since, until in reversed(self._absences):
+        for since, until in reversed(self._unseen):
             begun -= until - since if until > begun else 0
         tracks = (*self.state.orders.values(), *self.state.ended_orders.values())
         return tuple(t for t in tracks if t.intent.symbol == symbol and (t.is_working or t.moved_at >= begun))

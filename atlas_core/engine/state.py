@@ -27,6 +27,7 @@ from atlas_core.model.instrument import ZERO, Instrument
 from atlas_core.model.orders import Action, OrderRole, OrderStatus
 from atlas_core.model.portfolio import Account, ClosedTrade, Portfolio
 from atlas_core.model.records import (
+    AccountReconciled,
     EquityMarked,
     ExitRequested,
     FillBooked,
@@ -114,6 +115,7 @@ class State:
     trades_opened: int = 0
     is_begun: bool = False
     is_paused: bool = False
+    reconciled_at: int = 0
     trading_state: str = "active"
     day_equity: Decimal = ZERO
     peak_equity: Decimal = ZERO
@@ -372,6 +374,9 @@ class State:
         else:
             self.foreign.pop(key, None)
 
+    def _account_reconciled(self, record: AccountReconciled) -> None:
+        self.reconciled_at = record.asked_at
+
     def _position_adjusted(self, record: PositionAdjusted) -> None:
         """Forget what was closed too much: the books follow the venue, which has it."""
         for key in [key for key, known in self.over_closed.items() if known.symbol == record.symbol]:
@@ -419,6 +424,7 @@ CHANGES: dict[type[Record], Callable[[State, Any], None]] = {
     OrderMoved: State._order_moved,
     OrderQueried: State._order_queried,
     ExitRequested: State._exit_requested,
+    AccountReconciled: State._account_reconciled,
     ForeignFound: State._foreign_found,
     FillBooked: State._fill_booked,
     PositionOpened: State._position_opened,

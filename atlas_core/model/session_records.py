@@ -55,7 +55,8 @@ class PositionAdjusted(TradeRecord):
 class AccountReconciled(Record):
     """A complete read of the account that began at `asked_at` was held against the books.
 
-    Written for the first read of a session, for one after entries were frozen, and for one with differences.
+    Written for the first read of a session, for one after entries were frozen, for one with differences, and every five
+    minutes: a restart must know for how long the account was not seen.
     """
 
     kind = "account_reconciled"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 from typing import TypeVar
+
+import pytest
 
 from atlas_core.engine.engine import Engine, make_engine
 from atlas_core.engine.native import NativeOrders
@@ -31,6 +34,7 @@ from atlas_core.model.events import (
 from atlas_core.model.orders import Action, OrderKind, OrderRole, OrderStatus
 from atlas_core.model.portfolio import Account
 from atlas_core.model.records import (
+    AccountReconciled,
     AlertRaised,
     FillBooked,
     PositionAdjusted,
@@ -208,6 +212,55 @@ def test_an_order_that_ended_before_the_process_was_away_may_explain_a_differenc
         scene.now += seconds
         scene.engine.resume(SessionResumed(ts=scene.ts, crashed=True, profile_digest="", components=()))
     assert Query(leave.client_order_id) in scene.read(held="0.5")
+
+
+def ended_exit(scene: Scene) -> str:
+    """Enter, read the account, and take an exit to its end; return the exit."""
+    scene.entered()
+    scene.read(held="1")
+    scene.engine.orders.close_position(scene.engine.state.positions["X"], "test", "leave")
+    scene.engine.recorder.take_commands()
+    leave = next(t.intent for t in scene.engine.state.orders.values() if t.intent.role is OrderRole.EXIT)
+    scene.feed(OrderCancelled(ts=scene.ts, client_order_id=leave.client_order_id))
+    return leave.client_order_id
+
+
+def test_an_order_that_ended_before_the_account_could_not_be_read_may_explain_a_difference() -> None:
+    scene = Scene()
+    leave = ended_exit(scene)
+    scene.now += 3_600
+    assert Query(leave) in scene.read(held="0.5")
+
+
+def test_an_order_that_ended_long_before_a_difference_was_to_be_seen_explains_nothing() -> None:
+    scene = Scene()
+    leave = ended_exit(scene)
+    for _ in range(40):
+        scene.now += 30
+        scene.read(held="1")
+    assert Query(leave) not in scene.read(held="0.5")
+
+
+@pytest.mark.parametrize(("read_for", "is_asked"), [(0, True), (20, True), (40, False)])
+def test_a_restart_knows_for_how_long_the_account_was_not_read(read_for: int, is_asked: bool) -> None:
+    before, after = Scene(), Scene()
+    leave = ended_exit(before)
+    for _ in range(read_for):
+        before.now += 30
+        before.read(held="1")
+    after.now = before.now + 3_600
+    after.engine.restore(before.records)
+    after.engine.resume(SessionResumed(ts=after.ts, crashed=True, profile_digest="", components=()))
+    assert (Query(leave) in after.read(held="0.5")) is is_asked
+
+
+def test_a_steady_session_records_a_read_every_five_minutes() -> None:
+    scene = Scene()
+    for _ in range(61):
+        scene.now += 30
+        scene.read()
+    spans = [record.asked_at for record in scene.found(AccountReconciled)]
+    assert [(later - sooner) // SECOND for sooner, later in pairwise(spans)] == [300] * 6
 
 
 def test_a_read_asks_about_few_orders_at_once_and_about_all_in_the_end() -> None:
