@@ -204,7 +204,7 @@ class ReconcileDesk:
         for symbol in sorted(held.keys() | self.state.positions.keys() | self._differs_since.keys() | self._strange()):
             venue = _signed(held.get(symbol))
             ledger = self.state.signed_quantity(symbol)
-            unexplained = venue - ledger - self.state.foreign.get((POSITION, symbol, ""), ZERO)
+            unexplained = venue - ledger - self._foreign_position(symbol)
             if not unexplained:
                 self._agree(symbol, read.asked_at)
             elif self._is_believed(symbol, ledger, venue, read):
@@ -235,10 +235,13 @@ class ReconcileDesk:
         if symbol in self._told or asked_at - since < TOLD_AFTER:
             return
         self._told.add(symbol)
-        text = (
-            f"{symbol}: the books have {ledger}, the venue has {venue}; the orders that may explain it are asked about"
-        )
+        foreign = self._foreign_position(symbol)
+        known = f"the books have {ledger}" + (f", {foreign} beside is not ours" if foreign else "")
+        text = f"{symbol}: {known}, the venue has {venue}; the orders that may explain it are asked about"
         raise_alert(self.recorder, Severity.CRITICAL, "Books and venue differ", text, symbol)
+
+    def _foreign_position(self, symbol: str) -> Decimal:
+        return self.state.foreign.get((POSITION, symbol, ""), ZERO)
 
     def _strange(self) -> set[str]:
         return {symbol for what, symbol, _ in self.state.foreign if what == POSITION}

@@ -306,6 +306,19 @@ def test_a_difference_that_lasts_is_told_once_before_it_can_be_believed() -> Non
     assert scene.alarms().count("Books and venue differ") == 2
 
 
+def test_a_difference_is_told_with_what_is_known_to_be_somebody_elses() -> None:
+    scene = Scene()
+    for _ in range(2):
+        scene.read(held="2")
+        scene.now += 30
+    scene.entered()
+    for _ in range(3):
+        scene.read(held="7")
+        scene.now += 30
+    (told,) = [alarm.text for alarm in scene.found(AlertRaised) if alarm.title == "Books and venue differ"]
+    assert "the books have 1, 2 beside is not ours, the venue has 7" in told
+
+
 def test_nothing_is_entered_in_a_symbol_whose_position_differs_at_the_venue() -> None:
     scene = Scene(reconcile_within=75 * SECOND)
     scene.read()
