@@ -67,7 +67,8 @@ class Protected(Checker):
                 self.breach(f"{symbol}: {held_here} in the books, stops for {covered}, nobody was told")
 
     def _could_know(self, since: int) -> bool:
-        known_by = self.at - TICK
+        """Tell whether two reads have shown it, and there was as much time for a stop since as after a fill."""
+        known_by = self.at - UNPROTECTED_AT_MOST - TICK
         return len([r for r in self.books.reads if since < r["as_of"] and r["true"] and r.at < known_by]) >= 2
 
     def _is_told(self, symbol: str) -> bool:

@@ -390,6 +390,12 @@ def test_a_repeat_of_an_alarm_that_a_digest_told_is_folded_for_as_long_as_any_ot
     assert story.wait(200).settle().breaches() != []
 
 
+def test_who_learns_late_that_a_stop_is_gone_has_as_long_for_another_as_after_a_fill() -> None:
+    story = Story().entered().venue("canceled", order=2).wait(30).read(held=100).wait(40).read(held=100)
+    assert story.wait(20).bars().breaches() == []
+    assert story.wait(3).bars().breaches() != []
+
+
 def test_an_alarm_makes_a_missing_stop_known() -> None:
     story = Story().entered().venue("canceled", order=2).alarm()
     _held_on(story)
