@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from attrs import define, field
 
@@ -27,6 +27,9 @@ A_MINUTE = 58 * SECOND
 
 CLOSED_WITHIN = 200 * SECOND
 LEFT_WITHIN = 10 * SECOND
+TRIED_FOR = 58 * SECOND
+"""For how long an order that reduces risk must be tried: nothing but its own withdrawal holds it back."""
+
 QUIET = 75 * SECOND
 """A minute of silence that a venue asked for, and the longest pause between two tries."""
 
@@ -338,7 +341,7 @@ class ExitsFinish(Checker):
 
 @define
 class LeavesInTime(Checker):
-    """I26: an order that reduces risk leaves within seconds of its decision, once the venue is well again."""
+    """I26: nothing holds back an order that reduces risk; it leaves within seconds once the venue is well again."""
 
     name: ClassVar[str] = "I26"
     waiting: dict[str, int] = field(factory=dict)
@@ -362,8 +365,14 @@ class LeavesInTime(Checker):
         self.waiting.pop(entry["client_id"], None)
 
     def after_order_moved(self, entry: Entry) -> None:
-        if entry.record.status is not OrderStatus.SUBMITTED:  # type: ignore[attr-defined]
-            self.waiting.pop(entry.record.client_order_id, None)  # type: ignore[attr-defined]
+        record: Any = entry.record
+        if record.status is OrderStatus.SUBMITTED:
+            return
+        since = self.waiting.pop(record.client_order_id, None)
+        is_held_back = record.status is OrderStatus.REJECTED and "withdrawn" not in record.reason
+        if since is not None and is_held_back and self.at - since < TRIED_FOR:
+            name = record.client_order_id
+            self.breach(f"{self.books.intents[name].record.role} {name} was not sent: {record.reason}")
 
     def after_down(self, entry: Entry) -> None:
         self.waiting.clear()

@@ -350,6 +350,7 @@ BAD: list[tuple[str, str, Told]] = [
     ("I24", "ended with", lambda s: s.process("bug", error="KeyError: 'x'")),
     ("I24", "cannot go on", lambda s: s.process("deadlock", text="all wait")),
     ("I26", "still open", _never_closed),
+    ("I26", "was not sent", lambda s: s.entered().intend("x", EXIT).move("x", REJECTED)),
     ("I26", "did not leave", lambda s: s.process("calm").wait(80).entered().intend("x", EXIT).wait(11).read()),
     ("I27", "nobody was told within", lambda s: s.process("alarm", seq=1, title="Broken", key="X").wait(150).settle()),
     ("I27", "delivered in the journal", _told_to_nobody),
