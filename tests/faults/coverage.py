@@ -13,7 +13,7 @@ SOMETIMES = (
     "stray withdrawn", "sent again after a clear no", "refused entry", "refused stop", "refused exit",
     "partial then cancelled", "overfilled", "stop filled", "target filled", "exit filled", "exit waited for its stop",
     "stop tightened", "position adjusted", "foreign position", "foreign order", "liquidated", "unprotected, told",
-    "protected again", "fill while down", "fill known from a question or a read", "restart with a position",
+    "protected again", "fill while down", "restart with a position",
     "restart with an unanswered order", "two crashes within a minute", "halted", "entry denied by the gateway",
     "entry denied while reads are old", "killed", "restart while killed", "exit while killed", "stop while killed",
     "released", "cancel raced by a fill", "component failed", "journal refused",
@@ -23,9 +23,13 @@ SOMETIMES = (
 def coverage_of(trace: Trace) -> Counter[str]:
     """Return how often each rare state was reached."""
     books, seen, crashed_at = Books(), Counter[str](), -(10**18)
+    withdrawn: set[str] = set()
     for entry in trace:
         for what in _before(entry, books):
             seen[what] += 1
+        if entry.kind == "cancel_request":
+            withdrawn.add(entry["client_id"])
+        seen["cancel raced by a fill"] += entry.kind == "fill" and entry["client_id"] in withdrawn
         if entry.kind == "down" and entry["crashed"]:
             seen["two crashes within a minute"] += entry.at - crashed_at < 60 * 10**9
             crashed_at = entry.at
@@ -45,6 +49,8 @@ def _before(entry: Entry, books: Books) -> list[str]:
         return _up(books)
     if kind == "kill_file":
         return ["killed"] if entry["present"] else []
+    if kind == "fault":
+        return ["journal refused"] if entry["what"].startswith("journal") else []
     if kind == "released":
         return ["released"]
     if kind == "refused":
