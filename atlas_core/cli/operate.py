@@ -21,6 +21,7 @@ from atlas_core.errors import AtlasError, NotFound, VenueError
 from atlas_core.runs import Mode
 
 ANSWER_SECONDS = 10.0
+ENDED_FIRST = "not done: the session ended before it took this"
 STOP_SECONDS = 40.0
 _LOOK_SECONDS = 0.1
 _ASKS_FIRST = ("close", "kill", "stop")
@@ -43,9 +44,7 @@ def _acting(name: str) -> click.Command:
             arguments["symbol"] = _symbol_of(seen, int(arguments["symbol"]))
         if seen.state.mode is Mode.LIVE and name in _ASKS_FIRST and not yes:
             click.confirm(f"{name} on {seen.state.title}?", abort=True, err=True)
-        answer = _without_session(name, arguments, seen)
-        if answer is None:
-            answer = _asked(name, arguments, seen)
+        answer = _obeyed(name, arguments, seen)
         if name == "stop":
             _wait_for_the_end(seen)
         if as_json:
@@ -85,6 +84,11 @@ def _symbol_of(seen: SeenSession, trade_id: int) -> str:
         return reader.trade(trade_id).symbol
 
 
+def _obeyed(name: str, arguments: dict[str, Any], seen: SeenSession) -> str:
+    answer = _without_session(name, arguments, seen)
+    return _asked(name, arguments, seen) if answer is None else answer
+
+
 def _without_session(name: str, arguments: dict[str, Any], seen: SeenSession) -> str | None:
     """Do what needs no session: the kill switch is a file. Return None where the session must be asked."""
     switch, now = KillSwitch(seen.state.kill_file), LiveClock().now()
@@ -108,27 +112,42 @@ def _without_session(name: str, arguments: dict[str, Any], seen: SeenSession) ->
 
 
 def _asked(name: str, arguments: dict[str, Any], seen: SeenSession) -> str:
-    """Send a command to the running session and wait for its answer; raises what it refuses, and NoAnswer."""
+    """Send a command to the running session and wait for its answer; raises what it refuses, NotFound, and NoAnswer."""
     now = LiveClock().now()
     with ControlFile(seen.state.control) as file:
         inbox = Inbox(file)
         request = inbox.send(_key(now), name, arguments, actor(), now)
-        request = _wait_for(inbox, request)
+        request = _wait_for(inbox, request, seen)
+        if not request.is_answered and not look_at(seen.state).is_running:
+            request = inbox.withdraw(request.id, ENDED_FIRST, LiveClock().now())
     if request.status == DONE:
         return request.answer
+    if request.answer == ENDED_FIRST:
+        return _ended_first(name, arguments, look_at(seen.state))
     if request.is_answered:
         raise AtlasError(request.answer)
     holder = f"pid {seen.holder.pid}" if seen.holder else "its process"
+    if not look_at(seen.state).is_running:
+        raise NoAnswer(f"{seen.state.title} ({holder}) ended before it answered, {name} may be done; look: atlas logs")
     raise NoAnswer(
         f"{seen.state.title} ({holder}) did not answer within {ANSWER_SECONDS:g} s, the command is {request.status}; "
         "look at it: atlas status"
     )
 
 
-def _wait_for(inbox: Inbox, request: Request) -> Request:
+def _ended_first(name: str, arguments: dict[str, Any], seen: SeenSession) -> str:
+    """Do what can be done after the session ended before it took a command; raises as without a session."""
+    if name == "stop":
+        return f"{seen.state.title} ended by itself first" + (f": {seen.beat.ended}" if seen.beat else "")
+    return _obeyed(name, arguments, seen)
+
+
+def _wait_for(inbox: Inbox, request: Request, seen: SeenSession) -> Request:
+    """Return a command when it is answered, when nobody is left to answer, or when the time is over."""
     for _ in range(int(ANSWER_SECONDS / _LOOK_SECONDS)):
+        is_running = look_at(seen.state).is_running  # before the look: whoever ended since may have answered
         request = inbox.request(request.id)
-        if request.is_answered:
+        if request.is_answered or not is_running:
             return request
         _pause()
     return request

@@ -81,6 +81,14 @@ class Inbox:
         self.answer(request.id, STALE, _stale(request, now), now)
         return False
 
+    def withdraw(self, request_id: int, answer: str, now: int) -> Request:
+        """Take a command back unless a session has taken it; return it as it stands then."""
+        self.file.write(
+            "UPDATE command SET status = ?, answer = ?, answered_at = ? WHERE id = ? AND status = ?",
+            (STALE, answer, now, request_id, WAITING),
+        )
+        return self.request(request_id)
+
     def answer(self, request_id: int, status: str, answer: str, now: int) -> None:
         """Say what became of a command."""
         self.file.write(

@@ -32,6 +32,7 @@ from atlas_core.runtime.scheduler import Scheduler
 from atlas_core.runtime.supervisor import Restart, Supervisor
 
 INBOX_SECONDS = 0.5
+TIME_TO_END = "the time to end has come"
 STOP_SECONDS = 30.0
 HEART_DEADLINE_SECONDS = 30.0
 INBOX_DEADLINE_SECONDS = 30.0
@@ -247,7 +248,7 @@ class Host:
             while self.clock.now() < self.ending.at:
                 left = (self.ending.at - self.clock.now()) / NANOSECONDS_PER_SECOND
                 await asyncio.sleep(min(max(left / self.heart.pace, 0.0), 1.0))
-            self.stop("the time to end has come")
+            self.stop(TIME_TO_END)
         elif self.ending.once:
             while not self.heart.board.as_of.get("scan"):
                 await asyncio.sleep(min(INBOX_SECONDS, 0.05))

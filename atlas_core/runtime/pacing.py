@@ -85,11 +85,14 @@ async def paced(
             await stream.aclose()
 
 
-async def until(stream: AsyncIterator[BarClosed], end: int) -> AsyncGenerator[BarClosed, None]:
-    """Yield the bars of a stream that are known by `end`. Closing this closes the stream."""
+async def until(
+    stream: AsyncIterator[BarClosed], end: int, cut: Callable[[], None]
+) -> AsyncGenerator[BarClosed, None]:
+    """Yield the bars of a stream that are known by `end`; tell `cut` when there are more. Closing this closes it."""
     try:
         async for bar in stream:
             if bar.ts > end:
+                cut()
                 return
             yield bar
     finally:

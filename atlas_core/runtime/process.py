@@ -29,7 +29,7 @@ from atlas_core.runtime.ending import Ending
 from atlas_core.runtime.face import BoardWatch, SessionFace
 from atlas_core.runtime.hardening import hardened
 from atlas_core.runtime.heart import Heart
-from atlas_core.runtime.host import Host, News
+from atlas_core.runtime.host import TIME_TO_END, Host, News
 from atlas_core.runtime.instance_lock import hold_account, hold_instance
 from atlas_core.runtime.instrument_memory import InstrumentFile
 from atlas_core.runtime.last_words import LastWords
@@ -37,7 +37,7 @@ from atlas_core.runtime.notify import Notifier
 from atlas_core.runtime.pacing import PacedClock, Speed, paced, until
 from atlas_core.runtime.progress import ProgressBoard
 from atlas_core.runtime.scan_times import scan_job
-from atlas_core.runtime.session import Session, SessionPlan, run_session
+from atlas_core.runtime.session import END_OF_DATA, Session, SessionPlan, run_session
 from atlas_core.runtime.supervisor import Restart
 from atlas_core.runtime.watchdog import Watchdog
 from atlas_core.statedir import StateDirectory
@@ -80,6 +80,7 @@ class SessionProcess:
     _control: ControlFile = field(init=False)
     _stack: ExitStack = field(factory=ExitStack)
     _how: str = CRASHED
+    _is_cut: bool = False
 
     def __enter__(self) -> Self:
         self.state.make()
@@ -118,7 +119,7 @@ class SessionProcess:
             pace=self.options.speed.factor or 1.0, jobs=[job for job in (scan_job(profile), closings) if job],
         )  # fmt: skip
         host = Host(
-            heart, self._control, self.permit, system.clock, self.wall, self.options.ending, caught_signals,
+            heart, self._control, self.permit, system.clock, self.wall, self._ending_by_time(), caught_signals,
             news=self._news(words), told=words.delivered, closings=closings if system.is_real_time else None,
         )  # fmt: skip
 
@@ -132,6 +133,7 @@ class SessionProcess:
             account_id=profile.live.account if system.mode is Mode.LIVE else "", begun=begun,
             random=system.context(system.broker).random("supervisor").random,
             memory=InstrumentFile(self.state.instruments) if system.is_real_time else plan.memory,
+            ended_by=self._ended_by, once=self.options.ending.once and not system.is_real_time,
         )  # fmt: skip
         with self._watchdog(board, words), self._kept_apart(plan) as apart:
             try:
@@ -188,9 +190,20 @@ class SessionProcess:
         if self.system.is_real_time:
             return stream
         if self.options.ending.at is not None:
-            stream = until(stream, self.options.ending.at)
+            stream = until(stream, self.options.ending.at, self._cut)
         clock = self.system.clock
         return paced(stream, clock, self.system.profile.universe.start) if isinstance(clock, PacedClock) else stream
+
+    def _cut(self) -> None:
+        self._is_cut = True
+
+    def _ended_by(self) -> str:
+        return TIME_TO_END if self._is_cut else END_OF_DATA
+
+    def _ending_by_time(self) -> Ending:
+        """Return what the host ends; a market of the past ends itself at a bar, which is the same at every speed."""
+        ending = self.options.ending
+        return ending if self.system.is_real_time else Ending(seconds=ending.seconds)
 
     def _speed(self) -> str:
         return "" if self.system.is_real_time else str(self.options.speed)

@@ -66,6 +66,8 @@ from atlas_core.watching import Scribe, Unwatched, Watch
 TICK_SECONDS = 5.0
 GRACE_TICKS = 1
 SETTLE_SECONDS = 8.0
+END_OF_DATA = "end of data"
+ONCE = "once"
 WAITED_FOR = "came up without it: positions keep their stops, nothing is entered, tried again until it is there"
 
 Stream = Callable[[AsyncIterator[BarClosed]], AsyncIterator[BarClosed]]
@@ -82,6 +84,7 @@ class SessionPlan:
 
     `pace` may hold back the provider's stream, `permit` may hold back entries, `account_id` is the account that the
     keys must belong to (empty: any), `random` spreads the waits between tries, `begun` is told when the session is up.
+    A market of the past ends for the reason that `ended_by` gives, and with `once` after the first look of its scanners.
     What the session is given is recorded with `recorder`, for a replay. With a `memory` a session that goes on comes up
     also while its market or its venue cannot be reached.
 
@@ -101,6 +104,8 @@ class SessionPlan:
     memory: InstrumentMemory | None = None
     random: Callable[[], float] = lambda: 0.5
     begun: Callable[[Session], None] = lambda _session: None
+    ended_by: Callable[[], str] = lambda: END_OF_DATA
+    once: bool = False
 
 
 async def run_session(system: System, journal: Journal, plan: SessionPlan | None = None) -> RunSummary:
@@ -286,6 +291,7 @@ class Session:
                 return self._end_of_stream(error)
             case BarClosed():
                 self._take_bar(item)
+                return ONCE if self.plan.once and self.intake.scanned_at else ""
             case _:
                 self._take_event(item)
         return ""
@@ -348,7 +354,7 @@ class Session:
             raise self.intake.nothing_came()
         if self.intake.door.left_out:
             logger.info("{}", self.intake.door.told())
-        return "end of data"
+        return self.plan.ended_by()
 
     async def _finish(self, reason: str) -> RunSummary:
         """Stop in good order: nothing new is entered, what is on its way may arrive, and the journal is whole."""

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from atlas_core.cli import operate, sessions, tables
 from atlas_core.cli.main import atlas, run_command_line
 from atlas_core.clock import SimClock
-from atlas_core.control.beat import Heartbeat
+from atlas_core.control.beat import Heartbeat, read_heartbeat
 from atlas_core.control.file import ControlFile
 from atlas_core.control.inbox import DONE, REFUSED, Inbox
 from atlas_core.control.kill_switch import KillSwitch
@@ -299,6 +299,53 @@ def test_stop_waits_until_the_process_is_gone(state: StateDirectory, monkeypatch
     monkeypatch.setattr(operate, "_pause", look)
     assert call("stop").stdout == "stopping in good order\n"
     assert len(looks) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("stop",), 0, "profile demo (paper) ended by itself first: end of data"),
+        (("pause",), 5, "profile demo (paper) is not running"),
+        (("kill", "--reason", "smoke"), 0, "the next session enters nothing"),
+    ],
+)
+def test_a_command_to_a_session_that_ends_first_is_not_left_for_the_next_one(
+    arguments: tuple[str, ...],
+    code: int,
+    said: str,
+    state: StateDirectory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lock = hold_instance(state, START)
+
+    def end() -> None:
+        beat = read_heartbeat(state.heartbeat)
+        assert beat is not None
+        evolve(beat, ended="end of data").write(state.heartbeat)
+        lock.release()
+
+    monkeypatch.setattr(operate, "_pause", end)
+    assert run_command_line(arguments) == code
+    assert said in "".join(capsys.readouterr())
+    with ControlFile(state.control) as file:
+        assert Inbox(file).take(NOW) == ()
+
+
+def test_a_command_that_a_session_took_with_it_is_told_as_that(
+    state: StateDirectory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = hold_instance(state, START)
+
+    def crash() -> None:
+        with ControlFile(state.control) as file:
+            Inbox(file).take(NOW)
+        lock.release()
+
+    monkeypatch.setattr(operate, "_pause", crash)
+    code, told = refused(capsys, "pause")
+    assert code == 8
+    assert "ended before it answered, pause may be done" in told
 
 
 @pytest.mark.usefixtures("state")

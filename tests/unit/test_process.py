@@ -92,9 +92,19 @@ def test_a_session_runs_under_its_lock_and_leaves_a_last_sign_of_life(state: Sta
     ran(state, system())  # the lock is free again
 
 
-def test_a_market_of_the_past_ends_at_the_time_it_is_given(state: StateDirectory) -> None:
-    records, _ = ran(state, system(), ProcessOptions(ending=Ending(at=at(12))))
-    assert records[-1].ts == at(12)
+@pytest.mark.parametrize(("minute", "reason"), [(12, "the time to end has come"), (40, "end of data")])
+def test_a_market_of_the_past_ends_at_the_time_it_is_given(state: StateDirectory, minute: int, reason: str) -> None:
+    records, summary = ran(state, system(), ProcessOptions(ending=Ending(at=at(minute))))
+    assert records[-1].ts == at(min(minute, 30))
+    assert summary is not None
+    assert summary.reason == reason
+
+
+def test_once_ends_a_market_of_the_past_at_its_first_scan_however_fast_it_goes(state: StateDirectory) -> None:
+    records, summary = ran(state, system(), ProcessOptions(ending=Ending(once=True)))
+    assert records[-1].ts == at(1)
+    assert summary is not None
+    assert summary.reason == "once"
 
 
 def test_a_session_that_is_killed_before_it_begins_enters_nothing_and_says_why(state: StateDirectory) -> None:
