@@ -73,7 +73,8 @@ def _option(argument: Argument) -> Callable[[Any], Any]:
     name = f"--{argument.name.replace('_', '-')}"
     if argument.is_switch:
         return click.option(name, argument.name, is_flag=True, help=argument.help.capitalize() + ".")
-    return click.option(name, argument.name, help=argument.help.capitalize() + ".")
+    help_text = argument.help.capitalize() + "."
+    return click.option(name, argument.name, required=argument.required, help=help_text)
 
 
 def _symbol_of(seen: SeenSession, trade_id: int) -> str:

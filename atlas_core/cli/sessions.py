@@ -15,6 +15,7 @@ from atlas_core.cli.kept import store_of
 from atlas_core.clock import NANOSECONDS_PER_SECOND, LiveClock
 from atlas_core.control.answers import journal_of
 from atlas_core.control.beat import Heartbeat, health, read_heartbeat
+from atlas_core.control.kill_switch import KillSwitch
 from atlas_core.errors import NotFound, UsageError
 from atlas_core.runs import Mode
 from atlas_core.runtime.instance_lock import Holder, holder_of
@@ -40,8 +41,18 @@ class SeenSession:
 
     @property
     def health(self) -> tuple[str, str]:
-        """Return the level and what it says."""
-        return health(self.beat, self.now, is_running=self.is_running)
+        """Return the level and what it says, which names an engaged kill switch also where no heartbeat has yet."""
+        level, why = health(self.beat, self.now, is_running=self.is_running)
+        if not self.killed or self.killed in why:
+            return level, why
+        killed = f"no entries: {self.killed}"
+        return ("warn" if level == "ok" else level), f"{why}; {killed}" if why else killed
+
+    @property
+    def killed(self) -> str:
+        """Return what the kill switch says now, also before the session has noticed it and while none runs."""
+        note = KillSwitch(self.state.kill_file).note()
+        return f"kill switch: {note}" if note else ""
 
     @property
     def journal(self) -> Path | None:

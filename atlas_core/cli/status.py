@@ -11,7 +11,7 @@ from attrs import asdict
 
 from atlas_core.cli.formats import NOTHING, held, money, number, price, signed, when
 from atlas_core.cli.sessions import SeenSession, ago, all_sessions, find_session, session_arguments
-from atlas_core.cli.tables import Column, print_figures, print_json, print_table, say, say_parts
+from atlas_core.cli.tables import Column, print_figures, print_json, print_table, say, say_parts, say_wrapped
 from atlas_core.clock import NANOSECONDS_PER_SECOND
 from atlas_core.control import answers
 from atlas_core.control.beat import Heartbeat
@@ -95,6 +95,9 @@ def status(ctx: click.Context, profile: str | None, mode: str | None, as_json: b
         print_json(_session_facts(seen))
         return
     say_parts(seen.line())
+    level, why = seen.health
+    if why:
+        say_wrapped(f"{level}: {why}", 2)
     print_figures("", _status_figures(seen))
 
 
@@ -124,8 +127,7 @@ def _session_facts(seen: SeenSession) -> dict[str, Any]:
 
 
 def _status_figures(seen: SeenSession) -> list[tuple[str, str]]:
-    level, why = seen.health
-    figures = [("Health", f"{level}: {why}" if why else level)]
+    figures = [("Health", seen.health[0])]
     if seen.holder is not None:
         figures.append(("Process", str(seen.holder.pid)))
         figures.append(("Running since", when(_seconds(seen.holder.since))))
@@ -134,12 +136,12 @@ def _status_figures(seen: SeenSession) -> list[tuple[str, str]]:
         return figures
     figures += [
         ("State", beat.state),
-        ("Market time", when(_seconds(beat.market_time)) + (f" at {beat.speed}" if beat.speed else "")),
+        ("Market time", _market_time_of(beat)),
         *((f"Last {name}", ago(seen, ts)) for name, ts in sorted(beat.as_of.items())),
         ("Open positions", str(beat.open_positions)),
         ("Working orders", str(beat.open_orders)),
         ("Equity", money(Decimal(beat.equity)) if beat.equity else NOTHING),
-        ("Entries", _entries_of(beat)),
+        ("Entries", _entries_of(seen, beat)),
         ("Loop lag", f"{beat.loop_lag_ms:.0f} ms"),
         ("Memory", f"{beat.memory_mb:.0f} MB"),
         ("Files, threads, tasks", f"{beat.open_files}, {beat.threads}, {beat.tasks}"),
@@ -149,10 +151,16 @@ def _status_figures(seen: SeenSession) -> list[tuple[str, str]]:
     return figures
 
 
-def _entries_of(beat: Heartbeat) -> str:
+def _market_time_of(beat: Heartbeat) -> str:
+    """Return the time of the market, which a paced one does not have before its first bar."""
+    time = when(_seconds(beat.market_time)) if beat.market_time else NOTHING
+    return f"{time} at {beat.speed}" if beat.speed else time
+
+
+def _entries_of(seen: SeenSession, beat: Heartbeat) -> str:
     if beat.ended:
         return "none any more"
-    return f"stopped: {beat.entries_stopped}" if beat.entries_stopped else "allowed"
+    return "stopped" if beat.entries_stopped or seen.killed else "allowed"
 
 
 def _seconds(ts: int) -> int:
@@ -239,7 +247,7 @@ def trades(ctx: click.Context, profile: str | None, mode: str | None, as_json: b
         ]
         for row in rows
     ]  # fmt: skip
-    print_table(f"The latest {len(rows)} closed trades", TRADE_COLUMNS, cells)
+    print_table("Closed trades, the latest first", TRADE_COLUMNS, cells)
 
 
 @_reading("errors")
@@ -259,7 +267,7 @@ def errors(ctx: click.Context, profile: str | None, mode: str | None, as_json: b
         say("no warning, no critical alert, no failed component")
         return
     print_table(
-        "The latest",
+        "Alerts and failures, the latest first",
         ERROR_COLUMNS,
         [[when(row.ts), row.severity, row.title, row.text, row.key or NOTHING] for row in rows],
     )

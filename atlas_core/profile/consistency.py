@@ -38,13 +38,14 @@ def contradictions(limits: Section[Limits], universe: Section[Universe]) -> Iter
 
 def times_without_market(schedule: Section[Schedule], universe: Section[Universe]) -> Iterator[Problem]:
     """Yield the times that are relative to a market's hours where the universe has none."""
-    has_hours = universe.partial is not None and universe.partial.session is TradingSession.US_EQUITIES
-    if schedule.partial is None or has_hours or not universe.good("session"):
+    session = universe.partial.session if universe.partial is not None else None
+    if schedule.partial is None or session is TradingSession.US_EQUITIES or not universe.good("session"):
         return
+    was = written(session.value) if session is not None else "none"
     for key in ("scan_at", "close_at"):
         for index, text in enumerate(getattr(schedule.partial, key) if schedule.good(key) else ()):
             if RELATIVE_TIME.fullmatch(text):
-                message = f'expected session = "us-equities" under [universe] for {written(text)}, was another'
+                message = f'expected session = "us-equities" under [universe] for {written(text)}, was {was}'
                 yield schedule.where.problem((key, index), message)
 
 

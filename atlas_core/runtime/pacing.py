@@ -85,9 +85,7 @@ async def paced(
             await stream.aclose()
 
 
-async def until(
-    stream: AsyncIterator[BarClosed], end: int, cut: Callable[[], None]
-) -> AsyncGenerator[BarClosed, None]:
+async def until(stream: AsyncIterator[BarClosed], end: int, cut: Callable[[], None]) -> AsyncGenerator[BarClosed, None]:
     """Yield the bars of a stream that are known by `end`; tell `cut` when there are more. Closing this closes it."""
     try:
         async for bar in stream:

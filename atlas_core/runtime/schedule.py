@@ -16,10 +16,9 @@ from itertools import takewhile
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from attrs import field, frozen
+from attrs import frozen
 
 from atlas_core.clock import NANOSECONDS_PER_SECOND, from_datetime, to_datetime
-from atlas_core.errors import DataError
 from atlas_core.model.timeframe import DAY, MINUTE, Timeframe
 
 _RELATIVE = re.compile(r"(open|close)(?:([+-])(\d{1,3})m)?")
@@ -103,18 +102,6 @@ class MarketHours:
     closes_at: Sequence[int]
     zone: str
 
-    def is_open(self, ts: int) -> bool:
-        """Tell whether a session runs at `ts`; the close is outside."""
-        index = bisect_right(self.opens_at, ts) - 1
-        return index >= 0 and ts < self.closes_at[index]
-
-    def next_change(self, ts: int) -> int:
-        """Return the next opening or close after `ts`; raises DataError beyond the calendar."""
-        index = bisect_right(self.closes_at, ts)
-        if index == len(self.closes_at):
-            raise DataError(f"the calendar of market hours ends before {to_datetime(ts):%Y-%m-%d}")
-        return self.opens_at[index] if ts < self.opens_at[index] else self.closes_at[index]
-
 
 @frozen
 class AtMarket(Trigger):
@@ -141,7 +128,7 @@ def read_trigger(text: str, zone: str, hours: MarketHours | None) -> Trigger:
         next(trigger.slots("", 0), None)
         return trigger
     if hours is None:
-        raise ValueError(f"expected market hours for {text!r}: write calendar under [schedule]")
+        raise ValueError(f'expected session = "us-equities" under [universe] for {text!r}, was one without hours')
     edge, sign, minutes = match.groups()
     return AtMarket(edge, int(minutes or 0) * (-1 if sign == "-" else 1), hours)
 
@@ -153,24 +140,16 @@ class Job:
     name: str
     triggers: tuple[Trigger, ...]
     grace_seconds: float = 60.0
-    only_open: MarketHours | None = field(default=None, repr=False)
 
     def slots(self, after: int, until: int) -> list[Slot]:
         """Return the slots due after `after` and up to `until`, in order; two triggers at one time are one slot."""
         found = {slot.due: slot for trigger in self.triggers for slot in _until(trigger.slots(self.name, after), until)}
-        return [found[due] for due in sorted(found) if self.only_open is None or self.only_open.is_open(due)]
+        return [found[due] for due in sorted(found)]
 
     def next_slot(self, after: int) -> Slot | None:
         """Return the first slot after `after`, or None when there is none within some 400 days."""
-        soonest: Slot | None = None
-        if self.only_open is not None and not self.only_open.is_open(after + 1):
-            after = self.only_open.next_change(after) - 1
-        for trigger in self.triggers:
-            for slot in _until(trigger.slots(self.name, after), after + _LOOK_AHEAD):
-                if self.only_open is None or self.only_open.is_open(slot.due):
-                    soonest = slot if soonest is None else min(soonest, slot)
-                    break
-        return soonest
+        firsts = (next(_until(each.slots(self.name, after), after + _LOOK_AHEAD), None) for each in self.triggers)
+        return min((slot for slot in firsts if slot is not None), default=None)
 
 
 def _until(slots: Iterator[Slot], until: int) -> Iterator[Slot]:

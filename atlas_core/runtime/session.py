@@ -84,7 +84,7 @@ class SessionPlan:
 
     `pace` may hold back the provider's stream, `permit` may hold back entries, `account_id` is the account that the
     keys must belong to (empty: any), `random` spreads the waits between tries, `begun` is told when the session is up.
-    A market of the past ends for the reason that `ended_by` gives, and with `once` after the first look of its scanners.
+    A market of the past ends for the reason that `ended_by` gives, with `once` after the first look of its scanners.
     What the session is given is recorded with `recorder`, for a replay. With a `memory` a session that goes on comes up
     also while its market or its venue cannot be reached.
 

@@ -119,6 +119,22 @@ def test_a_session_that_hangs_is_told_by_the_age_of_its_heartbeat(moment: SimClo
     assert "bad: its last sign of life is 3612 s old" in call("status").stdout
 
 
+def test_status_names_the_kill_switch_at_once_and_also_while_nothing_runs(state: StateDirectory) -> None:
+    KillSwitch(state.kill_file).engage("cli:ann", "smoke", START)
+    said = "no entries: kill switch: killed by cli:ann at 2026-04-05 00:00:00Z: smoke"
+    with hold_instance(state, START):
+        running = call("status", "demo").stdout
+        assert f"warn: {said}" in running
+        assert ["Entries", "stopped"] in [line.split() for line in running.splitlines()]
+    assert f"bad: it went down without saying so; {said}" in call("status", "demo").stdout
+
+
+def test_a_market_that_has_not_begun_has_no_time(own_home: Path) -> None:
+    session_of(own_home, market_time=0, as_of={})
+    lines = [line.split() for line in call("status", "demo").stdout.splitlines()]
+    assert ["Market", "time", "—", "at", "1x"] in lines
+
+
 def test_several_sessions_are_a_table_and_one_must_be_named(
     own_home: Path, state: StateDirectory, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -161,7 +177,7 @@ def test_working_orders_closed_trades_and_errors_come_from_the_journal() -> None
     assert [error["severity"] for error in errors] == ["failed", "warning", "critical"]
     assert "scanner strat" in call("errors", "demo").stdout
     assert "stop" in call("orders", "demo").stdout
-    assert "The latest 2 closed trades" in call("trades", "demo").stdout
+    assert "Closed trades, the latest first" in call("trades", "demo").stdout
 
 
 def test_jobs_show_what_comes_while_it_runs_and_what_was(state: StateDirectory) -> None:
@@ -177,8 +193,8 @@ def test_jobs_show_what_comes_while_it_runs_and_what_was(state: StateDirectory) 
 
 @pytest.mark.parametrize("width", [80, 120])
 @pytest.mark.parametrize("command", ["status", "positions", "orders", "trades", "errors", "jobs"])
-@pytest.mark.usefixtures("state")
-def test_every_screen_fits(command: str, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_screen_fits(command: str, width: int, state: StateDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    KillSwitch(state.kill_file).engage("cli:ann", "smoke comes out of the machine, " * 5, START)
     monkeypatch.setattr(tables, "terminal_width", lambda: width)
     text = call(command, "demo").stdout
     assert max(map(len, text.splitlines())) <= width
@@ -256,7 +272,7 @@ def test_kill_and_its_end_work_without_a_session_and_are_in_the_audit(
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("kill", "demo"), 2, "kill: expected reason, was missing"),
+        (("kill", "demo"), 2, "Missing option '--reason'"),
         (("close", "-p", "demo"), 2, "close: expected a symbol or --all"),
         (("resume", "demo", "--after-kill"), 2, "expected a reason to clear the kill switch"),
         (("pause", "demo"), 5, "profile demo (paper) is not running; start it: atlas run demo"),

@@ -92,7 +92,7 @@ def test_a_back_test_and_a_session_see_the_same_signals_and_no_others() -> None:
         ('scan_at = ["61 9 * * *"]', 'scan_at[0]: expected a cron line such as "35 9 * * 1-5"'),
         ('scan_at = ["noon"]', "scan_at[0]: expected a cron line"),
         ('scan_at = ["0 35 9 * * 1-5"]', "scan_at[0]: expected a cron line"),
-        ('scan_at = ["open"]', 'scan_at[0]: expected session = "us-equities" under [universe] for "open"'),
+        ('scan_at = ["open"]', 'scan_at[0]: expected session = "us-equities" under [universe] for "open", was none'),
         ('zone = "Mars/Olympus"', "zone: expected a time zone"),
         ('scan_every = "soon"', "scan_every: expected a timeframe"),
     ],
