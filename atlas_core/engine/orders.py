@@ -166,7 +166,7 @@ class OrderDesk:
 
     def protective_orders(self, symbol: str) -> list[OrderTrack]:
         """Return the stops and targets of a symbol that may still work."""
-        return [track for track in self.state.working_orders(symbol) if track.intent.role in PROTECTIVE]
+        return self.state.working_orders(symbol, PROTECTIVE)
 
     def withdraw_entries(self, symbol: str = "") -> None:
         """Ask for the withdrawal of entry orders, of one symbol or of all."""

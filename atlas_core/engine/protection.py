@@ -75,8 +75,9 @@ class ProtectionDesk:
     def tick(self, position: PositionTrack) -> None:
         """Let time pass: send an exit that waited for its stop to be gone, and try again what does not hold."""
         self.orders.resume_exit(position)
-        self.check(position)
-        if self._has_surplus(position):
+        stops = self._stops_of(position)
+        self.check(position, stops)
+        if self._has_surplus(position, stops):
             self.sync(position)
         else:
             self.retry(position)
@@ -98,9 +99,12 @@ class ProtectionDesk:
             position.refusals += 1
         self.check(position)
 
-    def check(self, position: PositionTrack) -> None:
-        """Compare the working stop with the position; a breach raises an alert and is retried until it holds."""
-        stops = self._stops_of(position)
+    def check(self, position: PositionTrack, stops: Sequence[OrderTrack] | None = None) -> None:
+        """Compare the working stop with the position; a breach raises an alert and is retried until it holds.
+
+        `stops` are those of the position, where they are known already.
+        """
+        stops = self._stops_of(position) if stops is None else stops
         covered = self._covered(position, stops)
         if covered == position.quantity:
             position.uncovered_since = 0
@@ -135,10 +139,9 @@ class ProtectionDesk:
         """Tell whether the stop was withdrawn a moment ago for an exit that needs its quantity."""
         return self.native.holds_quantity and position.is_exiting and not self._is_late(position.uncovered_since)
 
-    def _has_surplus(self, position: PositionTrack) -> bool:
+    def _has_surplus(self, position: PositionTrack, stops: Sequence[OrderTrack]) -> bool:
         """Tell whether stops work that nobody asked to withdraw, for more than the position: a crash can leave two."""
-        leaves = [_leaves(track) for track in self._stops_of(position) if not track.is_withdrawn]
-        return sum(leaves, ZERO) > position.quantity
+        return sum([_leaves(track) for track in stops if not track.is_withdrawn], ZERO) > position.quantity
 
     def _was_refused_lately(self, position: PositionTrack, role: OrderRole, pause: int = PATIENT_PAUSE) -> bool:
         at = position.refused_at.get(role)

@@ -145,6 +145,8 @@ class ReconcileDesk:
 
     def tick(self) -> None:
         """Ask again what ended entries filled."""
+        if not self._ends:
+            return
         for track in self.open_ends():
             if self.recorder.now - track.asked_at >= FIRST_QUESTION_AFTER:
                 self.inquiry.ask(track)

@@ -144,9 +144,13 @@ class State:
             last_closed=dict(self.last_closed),
         )
 
-    def working_orders(self, symbol: str) -> list[OrderTrack]:
-        """Return the orders of a symbol that can still do something, oldest first."""
-        return [t for t in self.orders.values() if t.intent.symbol == symbol and not t.status.is_terminal]
+    def working_orders(self, symbol: str, roles: tuple[OrderRole, ...] = _ROLES) -> list[OrderTrack]:
+        """Return the orders of a symbol that can still do something, all or those of some roles, oldest first."""
+        return [
+            track
+            for track in self.orders.values()
+            if not track.status.is_terminal and track.intent.symbol == symbol and track.intent.role in roles
+        ]
 
     def find_order(self, client_order_id: str) -> OrderTrack | None:
         """Return an order of ours, also one that ended in the last two days; None for one that is not."""

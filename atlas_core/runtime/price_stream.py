@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
-from attrs import define, evolve, field
+from attrs import define, field
 from loguru import logger
 
 from atlas_core.clock import Clock
@@ -49,7 +49,7 @@ class PriceStream:
         fault = fault_of(quote, self.symbols, now, OLDEST_STREAMED) or self._disorder(quote)
         if not fault:
             self._newest[quote.symbol] = quote.ts
-            await self.tell(evolve(quote, ts=now))
+            await self.tell(Quote(now, quote.symbol, quote.bid, quote.ask, quote.last))
         elif self._left_out.is_told(asyncio.get_running_loop().time()):
             logger.warning(
                 "a price of {} is left out (the {:,}. one): {}", quote.symbol, self._left_out.happened, fault

@@ -59,6 +59,8 @@ class SteadyClock:
 
         A session that takes a journal over is not earlier than its last record.
         """
+        if ts <= self._wall:
+            return 0
         behind = ts - self.now()
         if behind > 0:
             self._wall, self._seconds = ts, self.monotonic()

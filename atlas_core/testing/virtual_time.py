@@ -60,8 +60,7 @@ class VirtualLoop(BaseEventLoop):
         self._cancelled_timers = 0
         self._tasks: WeakKeyDictionary[asyncio.Task[Any], None] = WeakKeyDictionary()
         self.set_task_factory(self._remembered)
-        if choose is not None:
-            self._ready = _Shuffled(choose)
+        self._choose = choose
 
     def time(self) -> float:
         """Return the virtual seconds since the loop was made."""
@@ -79,7 +78,10 @@ class VirtualLoop(BaseEventLoop):
         self, delay: float, callback: Callable[[*Arguments], object], *args: *Arguments, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Arrange for a call in `delay` seconds."""
-        return self.call_at(self._now + delay, callback, *args, context=context)
+        when = self._now + delay
+        timer = _Timer(when, callback, args, self, context)
+        heappush(self._scheduled, (when, timer))
+        return timer
 
     def call_at(
         self, when: float, callback: Callable[[*Arguments], object], *args: *Arguments, context: Context | None = None
@@ -119,18 +121,25 @@ class VirtualLoop(BaseEventLoop):
 
     def _run_once(self) -> None:
         """Run rounds until the loop is to stop: what the base class does one call at a time, without its waiting."""
-        ready = self._ready
+        ready, choose = self._ready, self._choose
         while True:
             scheduled = self._scheduled
             if scheduled and (scheduled[0][1]._cancelled or len(scheduled) > FEWEST_TO_SIFT):
                 self._drop_cancelled()
-            self._pass_time()
-            scheduled, end = self._scheduled, self._now + RESOLUTION
+                scheduled = self._scheduled
+            if ready or self._stopping or not self._jump():
+                self._rounds += 1
+                if self._rounds > MOST_ROUNDS_IN_AN_INSTANT:
+                    self._rounds = 0  # what cancels the tasks must still run
+                    raise Livelock(_told(f"time stands still at {self._now} s", asyncio.all_tasks(self)))
+            end = self._now + RESOLUTION
             while scheduled and scheduled[0][0] < end:
                 timer = heappop(scheduled)[1]
                 timer.is_waiting = False
                 ready.append(timer)
             for _ in range(len(ready)):
+                if choose is not None and len(ready) > 1:
+                    ready.rotate(-choose(len(ready)))
                 handle: Any = ready.popleft()
                 if not handle._cancelled:
                     try:
@@ -144,18 +153,15 @@ class VirtualLoop(BaseEventLoop):
             if self._stopping:
                 return
 
-    def _pass_time(self) -> None:
-        """Jump to the next timer instead of waiting for it, where nothing is ready."""
-        if not self._ready and not self._stopping:
-            if not self._scheduled:
-                raise Deadlock(_told("every task waits and nothing is due", asyncio.all_tasks(self)))
-            if self._scheduled[0][0] > self._now:
-                self._now, self._rounds = self._scheduled[0][0], 0
-                return
-        self._rounds += 1
-        if self._rounds > MOST_ROUNDS_IN_AN_INSTANT:
-            self._rounds = 0  # what cancels the tasks must still run
-            raise Livelock(_told(f"time stands still at {self._now} s", asyncio.all_tasks(self)))
+    def _jump(self) -> bool:
+        """Let time be that of the next timer instead of waiting for it; tell whether time has passed."""
+        if not self._scheduled:
+            raise Deadlock(_told("every task waits and nothing is due", asyncio.all_tasks(self)))
+        due = self._scheduled[0][0]
+        if due <= self._now:
+            return False
+        self._now, self._rounds = due, 0
+        return True
 
     def _drop_cancelled(self) -> None:
         """Forget cancelled timers that are next, or all of them where they are the most."""
@@ -224,19 +230,6 @@ class _Timer(asyncio.TimerHandle):
         if not self._cancelled:
             self._loop._cancelled_timers += self.is_waiting
             self._cancelled = True
-
-
-class _Shuffled(deque[Any]):
-    """Ready callbacks that leave in a chosen order."""
-
-    def __init__(self, choose: Choose) -> None:
-        super().__init__()
-        self._choose = choose
-
-    def popleft(self) -> Any:
-        if len(self) > 1:
-            self.rotate(-self._choose(len(self)))
-        return super().popleft()
 
 
 class VirtualClock:

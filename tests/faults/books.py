@@ -79,8 +79,10 @@ class VenueSide:
 
 @define
 class Books:
-    """The fold of a trace up to one entry."""
+    """The fold of a trace up to one entry: the one at `index`, seen at `at`."""
 
+    index: int = -1
+    at: int = -1
     intents: dict[str, Intent] = field(factory=dict)
     live: dict[str, Intent] = field(factory=dict)
     trades: dict[int, Trade] = field(factory=dict)

@@ -33,15 +33,18 @@ class Checker:
     name: ClassVar[str]
     books: Books
     breaches: list[Breach] = field(factory=list)
-    index: int = 0
-    at: int = 0
+
+    @property
+    def at(self) -> int:
+        """The time of the entry that is looked at."""
+        return self.books.at
 
     def breach(self, text: str) -> None:
         """Note that the invariant does not hold here."""
-        self.breaches.append(Breach(self.name, self.at, self.index, text))
+        self.breaches.append(Breach(self.name, self.books.at, self.books.index, text))
 
 
-Handlers = dict[str, list[tuple[Checker, Callable[[Entry], None]]]]
+Handlers = dict[str, list[Callable[[Entry], None]]]
 
 
 @define
@@ -51,14 +54,13 @@ class Judge:
     checkers: list[Checker]
     books: Books
     seen: int = 0
-    last: int = -1
     _before: Handlers = field(init=False)
     _after: Handlers = field(init=False)
-    _timers: list[tuple[Checker, Callable[[int], None]]] = field(init=False)
+    _timers: list[Callable[[int], None]] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._before, self._after = _handlers(self.checkers, "before_"), _handlers(self.checkers, "after_")
-        self._timers = [(checker, checker.pass_time) for checker in self.checkers if hasattr(checker, "pass_time")]
+        self._timers = [checker.pass_time for checker in self.checkers if hasattr(checker, "pass_time")]
 
     @classmethod
     def of(cls, kinds: Sequence[type[Checker]]) -> Judge:
@@ -73,18 +75,16 @@ class Judge:
 
     def see(self, entry: Entry) -> None:
         """Let every checker see the next entry."""
-        index, self.seen = self.seen, self.seen + 1
-        if entry.at != self.last:
-            self.last = entry.at
-            for checker, pass_time in self._timers:
-                checker.index, checker.at = index, entry.at
-                pass_time(entry.at)
-        for checker, handler in self._before.get(entry.kind, ()):
-            checker.index, checker.at = index, entry.at
+        books, kind, at = self.books, entry.kind, entry.at
+        books.index, self.seen = self.seen, self.seen + 1
+        if at != books.at:
+            books.at = at
+            for pass_time in self._timers:
+                pass_time(at)
+        for handler in self._before.get(kind, ()):
             handler(entry)
-        self.books.take(entry)
-        for checker, handler in self._after.get(entry.kind, ()):
-            checker.index, checker.at = index, entry.at
+        books.take(entry)
+        for handler in self._after.get(kind, ()):
             handler(entry)
 
     def breaches(self) -> list[Breach]:
@@ -106,5 +106,5 @@ def _handlers(checkers: Sequence[Checker], prefix: str) -> Handlers:
         for name in dir(type(checker)):
             if name.startswith(prefix):
                 kind = name.removeprefix(prefix)
-                handlers.setdefault(kind, []).append((checker, getattr(checker, name)))
+                handlers.setdefault(kind, []).append(getattr(checker, name))
     return handlers

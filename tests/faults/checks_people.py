@@ -43,11 +43,11 @@ class PeopleObeyed(Checker):
         if at - self.asked_at > OBEYED_WITHIN:
             self.asked_at = NEVER
             self.breach("a session was told to stop entries, and the kill file is not there")
-        if at - max(self.killed_at, self.begun_at) > WRITTEN_WITHIN:
+        if at - self.killed_at > WRITTEN_WITHIN < at - self.begun_at:
             if self.books.trading_state != "halted":
                 self.breach(f"the kill file is there, and the journal says {self.books.trading_state}")
             self.killed_at = NEVER
-        if at - max(self.released_at, self.begun_at) > WRITTEN_WITHIN:
+        if at - self.released_at > WRITTEN_WITHIN < at - self.begun_at:
             if self.books.trading_state != "active":
                 self.breach(f"entries were allowed again, and the journal says {self.books.trading_state}")
             self.released_at = NEVER

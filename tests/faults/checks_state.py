@@ -49,7 +49,7 @@ class Protected(Checker):
 
     def pass_time(self, at: int) -> None:
         """Judge what has lasted too long without an alarm; time counts from the start of the process."""
-        if not self.books.is_up:
+        if not self.books.is_up or not (self.naked_since or self.doubted_since):
             return
         for symbol, begun in self.naked_since.items():
             since = max(begun, self.books.up_since)
@@ -227,7 +227,7 @@ class Recovered(Checker):
 
     def pass_time(self, at: int) -> None:
         books = self.books
-        if not books.is_up or books.reconciled_since_up or self.told_for == books.up_since or not books.reads:
+        if books.reconciled_since_up or not books.is_up or self.told_for == books.up_since or not books.reads:
             return
         if at - max(books.reads[0].at, self.refused_at) > ALARM_GRACE:
             self.told_for = books.up_since
@@ -255,6 +255,8 @@ class DivergenceTold(Checker):
 
     def pass_time(self, at: int) -> None:
         """Judge whether people heard of what the books took over from the venue."""
+        if not self.adjusted:
+            return
         for symbol, since in self.adjusted.items():
             if not self.books.alarm_since(since, symbol):
                 self.breach(f"{symbol}: the books follow the venue, nobody was told")
