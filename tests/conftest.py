@@ -25,11 +25,15 @@ settings.register_profile("search", deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
+# What is imported and collected stays until the end: the garbage collector would look through it again and again.
+gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """Spare the garbage collector what stays until the end: it would look through it again and again."""
-    gc.collect()
+    """Let the garbage collector begin, with what has come until now left out."""
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    gc.enable()
 
 
 def _is_loopback(address: object) -> bool:

@@ -52,7 +52,9 @@ def home_of(found: Import) -> str:
     return component(found.target if found.module == "atlas_core" else found.module)
 
 
-INNER = tuple(module for module in kernel() if module.name != "atlas_core")
+def inner() -> tuple[Module, ...]:
+    """Every module of the kernel but the package itself."""
+    return tuple(module for module in kernel() if module.name != "atlas_core")
 
 
 def test_the_test_reads_the_project() -> None:
@@ -62,11 +64,11 @@ def test_the_test_reads_the_project() -> None:
 
 
 def test_every_module_of_the_kernel_has_a_layer() -> None:
-    assert sorted({component(module.name) for module in INNER} - set(LAYER_OF)) == []
+    assert sorted({component(module.name) for module in inner()} - set(LAYER_OF)) == []
 
 
 def test_every_layer_is_inhabited_and_documented() -> None:
-    assert sorted(set(LAYER_OF) - {component(module.name) for module in INNER}) == []
+    assert sorted(set(LAYER_OF) - {component(module.name) for module in inner()}) == []
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\d) \| ([^|]+) \|", page, re.MULTILINE)
     documented = {int(layer): set(re.findall(r"`(\w+)`", names)) for layer, names in rows}
@@ -75,7 +77,7 @@ def test_every_layer_is_inhabited_and_documented() -> None:
 
 def test_no_layer_imports_an_upper_one() -> None:
     wrong = []
-    for module in INNER:
+    for module in inner():
         own = LAYER_OF.get(component(module.name), -1)
         for found in kernel_imports(module):
             home = home_of(found)
@@ -89,7 +91,7 @@ def test_the_pure_parts_import_only_the_model_the_contracts_and_themselves(packa
     allowed = (*PURE[package], *LOW)
     wrong = [
         f"{module.path}:{found.line} imports {found.target}"
-        for module in INNER
+        for module in inner()
         if module.within(package)
         for found in imports_of(module)
         if (found.module.startswith("atlas_core") and home_of(found) not in allowed)
@@ -101,7 +103,7 @@ def test_the_pure_parts_import_only_the_model_the_contracts_and_themselves(packa
 def test_only_discovery_makes_a_plugin_manager() -> None:
     users = {
         component(module.name)
-        for module in INNER
+        for module in inner()
         for found in imports_of(module)
         if found.module.split(".")[0] == "pluggy"
     }

@@ -28,7 +28,8 @@ from tests.unit.simulation_scene import MINUTE, costs, instrument
 
 START = Decimal(1_000_000)
 TICKS = st.integers(8_000, 12_000)
-FEW = settings(max_examples=80, deadline=None)
+FEW = settings(max_examples=40, deadline=None)
+MANY = settings(max_examples=160, deadline=None)
 
 
 @frozen
@@ -187,10 +188,7 @@ def signed(order: Order) -> int:
     return order.action.sign
 
 
-@FEW
-@given(flows(), any_costs)
-def test_money_is_conserved_to_the_last_digit(flow: list[Step], options: CostOptions) -> None:
-    log = run(flow, options)
+def money_is_conserved_to_the_last_digit(log: Log, flow: list[Step]) -> None:
     gross, held = Decimal(0), Decimal(0)
     fees = sum((fill.cumulative_fee for fill in log.last_fills().values()), Decimal(0))
     funding = Decimal(0)
@@ -214,10 +212,8 @@ def test_money_is_conserved_to_the_last_digit(flow: list[Step], options: CostOpt
     assert account.equity + fees + funding == START + gross
 
 
-@FEW
-@given(flows(), any_costs)
-def test_no_fill_is_better_than_the_bar_nor_better_than_its_reference(flow: list[Step], options: CostOptions) -> None:
-    for bar, order, quantity, paid, fill in run(flow, options).growth():
+def no_fill_is_better_than_the_bar_nor_better_than_its_reference(log: Log) -> None:
+    for bar, order, quantity, paid, fill in log.growth():
         assert fill.reference_price is not None
         price = paid / quantity
         assert Decimal(bar.low) <= fill.reference_price * 100 <= Decimal(bar.high)
@@ -226,13 +222,8 @@ def test_no_fill_is_better_than_the_bar_nor_better_than_its_reference(flow: list
             assert price == fill.reference_price == order.limit_price
 
 
-@FEW
-@given(flows(), any_costs)
-def test_a_stop_never_fills_better_than_its_price_and_a_limit_never_worse(
-    flow: list[Step], options: CostOptions
-) -> None:
-    volume_is_bounded = options.max_volume_participation_pct is not None
-    for _, order, quantity, paid, _ in run(flow, options).growth():
+def a_stop_never_fills_better_than_its_price_and_a_limit_never_worse(log: Log, *, volume_is_bounded: bool) -> None:
+    for _, order, quantity, paid, _ in log.growth():
         price = paid / quantity
         if order.kind is OrderKind.STOP and not volume_is_bounded:
             assert order.stop_price is not None
@@ -256,10 +247,7 @@ def test_higher_costs_never_give_more_money_on_the_same_flow(
     assert run(without_funding, dear).venue.account().equity <= run(without_funding, cheap).venue.account().equity
 
 
-@FEW
-@given(flows(), any_costs)
-def test_reduce_only_orders_never_open_or_flip_a_position(flow: list[Step], options: CostOptions) -> None:
-    log = run(flow, options)
+def reduce_only_orders_never_open_or_flip_a_position(log: Log) -> None:
     parts, held = iter(log.growth()), Decimal(0)
     for _, event in log.bar_of:
         if isinstance(event, PositionLiquidated):
@@ -273,18 +261,7 @@ def test_reduce_only_orders_never_open_or_flip_a_position(flow: list[Step], opti
             held = after
 
 
-@FEW
-@given(flows(), any_costs)
-def test_placing_every_order_twice_changes_nothing(flow: list[Step], options: CostOptions) -> None:
-    once, twice = run(flow, options), run(flow, options, twice=True)
-    assert once.events == twice.events
-    assert once.venue.account() == twice.venue.account()
-
-
-@FEW
-@given(flows(), any_costs)
-def test_cumulative_figures_only_grow_and_nothing_happens_after_the_end(flow: list[Step], options: CostOptions) -> None:
-    log = run(flow, options)
+def cumulative_figures_only_grow_and_nothing_happens_after_the_end(log: Log) -> None:
     quantities: dict[str, Decimal] = defaultdict(Decimal)
     ended: set[str] = set()
     for _, event in log.bar_of:
@@ -299,6 +276,33 @@ def test_cumulative_figures_only_grow_and_nothing_happens_after_the_end(flow: li
             ended.add(name)
         if quantities[name] == log.placed[name].quantity:
             ended.add(name)
+
+
+def placing_every_order_twice_changes_nothing(once: Log, twice: Log) -> None:
+    assert once.events == twice.events
+    assert once.venue.account() == twice.venue.account()
+
+
+def the_same_calls_give_the_same_events(log: Log, again: Log) -> None:
+    assert log.bar_of == again.bar_of
+
+
+@MANY
+@given(flows(), any_costs)
+def test_money_prices_reductions_ends_and_repeats_are_right_in_every_flow(
+    flow: list[Step], options: CostOptions
+) -> None:
+    """Drawing a flow takes longer than running it, so each is looked at in every way."""
+    log = run(flow, options)
+    money_is_conserved_to_the_last_digit(log, flow)
+    no_fill_is_better_than_the_bar_nor_better_than_its_reference(log)
+    a_stop_never_fills_better_than_its_price_and_a_limit_never_worse(
+        log, volume_is_bounded=options.max_volume_participation_pct is not None
+    )
+    reduce_only_orders_never_open_or_flip_a_position(log)
+    cumulative_figures_only_grow_and_nothing_happens_after_the_end(log)
+    the_same_calls_give_the_same_events(log, run(flow, options))
+    placing_every_order_twice_changes_nothing(log, run(flow, options, twice=True))
 
 
 @FEW
@@ -316,12 +320,6 @@ def test_the_order_of_symbols_does_not_matter(
     straight, mixed = run_in(["X", "Y", "Z"]), run_in(shuffled)
     assert straight.events == mixed.events
     assert straight.venue.account() == mixed.venue.account()
-
-
-@FEW
-@given(flows(), any_costs)
-def test_the_same_calls_give_the_same_events(flow: list[Step], options: CostOptions) -> None:
-    assert run(flow, options).bar_of == run(flow, options).bar_of
 
 
 @FEW
