@@ -86,15 +86,29 @@ def _symbol_of(seen: SeenSession, trade_id: int) -> str:
 
 
 def _obeyed(name: str, arguments: dict[str, Any], seen: SeenSession) -> str:
-    answer = _without_session(name, arguments, seen)
-    return _asked(name, arguments, seen) if answer is None else answer
+    if name == "kill":
+        _engage(seen, arguments["reason"])  # before anybody is asked: it must not wait for an answer
+    try:
+        answer = _without_session(name, arguments, seen)
+        return _asked(name, arguments, seen) if answer is None else answer
+    except AtlasError:
+        if name == "kill":
+            click.echo("the kill switch is engaged all the same", err=True)
+        raise
+
+
+def _engage(seen: SeenSession, reason: str) -> None:
+    """Engage the kill switch; where the disk takes no note of why, an empty file has to do. Raises OSError."""
+    switch = KillSwitch(seen.state.kill_file)
+    try:
+        switch.engage(actor(), reason, LiveClock().now())
+    except OSError:
+        switch.path.touch()
 
 
 def _without_session(name: str, arguments: dict[str, Any], seen: SeenSession) -> str | None:
     """Do what needs no session: the kill switch is a file. Return None where the session must be asked."""
     switch, now = KillSwitch(seen.state.kill_file), LiveClock().now()
-    if name == "kill":
-        switch.engage(actor(), arguments["reason"], now)  # before anybody is asked: it must not wait for an answer
     if seen.is_running:
         return None
     if name == "kill":

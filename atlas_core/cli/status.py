@@ -135,7 +135,7 @@ def _status_figures(seen: SeenSession) -> list[tuple[str, str]]:
     if beat is None:
         return figures
     figures += [
-        ("State", beat.state),
+        ("State", beat.state if seen.is_running or beat.ended else f"was {beat.state}"),
         ("Market time", _market_time_of(beat)),
         *((f"Last {name}", ago(seen, ts)) for name, ts in sorted(beat.as_of.items())),
         ("Open positions", str(beat.open_positions)),
@@ -158,7 +158,7 @@ def _market_time_of(beat: Heartbeat) -> str:
 
 
 def _entries_of(seen: SeenSession, beat: Heartbeat) -> str:
-    if beat.ended:
+    if not seen.is_running:
         return "none any more"
     return "stopped" if beat.entries_stopped or seen.killed else "allowed"
 

@@ -125,7 +125,8 @@ class ControlFile:
             name = getattr(error, "sqlite_errorname", None) or ""
             if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
                 raise Busy(f"{self.path} is held by another process; try again") from error
-            raise AtlasError(f"{self.path} cannot be used: {error}; move it away, a new one is made") from error
+            remedy = "free space" if name == "SQLITE_FULL" else "move it away, a new one is made"
+            raise AtlasError(f"{self.path} cannot be used: {error}; {remedy}") from error
         except OSError as error:
             raise AtlasError(f"{self.path} cannot be used: {error.strerror}") from error
 

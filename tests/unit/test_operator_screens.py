@@ -15,11 +15,13 @@ from click.testing import CliRunner, Result
 from atlas_core.cli import operate, sessions, tables
 from atlas_core.cli.main import atlas, run_command_line
 from atlas_core.clock import SimClock
+from atlas_core.control import kill_switch
 from atlas_core.control.beat import Heartbeat, read_heartbeat
 from atlas_core.control.file import ControlFile
 from atlas_core.control.inbox import DONE, REFUSED, Inbox
 from atlas_core.control.kill_switch import KillSwitch
 from atlas_core.control.ledger import ScheduleLedger
+from atlas_core.errors import AtlasError
 from atlas_core.journal import Journal
 from atlas_core.model.decisions import Severity
 from atlas_core.model.orders import Action, OrderKind, OrderRole
@@ -108,6 +110,9 @@ def test_status_of_a_session_that_does_not_run_never_looks_alive(state: StateDir
     text = call("status", "demo").stdout
     assert "the session is not running; as of 12s ago" in text
     assert "bad: it went down without saying so" in text
+    lines = [line.split() for line in text.splitlines()]
+    assert ["State", "was", "running"] in lines
+    assert ["Entries", "none", "any", "more"] in lines
     facts = json.loads(call("status", "demo", "--json").stdout)
     assert (facts["running"], facts["health"], facts["age_seconds"]) == (False, "bad", 12)
     assert facts["state"] == str(state.path)
@@ -267,6 +272,25 @@ def test_kill_and_its_end_work_without_a_session_and_are_in_the_audit(
         assert [(row.name, row.actor, row.status) for row in Inbox(file).latest()] == [
             ("kill", "cli:ann", DONE), ("resume", "cli:ann", DONE),
         ][::-1]  # fmt: skip
+
+
+@pytest.mark.usefixtures("running")
+def test_a_full_disk_takes_an_empty_kill_file_at_least(
+    state: StateDirectory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    def refuse(_inbox: Inbox, *_: object) -> None:
+        raise AtlasError("control.db cannot be used: database or disk is full; free space")
+
+    monkeypatch.setattr(kill_switch, "write_json", full)
+    monkeypatch.setattr(Inbox, "send", refuse)
+    code, told = refused(capsys, "kill", "--reason", "smoke")
+    assert code == 1
+    assert "the kill switch is engaged all the same" in told
+    assert "disk is full; free space" in told
+    assert KillSwitch(state.kill_file).is_engaged
 
 
 @pytest.mark.parametrize(
