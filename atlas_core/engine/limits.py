@@ -30,6 +30,7 @@ HUNDRED = Decimal(100)
 HALTED = "halted"
 DAILY_LOSS = "daily_loss"
 ACTIVE = "active"
+TRADING_STATE = "trading-state"
 
 
 @frozen
@@ -141,7 +142,7 @@ class LimitDesk:
         """Stop entries, and withdraw those that have not filled."""
         self._change(state, by, reason, value, threshold)
         self.orders.withdraw_entries()
-        raise_alert(self.recorder, Severity.CRITICAL, "Entries stopped", f"{reason} ({by})", "trading-state")
+        raise_alert(self.recorder, Severity.CRITICAL, "Entries stopped", f"{reason} ({by})", TRADING_STATE)
 
     def _change(
         self,

@@ -17,10 +17,11 @@ from loguru import logger
 
 from atlas_core.clock import NANOSECONDS_PER_SECOND
 from atlas_core.contracts import Alerter
+from atlas_core.engine.limits import ACTIVE, TRADING_STATE
 from atlas_core.errors import JournalError
 from atlas_core.journal import Delivery, DeliveryState, Undelivered
 from atlas_core.model.decisions import Alert, Severity
-from atlas_core.model.records import AlertRaised, OperatorActed, Record
+from atlas_core.model.records import AlertRaised, OperatorActed, Record, TradingStateChanged
 from atlas_core.profile.sections import Alerts
 from atlas_core.runtime.mailbag import MOST_WAITING, Letter, Mailbag, MailRules, Message, Note, is_at_least
 from atlas_core.runtime.supervisor import Supervisor
@@ -111,6 +112,8 @@ class Outbox:
                 self._post(seq, record)
             elif isinstance(record, OperatorActed) and record.name == ACKNOWLEDGE:
                 self.acknowledge(str(record.arguments.get("key", "")))
+            elif isinstance(record, TradingStateChanged) and record.state == ACTIVE:
+                self.acknowledge(TRADING_STATE)  # a reminder that entries are stopped would be wrong from now on
 
     def acknowledge(self, key: str = "") -> None:
         """Stop repeating what has been told about `key`, or everything that has been told."""

@@ -13,7 +13,7 @@ from atlas_core.contracts import Alerter
 from atlas_core.errors import JournalFull
 from atlas_core.journal import Delivery, Journal
 from atlas_core.model.decisions import Alert, Severity
-from atlas_core.model.records import AlertRaised, OperatorActed
+from atlas_core.model.records import AlertRaised, OperatorActed, TradingStateChanged
 from atlas_core.runtime.mailbag import MOST_WAITING, MailRules
 from atlas_core.runtime.outbox import Outbox, OutboxRules
 from atlas_core.runtime.supervisor import Action, Supervisor, TaskFailure
@@ -249,6 +249,24 @@ def test_a_persons_acknowledgement_ends_the_repeats() -> None:
 
         await scene.session(body)
         assert scene.waiting() == set()
+
+    with_journal(test)
+
+
+def test_nobody_is_reminded_of_stopped_entries_once_they_are_allowed_again() -> None:
+    async def test(journal: Journal) -> None:
+        line = Line()
+        scene = Scene(journal, [("line", line)])
+
+        async def body() -> None:
+            scene.raise_alert("Entries stopped", CRITICAL, key="trading-state")
+            scene.raise_alert("alarm", CRITICAL, key="BTC")
+            await asyncio.sleep(100)
+            scene.commit(TradingStateChanged(ts=START, state="active", by="ops", reason="checked"))
+            await asyncio.sleep(1_000)
+            assert line.titles == ["Entries stopped", "alarm", "alarm"]
+
+        await scene.session(body)
 
     with_journal(test)
 
