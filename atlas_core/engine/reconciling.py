@@ -74,6 +74,28 @@ class _Doubt:
 
 
 @define
+class _Difference:
+    """Since when a position differs, how much, since when so much, what people were told, since when reads agree."""
+
+    since: int
+    quantity: Decimal = ZERO
+    stands_since: int = 0
+    told: Decimal | None = None
+    agrees_since: int | None = None
+
+    def shown(self, quantity: Decimal, asked_at: int) -> None:
+        """Note what a read shows."""
+        self.agrees_since = None
+        if quantity != self.quantity:
+            self.quantity, self.stands_since = quantity, asked_at
+
+    def is_news(self, asked_at: int) -> bool:
+        """Tell whether people have to hear of it: it lasts, or it has become another one and stands."""
+        since = self.since if self.told is None else self.stands_since
+        return self.told != self.quantity and asked_at - since >= TOLD_AFTER
+
+
+@define
 class ReconcileDesk:
     """Decides what a complete read of the account means."""
 
@@ -87,9 +109,7 @@ class ReconcileDesk:
     _read_before: int = 0
     _ends: dict[str, OrderTrack] = field(factory=dict)
     _doubts: dict[str, _Doubt] = field(factory=dict)
-    _differs_since: dict[str, int] = field(factory=dict)
-    _agrees_since: dict[str, int] = field(factory=dict)
-    _told: set[str] = field(factory=set)
+    _differences: dict[str, _Difference] = field(factory=dict)
     _strays: set[str] = field(factory=set)
     _silent: list[OrderTrack] = field(factory=list)
     _unseen: list[tuple[int, int]] = field(factory=list)
@@ -109,16 +129,16 @@ class ReconcileDesk:
     @property
     def is_in_doubt(self) -> bool:
         """Tell whether another read would settle a difference."""
-        return bool(self._differs_since)
+        return bool(self._differences)
 
     def is_doubtful(self, symbol: str) -> bool:
         """Tell whether complete reads showed another position than the books have, which is not settled yet."""
-        return symbol in self._differs_since
+        return symbol in self._differences
 
     @property
     def doubtful(self) -> Set[str]:
         """Return the symbols in which books and venue differ."""
-        return self._differs_since.keys()
+        return self._differences.keys()
 
     def entry_ended(self, track: OrderTrack) -> None:
         """Ask what an entry filled whose end was told by itself: its last fill may have been lost, or come later."""
@@ -203,7 +223,7 @@ class ReconcileDesk:
     def _positions(self, read: AccountRead) -> list[str]:
         held = {position.symbol: position for position in read.snapshot.positions}
         differences = []
-        for symbol in sorted(held.keys() | self.state.positions.keys() | self._differs_since.keys() | self._strange()):
+        for symbol in sorted(held.keys() | self.state.positions.keys() | self._differences.keys() | self._strange()):
             venue = _signed(held.get(symbol))
             ledger = self.state.signed_quantity(symbol)
             unexplained = venue - ledger - self._foreign_position(symbol)
@@ -219,25 +239,26 @@ class ReconcileDesk:
     def _agree(self, symbol: str, asked_at: int) -> None:
         """Begin anew to believe what differed; settle it once reads some time apart agree with the books."""
         self._doubts.pop(symbol, None)
-        if symbol not in self._differs_since:
+        difference = self._differences.get(symbol)
+        if difference is None:
             return
-        if asked_at - self._agrees_since.setdefault(symbol, asked_at) >= AGREEMENT_SPAN:
+        if difference.agrees_since is None:
+            difference.agrees_since = asked_at
+        if asked_at - difference.agrees_since >= AGREEMENT_SPAN:
             self._settled(symbol)
 
     def _settled(self, symbol: str) -> None:
         self._doubts.pop(symbol, None)
-        self._differs_since.pop(symbol, None)
-        self._agrees_since.pop(symbol, None)
-        self._told.discard(symbol)
+        self._differences.pop(symbol, None)
 
     def _tell_if_it_lasts(self, symbol: str, ledger: Decimal, venue: Decimal, asked_at: int) -> None:
-        """Tell people once of a difference that stands for long and cannot be believed yet."""
-        self._agrees_since.pop(symbol, None)
-        since = self._differs_since.setdefault(symbol, asked_at)
-        if symbol in self._told or asked_at - since < TOLD_AFTER:
-            return
-        self._told.add(symbol)
+        """Tell people of a difference that stands for long and is not believed yet, and again when it has changed."""
         foreign = self._foreign_position(symbol)
+        difference = self._differences.setdefault(symbol, _Difference(asked_at))
+        difference.shown(venue - ledger - foreign, asked_at)
+        if not difference.is_news(asked_at):
+            return
+        difference.told = difference.quantity
         known = f"the books have {ledger}" + (f", {foreign} beside is not ours" if foreign else "")
         text = f"{symbol}: {known}, the venue has {venue}; the orders that may explain it are asked about"
         raise_alert(self.recorder, Severity.CRITICAL, "Books and venue differ", text, symbol)
@@ -272,7 +293,8 @@ class ReconcileDesk:
 
     def _related(self, symbol: str) -> tuple[OrderTrack, ...]:
         """Return the orders of a symbol that may have filled without our knowing: working, or ended a while ago."""
-        begun = self._differs_since.get(symbol, self.recorder.now) - MAY_EXPLAIN
+        difference = self._differences.get(symbol)
+        begun = (self.recorder.now if difference is None else difference.since) - MAY_EXPLAIN
         for since, until in reversed(self._unseen):
             begun -= until - since if until > begun else 0
         tracks = (*self.state.orders.values(), *self.state.ended_orders.values())

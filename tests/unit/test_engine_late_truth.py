@@ -306,6 +306,18 @@ def test_a_difference_that_lasts_is_told_once_before_it_can_be_believed() -> Non
     assert scene.alarms().count("Books and venue differ") == 2
 
 
+def test_a_difference_that_has_become_another_one_is_told_again_once_it_stands() -> None:
+    scene = Scene()
+    scene.entered()
+    scene.wait(30)
+    told = []
+    for held in ("3", "3", "3", "2", "3", "2", "2", "2", "2"):
+        scene.read(held=held)
+        told.append(scene.alarms().count("Books and venue differ"))
+        scene.now += 30
+    assert told == [0, 0, 1, 1, 1, 1, 1, 2, 2]
+
+
 def test_a_difference_is_told_with_what_is_known_to_be_somebody_elses() -> None:
     scene = Scene()
     for _ in range(2):
