@@ -7,14 +7,15 @@ journal again.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import click
 from attrs import define, field
+from loguru import logger
 
 from atlas_core.cli.formats import number, price, signed, when
 from atlas_core.cli.progress import drawn_bar
@@ -86,7 +87,8 @@ class LiveScreen(AbstractContextManager["LiveScreen"]):
         self._lines = 0
 
     def __enter__(self) -> LiveScreen:
-        sys.stdout.flush()  # what stands above is seen at once, also through a pipe
+        with self.while_somebody_reads():
+            sys.stdout.flush()  # what stands above is seen at once, also through a pipe
         if self._progress is not None:
             self._task = self._progress.add_task("", total=None, market="")
             self._progress.start()
@@ -97,8 +99,9 @@ class LiveScreen(AbstractContextManager["LiveScreen"]):
     ) -> None:
         if self._progress is not None:
             self._progress.stop()
-        if self._lines > EVENT_LINES:
-            say(f"  ... {self._lines - EVENT_LINES} more events: atlas report {self._run_id} --what events")
+        if self._with_events and self._lines > EVENT_LINES:
+            with self.while_somebody_reads():
+                say(f"  ... {self._lines - EVENT_LINES} more events: atlas report {self._run_id} --what events")
 
     def loaded(self, market: TradedMarket) -> None:
         """Keep the market, for what buying and holding it would have made; what identifies it is found meanwhile."""
@@ -154,8 +157,18 @@ class LiveScreen(AbstractContextManager["LiveScreen"]):
             click.echo(text, err=True)
 
     def _show(self, line: str) -> None:
-        if self._progress is not None and sys.stdout.isatty():  # above the bar, not through it
-            self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
-        else:
-            say(line)
-            sys.stdout.flush()
+        with self.while_somebody_reads():
+            if self._progress is not None and sys.stdout.isatty():  # above the bar, not through it
+                self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            else:
+                say(line)
+                sys.stdout.flush()
+
+    @contextmanager
+    def while_somebody_reads(self) -> Iterator[None]:
+        """Show no more events once stdout takes none, as a pipe without a reader: no session ends for that."""
+        try:
+            yield
+        except OSError as fault:
+            self._with_events = False
+            logger.warning("events are no longer shown: {}", fault)

@@ -246,11 +246,13 @@ class Launch:
         from atlas_core.cli.live_screen import LiveScreen
         from atlas_core.cli.results import header, say_header
 
-        if with_header and not self.showing.as_json:
-            say_header(header(self.profile.name, system.mode, system.synthetic, self.profile.seed, run.run_id))
         with_events = not self.showing.quiet and system.mode is not Mode.BACKTEST
         keeps, with_bar = not system.is_real_time, not self.showing.quiet
-        return LiveScreen(run.run_id, with_events=with_events, with_bar=with_bar, keeps=keeps)
+        screen = LiveScreen(run.run_id, with_events=with_events, with_bar=with_bar, keeps=keeps)
+        if with_header and not self.showing.as_json:
+            with screen.while_somebody_reads():
+                say_header(header(self.profile.name, system.mode, system.synthetic, self.profile.seed, run.run_id))
+        return screen
 
     def made_of(self) -> dict[str, Any]:
         """Return what the run is made of beside its data."""

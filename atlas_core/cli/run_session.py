@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,13 +93,16 @@ def run_in_process(launch: Launch, flags: SessionFlags) -> None:
     with SessionProcess(state, system, options) as process:
         if process.held_back():
             click.echo(f"no entries: {process.held_back()}", err=True)
-        if system.is_real_time:
-            _continue(launch, system, process)
-            return
-        run = launch.store.create(profile.name, mode, system.synthetic, began=LiveClock().now())
-        screen = launch.begin(system, run)
-        made = launch.keep(run, screen, lambda journal: _run(process, journal, run.run_id, launch, screen))
-        launch.show(made)
+        show = _continue(launch, system, process) if system.is_real_time else _make(launch, system, process)
+    show()  # the session is over by now: a screen that takes nothing is no crash of it
+
+
+def _make(launch: Launch, system: System, process: SessionProcess) -> Callable[[], None]:
+    """Run a session on a market of the past; return what shows it."""
+    run = launch.store.create(launch.profile.name, launch.mode, system.synthetic, began=LiveClock().now())
+    screen = launch.begin(system, run)
+    made = launch.keep(run, screen, lambda journal: _run(process, journal, run.run_id, launch, screen))
+    return partial(launch.show, made)
 
 
 def _run(process: SessionProcess, journal: Journal, run_id: str, launch: Launch, screen: LiveScreen) -> RunSummary:
@@ -113,8 +118,8 @@ def _note_composition(launch: Launch, directory: Path) -> None:
         logger.warning("what the session is made of was not kept: {}", fault)
 
 
-def _continue(launch: Launch, system: System, process: SessionProcess) -> None:
-    """Go on with the journal of a continuing session, or begin it."""
+def _continue(launch: Launch, system: System, process: SessionProcess) -> Callable[[], None]:
+    """Go on with the journal of a continuing session, or begin it; return what shows its end."""
     state = process.state
     run = launch.store.continue_in(state, system.synthetic)
     _note_composition(launch, run.directory)
@@ -124,10 +129,14 @@ def _continue(launch: Launch, system: System, process: SessionProcess) -> None:
         with screen:
             summary = _run(process, journal, run.run_id, launch, screen)
     launch.registry.run_finished(run, summary)
+    return partial(_show_pause, launch, run.run_id, summary)
+
+
+def _show_pause(launch: Launch, run_id: str, summary: RunSummary) -> None:
     if not launch.showing.as_json:
-        say(f"paused: {summary.reason}; {summary.open_positions} positions stay open. Look: atlas report {run.run_id}")
+        say(f"paused: {summary.reason}; {summary.open_positions} positions stay open. Look: atlas report {run_id}")
         return
     from atlas_core.cli.tables import print_json
 
-    print_json({"run_id": run.run_id, "reason": summary.reason, "open_positions": summary.open_positions,
+    print_json({"run_id": run_id, "reason": summary.reason, "open_positions": summary.open_positions,
                 "equity": summary.equity, "journal_digest": summary.digest})  # fmt: skip

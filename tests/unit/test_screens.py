@@ -269,6 +269,22 @@ def test_events_are_told_once_each_and_the_rest_is_counted(capsys: pytest.Captur
     assert len(screen.kept) == EVENT_LINES + 4
 
 
+def test_a_reader_that_goes_away_ends_no_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            tried.append(text)
+            raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr(sys, "stdout", Gone())
+    with LiveScreen("x", with_events=True, with_bar=False) as screen:
+        for _ in range(EVENT_LINES + 2):
+            screen.records([closed(1, "sig-1", START, "142.80")])
+    assert len(tried) == 1
+    assert len(screen.kept) == EVENT_LINES + 2
+
+
 def test_a_quiet_screen_says_nothing_and_keeps_everything(capsys: pytest.CaptureFixture[str]) -> None:
     with LiveScreen("x", with_events=False, with_bar=False) as screen:
         screen.records(sample_run())
