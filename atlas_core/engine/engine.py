@@ -102,10 +102,10 @@ class Engine:
         """
         last, state = 0, self.state
         for record in records:
-            if isinstance(record, AccountReconciled):
-                self.reconciling.recorded(record)
             change = CHANGES.get(type(record))
             if change is not None:  # as `State.apply` does: there may be very many records
+                if isinstance(record, AccountReconciled):
+                    self.reconciling.recorded(record)
                 change(state, record)
                 if isinstance(record, OrderIntended):
                     self.limits.remember(record)

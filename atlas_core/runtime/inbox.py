@@ -47,7 +47,7 @@ class Inbox:
 
     _urgent: deque[UrgentItem] = field(factory=deque)
     _market: deque[MarketItem] = field(factory=deque)
-    _has_something: asyncio.Event = field(factory=asyncio.Event)
+    _reader: asyncio.Future[None] | None = None
     _has_room: asyncio.Event = field(factory=asyncio.Event)
 
     def __len__(self) -> int:
@@ -56,7 +56,7 @@ class Inbox:
     def tell(self, item: UrgentItem) -> None:
         """Put something that must not wait."""
         self._urgent.append(item)
-        self._has_something.set()
+        self._wake_reader()
 
     async def put(self, item: MarketItem) -> None:
         """Put something of the market as soon as there is room."""
@@ -64,14 +64,18 @@ class Inbox:
             self._has_room.clear()
             await self._has_room.wait()
         self._market.append(item)
-        self._has_something.set()
+        self._wake_reader()
 
     async def get(self) -> UrgentItem | MarketItem:
         """Return the next item: what is urgent before the market, each in the order in which it came."""
         while not self._urgent and not self._market:
-            self._has_something.clear()
-            await self._has_something.wait()
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
         if self._urgent:
             return self._urgent.popleft()
         self._has_room.set()
         return self._market.popleft()
+
+    def _wake_reader(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)

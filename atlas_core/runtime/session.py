@@ -185,10 +185,10 @@ class Session:
         if self.is_real_time:
             self.intake.begin(self.live.system.clock.now())
             self._tell_of_absence()
-        reason = ""
+        reason, goes_on = "", self.is_real_time
         while not reason:
             reason = self._take(await self.inbox.get())
-            if self.is_real_time:
+            if goes_on:
                 await asyncio.sleep(0)  # a full inbox must not keep orders from leaving
         return await self._finish(reason)
 

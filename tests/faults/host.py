@@ -17,7 +17,6 @@ from attrs import define, field
 
 from atlas_core.errors import JournalFull, JournalLocked, SessionFailed, VenueError
 from atlas_core.journal import Delivery, Journal
-from atlas_core.journal.files import connect_memory
 from atlas_core.model.decisions import Severity
 from atlas_core.model.record import Record
 from atlas_core.model.records import AlertRaised
@@ -63,14 +62,9 @@ class SimJournal(Journal):
     _unsettled: list[Delivery]
 
     @classmethod
-    def of(cls, process: Process, image: bytes | None, committed: list[Record]) -> SimJournal:
-        """Open the journal on a disk's content, or make an empty one."""
-        if image is None:
-            journal = cls.in_memory()
-        else:
-            connection: sqlite3.Connection = connect_memory()
-            connection.deserialize(image)
-            journal = cls(connection, Path(":memory:"))
+    def of(cls, process: Process, disk: sqlite3.Connection | None, committed: list[Record]) -> SimJournal:
+        """Open the journal on a disk, or make an empty one."""
+        journal = cls.in_memory() if disk is None else cls(disk, Path(":memory:"))
         journal.process, journal.committed = process, committed
         journal.writes_at_once = is_thorough(process.world.chance.seed)
         journal._unwritten, journal._unsettled = [], []
@@ -126,10 +120,10 @@ class SimJournal(Journal):
         if deliveries:
             super().settle_deliveries(deliveries)
 
-    def image(self) -> bytes:
-        """Return what a disk would hold."""
+    def disk(self) -> sqlite3.Connection:
+        """Return the disk, which outlives the process."""
         self.write()
-        return self._connection.serialize()
+        return self._connection
 
     def _all(self, sql: str, values: tuple[object, ...] = ()) -> list[Any]:
         self.write()
@@ -199,7 +193,7 @@ class Host:
     starts: int = 0
     stops: int = 0
     is_over: bool = False
-    image: bytes | None = None
+    disk: sqlite3.Connection | None = None
     committed: list[Record] = field(factory=list)
     process: Process | None = None
     control: Any = None
@@ -219,7 +213,7 @@ class Host:
         self._has_died.clear()
         self.starts += 1
         process = self.process = Process(self.world, self.starts, self.clock(), self._has_died.set)
-        process.journal = SimJournal.of(process, self.image, self.committed)
+        process.journal = SimJournal.of(process, self.disk, self.committed)
         before = self.world.loop.unfinished()
         self.world.trace.process("up", number=self.starts)
         self.control = self.start(process)
@@ -227,11 +221,10 @@ class Host:
         death = asyncio.create_task(self._has_died.wait(), name="world death")
         await asyncio.wait({session, death}, return_when=asyncio.FIRST_COMPLETED)
         self.world.trace.process("down", number=self.starts, crashed=process.is_dead)
-        self.image = process.journal.image()
+        self.disk = process.journal.disk()
         how = await self._unwind(process, session, before)
         death.cancel()
         self.world.trace.process("ended", how=how)
-        process.journal.close()
         self.process = self.control = None
 
     async def _unwind(self, process: Process, session: asyncio.Task[Any], before: list[asyncio.Task[Any]]) -> str:

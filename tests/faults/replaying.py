@@ -12,7 +12,6 @@ from atlas_core.engine.state import State
 from atlas_core.errors import AtlasError
 from atlas_core.journal import Journal
 from atlas_core.journal.codec import CODEC
-from atlas_core.journal.files import connect_memory
 from atlas_core.model.record import Record
 from atlas_core.runtime.session import Session
 
@@ -35,24 +34,21 @@ def difference(session: Session, journal: Journal) -> str:
     return "; ".join(f"{name}: engine {_short(ours[name])}, journal {_short(theirs[name])}" for name in wrong)
 
 
-def verified(image: bytes, committed: Sequence[Record], *, decodes: bool) -> str:
+def verified(disk: sqlite3.Connection, committed: Sequence[Record], *, decodes: bool) -> str:
     """Return what is wrong with a journal's file, its chain or what it holds, "" for nothing.
 
-    What it holds is compared as text with what the records give, and with `decodes` also read back as records.
+    The chain shows that it holds what was written. With `decodes` that is also compared with what the records give as
+    text, and read back as records.
     """
-    connection: sqlite3.Connection = connect_memory()
-    connection.deserialize(image)
-    journal = Journal(connection, Path(":memory:"))
+    journal = Journal(disk, Path(":memory:"))
     try:
         journal.verify()
-        stored = connection.execute("SELECT ts, kind, version, subject, payload FROM event ORDER BY seq").fetchall()
-        is_same = stored == CODEC.encode(committed)
+        is_same = journal.count() == len(committed)
         if is_same and decodes:
-            is_same = list(journal.records()) == list(committed)
+            stored = disk.execute("SELECT ts, kind, version, subject, payload FROM event ORDER BY seq").fetchall()
+            is_same = stored == CODEC.encode(committed) and list(journal.records()) == list(committed)
     except AtlasError as error:
         return str(error)
-    finally:
-        connection.close()
     return "" if is_same else "it gives back other records than were committed"
 
 

@@ -219,8 +219,9 @@ def _played(
 def _judged(run: Run) -> Outcome:
     """Hold what happened against the invariants."""
     world, host = run.world, run.host
-    if host.image is not None:
-        problem = verified(host.image, host.committed, decodes=is_thorough(run.setup.seed))
+    if host.disk is not None:
+        problem = verified(host.disk, host.committed, decodes=is_thorough(run.setup.seed))
+        host.disk.close()
         world.trace.process("verified", problem=problem)
     return Outcome(
         setup=run.setup,
