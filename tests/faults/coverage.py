@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any, ClassVar
+
+from attrs import define, field
 
 from atlas_core.model.orders import OrderRole, OrderStatus
-from tests.faults.books import Books
-from tests.faults.trace import Entry, Trace
+from tests.faults.checking import SECOND, Checker
+from tests.faults.trace import Entry
 
 SOMETIMES = (
     "unknown resolved to working", "unknown resolved to filled", "unknown proven dead", "accepted after its proof",
@@ -20,116 +23,123 @@ SOMETIMES = (
 )  # fmt: skip
 
 
-def coverage_of(trace: Trace) -> Counter[str]:
-    """Return how often each rare state was reached."""
-    books, seen, crashed_at = Books(), Counter[str](), -(10**18)
-    withdrawn: set[str] = set()
-    for entry in trace:
-        for what in _before(entry, books):
-            seen[what] += 1
-        if entry.kind == "cancel_request":
-            withdrawn.add(entry["client_id"])
-        seen["cancel raced by a fill"] += entry.kind == "fill" and entry["client_id"] in withdrawn
-        if entry.kind == "down" and entry["crashed"]:
-            seen["two crashes within a minute"] += entry.at - crashed_at < 60 * 10**9
-            crashed_at = entry.at
-        books.take(entry)
-    return seen
+@define
+class Coverage(Checker):
+    """Counts how often each rare state was reached: it sees what the checkers see, and finds nothing wrong."""
 
+    name: ClassVar[str] = "coverage"
+    seen: Counter[str] = field(factory=Counter)
+    withdrawn: set[str] = field(factory=set)
+    crashed_at: int = -60 * SECOND
 
-def _before(entry: Entry, books: Books) -> list[str]:
-    kind = entry.kind
-    if entry.source == "J":
-        return _of_record(entry, books)
-    if kind == "accepted":
-        return _accepted(entry, books)
-    if kind == "fill":
-        return _filled(entry, books)
-    if kind == "up":
-        return _up(books)
-    if kind == "kill_file":
-        return ["killed"] if entry["present"] else []
-    if kind == "fault":
-        return ["journal refused"] if entry["what"].startswith("journal") else []
-    if kind == "released":
-        return ["released"]
-    if kind == "refused":
-        intent = books.intent_of(entry["client_id"])
-        return [f"refused {intent.record.role}"] if intent else []
-    if kind == "request":
-        return _requested(entry, books)
-    if kind == "canceled":
-        order = books.orders[entry["order"]]
-        return ["partial then cancelled"] if order.filled and order.client_id in books.intents else []
-    return ["liquidated"] if kind == "liquidated" else []
+    # --- the venue
 
+    def before_accepted(self, entry: Entry) -> None:
+        intent = self.books.intent_of(entry["client_id"])
+        self.seen["accepted after its proof"] += intent is not None and intent.status.is_terminal
 
-def _accepted(entry: Entry, books: Books) -> list[str]:
-    intent = books.intent_of(entry["client_id"])
-    return ["accepted after its proof"] if intent is not None and intent.status.is_terminal else []
+    def before_fill(self, entry: Entry) -> None:
+        self.seen["cancel raced by a fill"] += entry["client_id"] in self.withdrawn
+        intent = self.books.intent_of(entry["client_id"])
+        if intent is None:
+            return
+        self.seen["fill while down"] += not self.books.is_up
+        self.seen["overfilled"] += entry["total"] > entry["ordered"]
+        if not intent.is_entry:
+            self.seen[f"{intent.record.role} filled"] += 1
 
+    def before_refused(self, entry: Entry) -> None:
+        intent = self.books.intent_of(entry["client_id"])
+        if intent is not None:
+            self.seen[f"refused {intent.record.role}"] += 1
 
-def _filled(entry: Entry, books: Books) -> list[str]:
-    intent = books.intent_of(entry["client_id"])
-    if intent is None:
-        return []
-    what = [] if books.is_up else ["fill while down"]
-    if entry["total"] > entry["ordered"]:
-        what.append("overfilled")
-    return what if intent.is_entry else [*what, f"{intent.record.role} filled"]
+    def before_request(self, entry: Entry) -> None:
+        self.seen["sent again after a clear no"] += entry["client_id"] in self.books.throttled
+        intent = self.books.intent_of(entry["client_id"])
+        if self.books.is_killed and intent is not None:
+            self.seen[f"{intent.record.role} while killed"] += 1
 
+    def before_cancel_request(self, entry: Entry) -> None:
+        self.withdrawn.add(entry["client_id"])
 
-def _requested(entry: Entry, books: Books) -> list[str]:
-    intent = books.intent_of(entry["client_id"])
-    what = ["sent again after a clear no"] if entry["client_id"] in books.throttled else []
-    return [*what, f"{intent.record.role} while killed"] if books.is_killed and intent is not None else what
+    def before_canceled(self, entry: Entry) -> None:
+        order = self.books.orders[entry["order"]]
+        self.seen["partial then cancelled"] += order.filled > 0 and order.client_id in self.books.intents
 
+    def before_liquidated(self, entry: Entry) -> None:
+        self.seen["liquidated"] += 1
 
-def _up(books: Books) -> list[str]:
-    what = ["restart with a position"] if books.trades else []
-    what += ["restart while killed"] if books.is_killed else []
-    unanswered = any(i.status in (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN) for i in books.live.values())
-    return [*what, "restart with an unanswered order"] if unanswered else what
+    # --- the process
 
+    def before_up(self, entry: Entry) -> None:
+        books = self.books
+        unanswered = any(i.status in (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN) for i in books.live.values())
+        self.seen["restart with a position"] += bool(books.trades)
+        self.seen["restart while killed"] += books.is_killed
+        self.seen["restart with an unanswered order"] += unanswered
 
-def _of_record(entry: Entry, books: Books) -> list[str]:
-    record = entry.record
-    match entry.kind:
-        case "order_moved":
-            return _moved(record, books)  # type: ignore[arg-type]
-        case "fill_booked":
-            intent = books.intent_of(record.client_order_id)  # type: ignore[attr-defined]
-            return ["unknown resolved to filled"] if intent and intent.status is OrderStatus.UNKNOWN else []
-        case "position_adjusted":
-            return ["position adjusted"]
-        case "foreign_found":
-            return [f"foreign {record.what}"]  # type: ignore[attr-defined]
-        case "protection_changed":
-            return ["protected again" if record.protected else "unprotected, told"]  # type: ignore[attr-defined]
-        case "exit_requested":
-            return ["exit waited for its stop"]
-        case "trading_state_changed":
-            return ["halted"] if record.state == "halted" else []  # type: ignore[attr-defined]
-        case "component_failed":
-            return ["component failed"]
-        case "order_intended" if record.role is OrderRole.STOP and record.attempt > 1:  # type: ignore[attr-defined]
-            return ["stop tightened"]
-        case "alert_raised" if record.title == "Order without an owner":  # type: ignore[attr-defined]
-            return ["stray withdrawn"]
-        case "verdict_reached" if record.by == "limit reconcile_age_seconds":  # type: ignore[attr-defined]
-            return ["entry denied while reads are old"]
-    return []
+    def before_down(self, entry: Entry) -> None:
+        if entry["crashed"]:
+            self.seen["two crashes within a minute"] += entry.at - self.crashed_at < 60 * SECOND
+            self.crashed_at = entry.at
 
+    def before_kill_file(self, entry: Entry) -> None:
+        self.seen["killed"] += entry["present"]
 
-def _moved(record: object, books: Books) -> list[str]:
-    intent = books.intent_of(record.client_order_id)  # type: ignore[attr-defined]
-    status, reason = record.status, record.reason  # type: ignore[attr-defined]
-    if intent is None:
-        return []
-    if status is OrderStatus.REJECTED and "not sent" in reason and intent.is_entry:
-        return ["entry denied by the gateway"]
-    if intent.status is OrderStatus.UNKNOWN and status is OrderStatus.ACKNOWLEDGED:
-        return ["unknown resolved to working"]
-    if status is OrderStatus.REJECTED and "does not know it" in reason:
-        return ["unknown proven dead"]
-    return []
+    def before_released(self, entry: Entry) -> None:
+        self.seen["released"] += 1
+
+    def before_fault(self, entry: Entry) -> None:
+        self.seen["journal refused"] += entry["what"].startswith("journal")
+
+    # --- the journal
+
+    def before_order_intended(self, entry: Entry) -> None:
+        record: Any = entry.record
+        self.seen["stop tightened"] += record.role is OrderRole.STOP and record.attempt > 1
+
+    def before_order_moved(self, entry: Entry) -> None:
+        record: Any = entry.record
+        intent = self.books.intent_of(record.client_order_id)
+        if intent is None:
+            return
+        if record.status is OrderStatus.REJECTED and "not sent" in record.reason and intent.is_entry:
+            self.seen["entry denied by the gateway"] += 1
+        elif intent.status is OrderStatus.UNKNOWN and record.status is OrderStatus.ACKNOWLEDGED:
+            self.seen["unknown resolved to working"] += 1
+        elif record.status is OrderStatus.REJECTED and "does not know it" in record.reason:
+            self.seen["unknown proven dead"] += 1
+
+    def before_fill_booked(self, entry: Entry) -> None:
+        record: Any = entry.record
+        intent = self.books.intent_of(record.client_order_id)
+        self.seen["unknown resolved to filled"] += intent is not None and intent.status is OrderStatus.UNKNOWN
+
+    def before_position_adjusted(self, entry: Entry) -> None:
+        self.seen["position adjusted"] += 1
+
+    def before_foreign_found(self, entry: Entry) -> None:
+        record: Any = entry.record
+        self.seen[f"foreign {record.what}"] += 1
+
+    def before_protection_changed(self, entry: Entry) -> None:
+        record: Any = entry.record
+        self.seen["protected again" if record.protected else "unprotected, told"] += 1
+
+    def before_exit_requested(self, entry: Entry) -> None:
+        self.seen["exit waited for its stop"] += 1
+
+    def before_trading_state_changed(self, entry: Entry) -> None:
+        record: Any = entry.record
+        self.seen["halted"] += record.state == "halted"
+
+    def before_component_failed(self, entry: Entry) -> None:
+        self.seen["component failed"] += 1
+
+    def before_alert_raised(self, entry: Entry) -> None:
+        record: Any = entry.record
+        self.seen["stray withdrawn"] += record.title == "Order without an owner"
+
+    def before_verdict_reached(self, entry: Entry) -> None:
+        record: Any = entry.record
+        self.seen["entry denied while reads are old"] += record.by == "limit reconcile_age_seconds"

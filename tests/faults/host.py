@@ -31,7 +31,7 @@ from tests.faults.world import START, World
 NANOSECONDS = 1_000_000_000
 STOP_WITHIN = 45.0
 RESTART_AFTER = 5.0
-THOROUGH_EVERY = 8
+THOROUGH_EVERY = 32
 """Of so many seeds one writes each commit to its journal at once, and reads all of it back at the end."""
 
 EXPECTED = (JournalFull, JournalLocked, VenueError, ConnectionError)

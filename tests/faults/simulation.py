@@ -15,10 +15,11 @@ from attrs import define, field
 from loguru import logger
 
 from atlas_core.testing import VirtualLoop, VirtualTimeError, run_virtual
+from tests.faults.books import Books
 from tests.faults.chance import Chance
-from tests.faults.checking import Breach, Judge, check
+from tests.faults.checking import Breach, Judge
 from tests.faults.checks_state import CHECKS
-from tests.faults.coverage import coverage_of
+from tests.faults.coverage import Coverage
 from tests.faults.events import Nature
 from tests.faults.host import Host, HostDied, is_thorough
 from tests.faults.people import Files, People
@@ -223,12 +224,17 @@ def _judged(run: Run) -> Outcome:
         problem = verified(host.disk, host.committed, decodes=is_thorough(run.setup.seed))
         host.disk.close()
         world.trace.process("verified", problem=problem)
+    books = Books()
+    coverage = Coverage(books)
+    judge = Judge([*(kind(books) for kind in CHECKS), coverage], books)
+    for entry in world.trace:
+        judge.see(entry)
     return Outcome(
         setup=run.setup,
-        breaches=check(world.trace, CHECKS),
+        breaches=judge.breaches(),
         trace=world.trace,
         struck=world.weather.struck,
-        covered=coverage_of(world.trace),
+        covered=coverage.seen,
         crashes=host.crashes,
         starts=host.starts,
         hours=world.loop.time() / 3_600,
