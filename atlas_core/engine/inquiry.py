@@ -51,9 +51,11 @@ class InquiryDesk:
     def tick(self) -> None:
         """Ask about every order that waits for an answer, or that the last read did not have, when it is time."""
         for track in self.state.orders.values():
+            if track.status.is_terminal:
+                continue
             if self._is_due(track):
                 self.ask(track)
-            if track.is_withdrawn and track.is_working and not track.is_overdue:
+            if track.is_withdrawn and not track.is_overdue:
                 self._expect_end(track)
 
     def ask(self, track: OrderTrack) -> None:
@@ -123,8 +125,6 @@ class InquiryDesk:
             yield track
 
     def _is_due(self, track: OrderTrack) -> bool:
-        if not track.is_working:
-            return False
         now, since = self.recorder.now, track.moved_at
         if track.is_withdrawn:
             since = track.withdrawn_at

@@ -108,7 +108,7 @@ class ProtectionDesk:
         covered = self._covered(position, stops)
         if covered == position.quantity:
             position.uncovered_since = 0
-            if any(track.status in _TAKEN for track in stops):  # taken by the venue, not only sent to it
+            if position.refusals and any(track.status in _TAKEN for track in stops):  # by the venue
                 position.refusals = 0
         elif not position.uncovered_since:
             position.uncovered_since = self.recorder.now

@@ -69,14 +69,17 @@ class LiveDesk:
             self.engine.resume(self.live.resumed(ts, crashed=not self.engine.state.is_paused))
         else:
             self.engine.start(self.live.started(ts))
-        self._tell_of_jump(ahead)
+        if ahead > TOLD_AHEAD:
+            self._tell_of_jump(ahead)
         self.note()
 
     def feed(self, event: Event) -> None:
         """Let the engine decide on an event."""
         for command in self.engine.process(event):
             self._keep(command)
-        self._tell_of_jump(self._keep_up())
+        ahead = self._keep_up()
+        if ahead > TOLD_AHEAD:
+            self._tell_of_jump(ahead)
         self.scribe.take(self.engine.take_records())
 
     def flush(self) -> None:
@@ -116,9 +119,8 @@ class LiveDesk:
         return clock.not_before(self.engine.recorder.now) if isinstance(clock, SteadyClock) else 0
 
     def _tell_of_jump(self, ahead: int) -> None:
-        if ahead > TOLD_AHEAD:
-            error = f"it is {ahead // SECOND:,} s behind what was recorded or told"
-            self.engine.component_failed("clock", error, JUMPED)
+        error = f"it is {ahead // SECOND:,} s behind what was recorded or told"
+        self.engine.component_failed("clock", error, JUMPED)
 
     def _write(self) -> None:
         """Write what waits, also with the room that was kept for it; then nothing is entered any more."""

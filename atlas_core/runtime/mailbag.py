@@ -195,7 +195,7 @@ class Mailbag:
         """Return when `take` may have something again, None for never without a new alert."""
         if not self._waiting:
             return None
-        at = max(self._silent_until, min(letter.due_at for letter in self._waiting.values()))
+        at = max(self._silent_until, min([letter.due_at for letter in self._waiting.values()]))
         if at > now:
             return at
         frees = [self._sent[0][0] + WINDOW_SECONDS] if self._sent else []

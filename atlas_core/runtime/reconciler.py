@@ -51,14 +51,15 @@ class Reconciler:
 
     async def run(self) -> None:
         """Read again and again. Raises AuthFailed, and SafetyStop when the keys are those of another account."""
+        loop = asyncio.get_running_loop()
         while True:
             self._wanted.clear()
             succeeded = await self._read()
+            due = loop.call_later(EVERY_SECONDS if succeeded else AGAIN_SECONDS, self.want)
             try:
-                async with asyncio.timeout(EVERY_SECONDS if succeeded else AGAIN_SECONDS):
-                    await self._wanted.wait()
-            except TimeoutError:
-                continue
+                await self._wanted.wait()
+            finally:
+                due.cancel()
 
     async def _read(self) -> bool:
         asked_at = self.clock.now()

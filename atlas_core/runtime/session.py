@@ -301,12 +301,12 @@ class Session:
             if isinstance(event, OperatorCommand):
                 self.intake.waiting.append(event)
             return
-        assert not isinstance(event, StopAsked | Turn)
-        if isinstance(event, Quote) and not self.intake.plausible.believes(event):
-            return
+        assert not isinstance(event, (StopAsked, Turn))
         if isinstance(event, Tick):
             self._grant_grace()
             self.intake.pass_time(event.ts)
+        elif isinstance(event, Quote) and not self.intake.plausible.believes(event):
+            return
         self._tell_desk(event)
 
     def _tell_desk(self, event: Event) -> None:

@@ -30,6 +30,7 @@ class Files:
     folder: Path
     trace: Trace
     stirred: asyncio.Event = field(factory=asyncio.Event)
+    _opened: ControlFile | None = None
     _is_known: bool = False
 
     @property
@@ -52,15 +53,24 @@ class Files:
     def send(self, name: str, arguments: dict[str, Any], clock: Clock, number: int) -> int:
         """Put a command into the inbox; return its number there."""
         now = clock.now()
-        with ControlFile(self.control) as file:
-            request = Inbox(file).send(f"person-{number}", name, arguments, "anna", now)
+        request = Inbox(self._file()).send(f"person-{number}", name, arguments, "anna", now)
         self.stirred.set()
         return request.id
 
     def answer(self, request: int) -> str:
         """Return what has become of a command."""
-        with ControlFile(self.control) as file:
-            return Inbox(file).request(request).status
+        return Inbox(self._file()).request(request).status
+
+    def close(self) -> None:
+        """Close what people have open."""
+        if self._opened is not None:
+            self._opened.close()
+
+    def _file(self) -> ControlFile:
+        """Return the file as people have it open: one of them, who does not go away between two looks."""
+        if self._opened is None:
+            self._opened = ControlFile(self.control)
+        return self._opened
 
 
 @define

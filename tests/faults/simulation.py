@@ -212,6 +212,8 @@ def _played(
     except VirtualTimeError as error:
         parts[0].world.trace.process("deadlock", text=str(error))
     finally:
+        for run in parts:
+            run.files.close()
         memory.cleanup()
         logger.enable("atlas_core")  # other tests of this process read what is logged
     return parts[0]
