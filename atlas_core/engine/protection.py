@@ -68,7 +68,7 @@ class ProtectionDesk:
             stop = () if levels.stop is None else (TargetPart(levels.stop, position.quantity, levels.stop_rule),)
             self._place(position, OrderRole.STOP, stop)
         if self.native.limit and not is_withheld:
-            ordered = evolve(levels, parts=()) if self.native.holds_quantity else levels
+            ordered = evolve(levels, parts=()) if self.native.holds_quantity and levels.parts else levels
             self._place(position, OrderRole.TARGET, ordered.targets(position.quantity))
         self.check(position)
 

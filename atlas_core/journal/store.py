@@ -66,6 +66,7 @@ class Journal(JournalReader):
         self._alerters: tuple[str, ...] = ()
         self._log = path.with_name(path.name + "-wal") if lock is not None else None
         self._log_limit = _LARGE_LOG
+        self._has_grown = True
 
     @classmethod
     def create(cls, path: Path | str, *, about: Mapping[str, str] | None = None, codec: Codec = CODEC) -> Self:
@@ -171,7 +172,10 @@ class Journal(JournalReader):
 
     def rest(self) -> None:
         """Use a moment without work to move what the log holds into the file; never needed, and never raises."""
-        if not self._failure and self._log_bytes() > _WORTHWHILE_LOG:
+        if self._failure or not self._has_grown:
+            return
+        self._has_grown = self._log_bytes() > _WORTHWHILE_LOG
+        if self._has_grown:
             self._checkpoint()
 
     def deliver_to(self, alerters: Sequence[str]) -> None:
@@ -280,6 +284,7 @@ class Journal(JournalReader):
             with faults_of(self.path):
                 try:
                     self._connection.execute("BEGIN IMMEDIATE")
+                    self._has_grown = True
                     yield
                     self._connection.execute("COMMIT")
                 except BaseException:

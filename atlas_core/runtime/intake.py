@@ -176,7 +176,7 @@ class MarketIntake:
         """Queue the group's bars, then the funding, then the scans that are due: the order within one instant."""
         queue = self.desk.queue
         for bar in group:
-            for event in bar_pair(bar)[0 if self.replays else 1 :]:
+            for event in bar_pair(bar) if self.replays else ((bar.ts, Phase.MARKET, bar),):
                 queue.push(*event)
         while self.funding and self.funding[0].ts <= ts:
             due = self.funding.pop(0)

@@ -176,4 +176,4 @@ def _signals_of(scanner: LabelledScanner, market: MarketHistory, now: int) -> Si
     most = max(FEWEST_SIGNALS_ALLOWED, SIGNALS_PER_NEED * len(market.symbols) * len(scanner.needs))
     if is_of_now.sum() > most:
         raise ContractError(f"expected at most {most:,} signals of one instant, were {is_of_now.sum():,}")
-    return table.take(is_of_now)  # rows of one instant keep the scanner's order
+    return table if is_of_now.all() else table.take(is_of_now)  # rows of one instant keep the scanner's order
