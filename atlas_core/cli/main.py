@@ -130,6 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def run_command_line(arguments: Sequence[str] | None = None) -> int:
     """Run `atlas` and return its exit code; failures are reported on stderr."""
     settings = Settings()
+    _open_closed_streams()
     try:
         answer = _call(settings, arguments)
         sys.stdout.flush()  # a reader that went away is noticed here, not while Python shuts down
@@ -140,6 +141,13 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
             raise
         return _report(_single(fault), settings)
     return answer if isinstance(answer, int) else 0
+
+
+def _open_closed_streams() -> None:
+    """Write nowhere where the caller has closed stdout or stderr: nothing else may get their numbers."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  (open for life)
 
 
 def _call(settings: Settings, arguments: Sequence[str] | None) -> Any:

@@ -431,6 +431,13 @@ def test_a_reader_that_goes_away_leaves_no_noise(tmp_path: Path) -> None:
     assert ended.returncode in (0, 1)  # 0 when the script was written before the reader went away
 
 
+def test_a_closed_stdout_is_no_fault(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert run_command_line(["--version"]) == 0
+    sys.stdout.close()
+    assert capsys.readouterr().err == ""
+
+
 def test_completion_offers_commands_and_plugins(tmp_path: Path) -> None:
     install_plugin(tmp_path, "goodone", GOOD_PLUGIN)
 
