@@ -109,9 +109,14 @@ def hold_instance(state: StateDirectory, now: int) -> HeldLock:
 
 
 def holder_of(state: StateDirectory) -> Holder | None:
-    """Return the process that runs a state directory now, or None; asks the kernel, not the file."""
+    """Return the process that runs a state directory now, or None; asks the kernel, not the file.
+
+    Raises AtlasError when the directory is another user's: whether somebody runs it cannot be known then.
+    """
     try:
         handle = os.open(state.lock, os.O_RDWR)
+    except PermissionError as fault:
+        raise AtlasError(f"expected to look into {state.path}, was refused: {fault}; ask as its user") from fault
     except OSError:
         return None
     try:

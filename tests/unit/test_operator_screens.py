@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -138,6 +139,19 @@ def test_a_market_that_has_not_begun_has_no_time(own_home: Path) -> None:
     session_of(own_home, market_time=0, as_of={})
     lines = [line.split() for line in call("status", "demo").stdout.splitlines()]
     assert ["Market", "time", "—", "at", "1x"] in lines
+
+
+@pytest.mark.parametrize("command", ["status", "stop", "pause"])
+def test_a_session_of_another_user_is_never_told_to_be_down(
+    command: str, state: StateDirectory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    code, told = refused(capsys, command, "demo")
+    assert code == 1
+    assert f"expected to look into {state.path}, was refused" in told
 
 
 def test_several_sessions_are_a_table_and_one_must_be_named(
