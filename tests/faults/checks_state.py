@@ -27,8 +27,8 @@ A_MINUTE = 58 * SECOND
 
 CLOSED_WITHIN = 200 * SECOND
 LEFT_WITHIN = 10 * SECOND
-TRIED_FOR = 58 * SECOND
-"""For how long an order that reduces risk must be tried: nothing but its own withdrawal holds it back."""
+GIVEN_UP = "it was withdrawn", "it could not be sent for"
+"""Why an order that reduces risk may end before it left: by our clock it was tried for a minute; nothing else may."""
 
 QUIET = 75 * SECOND
 """A minute of silence that a venue asked for, and the longest pause between two tries."""
@@ -371,8 +371,8 @@ class LeavesInTime(Checker):
         if record.status is OrderStatus.SUBMITTED:
             return
         since = self.waiting.pop(record.client_order_id, None)
-        is_held_back = record.status is OrderStatus.REJECTED and "withdrawn" not in record.reason
-        if since is not None and is_held_back and self.at - since < TRIED_FOR:
+        is_held_back = record.status is OrderStatus.REJECTED and not any(why in record.reason for why in GIVEN_UP)
+        if since is not None and is_held_back:
             name = record.client_order_id
             self.breach(f"{self.books.intents[name].record.role} {name} was not sent: {record.reason}")
 
