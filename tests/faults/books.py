@@ -108,6 +108,7 @@ class Books:
     reads: list[Entry] = field(factory=list)
     data_at: dict[str, int] = field(factory=dict)
     clock_offset: int = 0
+    refused_at: int = 0
     profit: Decimal = ZERO
     alarms: list[tuple[int, r.AlertRaised]] = field(factory=list)
     named: set[str] = field(factory=set)
@@ -350,6 +351,10 @@ class Books:
             if price > 0:
                 self.data_at[symbol] = max(min(ts, entry.at), self.data_at.get(symbol, 0))
 
+    def _fault(self, entry: Entry) -> None:
+        if entry["what"].startswith("journal"):
+            self.refused_at = entry.at  # nothing can be written, and nothing is decided that is not
+
     def _clock(self, entry: Entry) -> None:
         self.clock_offset = entry["offset"]
 
@@ -373,4 +378,5 @@ _HANDLERS: dict[str, Any] = {
     "snapshot": Books._snapshot, "queried": Books._queried, "exit_decided": Books._exit_decided,
     "exit_requested": Books._exit_decided, "up": Books._up, "down": Books._down, "kill_file": Books._killed,
     "bars": Books._bars, "quotes": Books._quotes, "clock": Books._clock, "calm": Books._calm, "storm": Books._storm,
+    "fault": Books._fault,
 }  # fmt: skip

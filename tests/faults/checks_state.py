@@ -56,7 +56,7 @@ class Protected(Checker):
             is_known = self.books.ledger(symbol) * 1000 == self.books.held[symbol]
             if self._is_told(symbol) or not is_known:  # that a position is not known is what I7 and I17 are about
                 self.naked_since[symbol] = at
-            elif at - since > KNOWN_WITHIN and self._could_know(since) and not self._alarm(symbol, since):
+            elif self._is_late(since + KNOWN_WITHIN) and self._could_know(since) and not self._alarm(symbol, since):
                 self.naked_since[symbol] = at
                 held, cover = self.books.held[symbol], self.books.covered(symbol)
                 self.breach(f"{symbol}: {held} lots at the venue, stops for {cover}, nobody was told")
@@ -64,10 +64,14 @@ class Protected(Checker):
             since, symbol = max(begun, self.books.up_since), self.books.trades[trade_id].symbol
             if self._is_told(symbol):
                 self.doubted_since[trade_id] = at
-            elif at - since > UNPROTECTED_AT_MOST + TICK and not self._alarm(symbol, since):
+            elif self._is_late(since + UNPROTECTED_AT_MOST + TICK) and not self._alarm(symbol, since):
                 self.doubted_since[trade_id] = at
                 held_here, covered = self.books.trades[trade_id].quantity, self.books.believed_cover(symbol)
                 self.breach(f"{symbol}: {held_here} in the books, stops for {covered}, nobody was told")
+
+    def _is_late(self, due: int) -> bool:
+        """Tell whether it is too late by now; what a journal did not take is tried again at the next tick."""
+        return self.at > max(due, self.books.refused_at + TICK)
 
     def _could_know(self, since: int) -> bool:
         """Tell whether two reads have shown it, and there was as much time for a stop since as after a fill."""
@@ -219,17 +223,12 @@ class Recovered(Checker):
 
     name: ClassVar[str] = "I15"
     told_for: int = 0
-    refused_at: int = 0
-
-    def after_fault(self, entry: Entry) -> None:
-        if entry["what"].startswith("journal"):
-            self.refused_at = self.at  # nothing can be written, and nothing is decided that is not
 
     def pass_time(self, at: int) -> None:
         books = self.books
         if books.reconciled_since_up or not books.is_up or self.told_for == books.up_since or not books.reads:
             return
-        if at - max(books.reads[0].at, self.refused_at) > ALARM_GRACE:
+        if at - max(books.reads[0].at, books.refused_at) > ALARM_GRACE:
             self.told_for = books.up_since
             self.breach("a complete read of the account was not held against the books")
 

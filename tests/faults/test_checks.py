@@ -397,6 +397,13 @@ def test_who_learns_late_that_a_stop_is_gone_has_as_long_for_another_as_after_a_
     assert story.wait(3).bars().breaches() != []
 
 
+def test_a_journal_that_took_nothing_has_until_the_next_tick_to_tell_of_a_missing_stop() -> None:
+    story = Story().signal().intend("e").accept("e").fill(1, "e").book("e").opened().wait(20)
+    story.process("fault", what="journal-full").wait(5.9).bars()
+    assert story.breaches() == []
+    assert any("in the books" in text for text in story.wait(0.2).bars().breaches())
+
+
 def test_an_alarm_makes_a_missing_stop_known() -> None:
     story = Story().entered().venue("canceled", order=2).alarm()
     _held_on(story)
