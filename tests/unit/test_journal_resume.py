@@ -149,6 +149,7 @@ def test_an_idle_session_moves_a_log_that_is_worth_it(path: Path, monkeypatch: p
         journal.rest()
         assert log.stat().st_size > 0
         monkeypatch.setattr(store, "_WORTHWHILE_LOG", 0)
+        journal.append([signal("l")])
         journal.rest()
         assert log.stat().st_size == 0
 
