@@ -19,6 +19,9 @@ FOLDED_WITHIN = 300 * SECOND
 DELIVERED_WITHIN = 130 * SECOND
 """A channel that failed is left alone for a minute, a message may hang for ten seconds, and few leave in a minute."""
 
+WISHES = ("kill", "pause", "resume")
+"""Commands that stop entries or allow them: the last one says what is wanted."""
+
 NEVER = 10**30
 
 
@@ -27,7 +30,8 @@ class PeopleObeyed(Checker):
     """I9, I29: a kill switches entries off and is in the journal soon, and after a release entries are allowed again.
 
     That nothing is entered meanwhile, whatever process runs, is judged where requests leave. A frozen process can write
-    nothing: its time counts from where it goes on.
+    nothing: its time counts from where it goes on. Of a kill and its release that one look finds together nobody sees
+    the file; the journal has both. A person learns of a release within a second, in which another may stop entries.
     """
 
     name: ClassVar[str] = "I9"
@@ -35,6 +39,8 @@ class PeopleObeyed(Checker):
     killed_at: int = NEVER
     asked_at: int = NEVER
     released_at: int = NEVER
+    kill_written_at: int = -1
+    last_wish: str = ""
 
     def pass_time(self, at: int) -> None:
         """Judge what lasts too long."""
@@ -54,6 +60,8 @@ class PeopleObeyed(Checker):
 
     def after_command(self, entry: Entry) -> None:
         self.released_at = NEVER
+        if entry["name"] in WISHES:
+            self.last_wish = entry["name"]
         if entry["name"] == "kill" and not self.books.is_killed:
             self.asked_at = self.at
 
@@ -61,8 +69,15 @@ class PeopleObeyed(Checker):
         self.asked_at = self.released_at = NEVER
         self.killed_at = self.at if entry["present"] else NEVER
 
+    def after_operator_acted(self, entry: Entry) -> None:
+        if entry.record.arguments.get("reason", "").startswith("kill switch"):
+            self.kill_written_at = self.at
+
     def after_released(self, entry: Entry) -> None:
-        self.released_at = self.at
+        if self.last_wish in ("", "resume"):
+            self.released_at = self.at
+        if self.kill_written_at >= self.asked_at:
+            self.asked_at = NEVER
 
     def after_begun(self, entry: Entry) -> None:
         self.begun_at = self.at

@@ -383,6 +383,26 @@ def test_a_kill_before_a_frozen_process_goes_on_is_written_in_time_after_it_does
     assert story.wait(11).read().breaches() != []
 
 
+def _killed_and_released(reason: str) -> Story:
+    """Tell of a kill whose file nobody has seen until its release was told; the journal has a halt for `reason`."""
+    story = Story().process("begun").process("command", name="kill").wait(0.1).process("command", name="resume")
+    story.journal(r.OperatorActed(ts=0, name="halt", actor="anna", arguments={"reason": reason}))
+    return story.wait(1).process("released").wait(6).read()
+
+
+def test_a_kill_and_its_release_that_one_look_finds_are_in_the_journal_and_leave_no_file() -> None:
+    assert not any("is not there" in text for text in _killed_and_released("kill switch: by inbox").breaches())
+    assert any("is not there" in text for text in _killed_and_released("paused by a person").breaches())
+
+
+def test_who_pauses_before_a_release_is_heard_of_finds_entries_stopped() -> None:
+    story = _halt(Story().process("begun")).process("command", name="resume").wait(0.2)
+    story.process("command", name="pause").wait(0.3).process("released")
+    assert story.wait(11).read().breaches() == []
+    story.process("command", name="resume").wait(0.2).process("released")
+    assert any("the journal says halted" in text for text in story.wait(11).read().breaches())
+
+
 def test_a_repeat_of_an_alarm_that_a_digest_told_is_folded_for_as_long_as_any_other() -> None:
     story = Story().process("alarm", seq=1, title="Broken", key="X").wait(1)
     story.process("alert", severity="critical", title="3 alerts", key="digest").process("delivery", seq=1, how="told")
