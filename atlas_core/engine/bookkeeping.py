@@ -124,18 +124,25 @@ class Bookkeeper:
             )
 
     def liquidate(self, event: PositionLiquidated) -> None:
-        """Book a position that the venue closed by force."""
+        """Book what the venue closed by force.
+
+        Less than the books hold means that an exit had filled that nobody told us of: the rest stays until it is found.
+        """
         position = self.state.positions.get(event.symbol)
         if position is None:
             return
-        gross = (event.quantity * event.price - position.entry_cost) * position.multiplier * position.side.sign
-        cost = position.exit_cost + event.quantity * event.price
-        price = tidy(cost / (position.exit_quantity + event.quantity))
-        ending = Ending("liquidation", f"liquidated by the venue at {event.price}", price)
-        fee = booked_cost(event.fee, self.unit)
-        self._close(position, event.ts, ending, booked(gross, self.unit), fee)
         text = f"{event.symbol}: {event.quantity} at {event.price}"
         raise_alert(self.recorder, Severity.CRITICAL, "Position liquidated", text, event.symbol)
+        quantity, fee = min(event.quantity, position.quantity), booked_cost(event.fee, self.unit)
+        entry_cost = position.entry_cost * (quantity / position.quantity)
+        gross = booked((quantity * event.price - entry_cost) * position.multiplier * position.side.sign, self.unit)
+        if quantity < position.quantity:
+            self._shrink(position, event.ts, quantity, entry_cost, gross - fee)
+            return
+        cost = position.exit_cost + quantity * event.price
+        price = tidy(cost / (position.exit_quantity + quantity))
+        ending = Ending("liquidation", f"liquidated by the venue at {event.price}", price)
+        self._close(position, event.ts, ending, gross, fee)
 
     def _growth(self, track: OrderTrack, event: OrderFilled) -> Growth | None:
         quantity = event.cumulative_quantity - track.cumulative_quantity

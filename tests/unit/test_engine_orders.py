@@ -151,3 +151,22 @@ def test_a_liquidation_closes_the_trade_with_its_fee() -> None:
         Decimal("-43.60"),
     )
     assert bench.engine.state.cash == Decimal("9956.40")
+
+
+def test_a_liquidation_of_less_than_the_books_hold_leaves_the_rest_to_the_fill_that_was_not_told() -> None:
+    bench, order = sent()
+    bench.feed(fill(bench, order, "4"))
+    bench.feed(PositionLiquidated(ts=bench.now, symbol="X", quantity=Decimal(1), price=Decimal(90), fee=Decimal("0.9")))
+    assert bench.of(PositionClosed) == []
+    stop = next(record for record in bench.of(OrderIntended) if record.role is OrderRole.STOP)
+    bench.feed(fill(bench, stop.client_order_id, "3", "95"))
+    closed = bench.one(PositionClosed)
+    assert (closed.gross, closed.fees, closed.net) == (Decimal("-25.90"), Decimal("0.00"), Decimal("-25.90"))
+    assert bench.engine.state.cash == Decimal("9974.10")
+
+
+def test_a_liquidation_of_more_than_the_books_hold_closes_what_they_hold() -> None:
+    bench, order = sent()
+    bench.feed(fill(bench, order, "4"))
+    bench.feed(PositionLiquidated(ts=bench.now, symbol="X", quantity=Decimal(6), price=Decimal(90)))
+    assert bench.one(PositionClosed).gross == Decimal("-40.00")
