@@ -36,9 +36,10 @@ class PlausiblePrices:
         prices = (bar.open, bar.high, bar.low, bar.close)
         if min(prices) <= 0:
             raise DataError(f"provider's stream: expected prices above 0, {_named(bar)} has {min(prices)}")
-        last = self._last(bar.symbol)
+        known = self._last(bar.symbol)
+        last = bar.close if known is None else known  # the first bar of a symbol has to agree with itself
         suspect = self._suspects.pop(bar.symbol, None)
-        if last is None or _is_near(prices, last) or (suspect is not None and _is_near(prices, suspect)):
+        if _is_near(prices, last) or (suspect is not None and _is_near(prices, suspect)):
             return
         self._suspects[bar.symbol] = bar.close
         raise DataError(

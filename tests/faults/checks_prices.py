@@ -36,12 +36,32 @@ class Armed:
 
 
 @define
+class Misled:
+    """What a session knows that had to believe a wild bar, and how many good bars and quotes came since in a row."""
+
+    price: float
+    bars: int = 0
+    quotes: int = 0
+
+    def hear(self, is_good: bool, is_quote: bool) -> None:
+        if is_quote:
+            self.quotes = self.quotes + 1 if is_good else 0
+        else:
+            self.bars = self.bars + 1 if is_good else 0
+
+    @property
+    def can_know(self) -> bool:
+        return self.bars > 1 or self.quotes > QUOTES_THAT_CONFIRM
+
+
+@define
 class TriggersTaken(Checker):
     """I19: a trigger is taken by a price strictly beyond it that was told, and by the first of them.
 
     Bars and quotes that are broken, old, out of order or wild take nothing; a wild bar counts when the next one is like
-    it, a wild quote when the next two are, as nobody can tell them from a new price. Where our clock was set, the
-    session takes good quotes for old ones.
+    it, a wild quote when the next two are, as nobody can tell them from a new price. After a wild bar that had to be
+    believed, the good ones look wild and need as many. Where our clock was set, the session takes good quotes for old
+    ones.
     """
 
     name: ClassVar[str] = "I19"
@@ -51,6 +71,7 @@ class TriggersTaken(Checker):
     told: dict[str, deque[tuple[int, float]]] = field(factory=dict)
     true: dict[str, float] = field(factory=dict)
     wild: dict[tuple[str, bool], tuple[float, int]] = field(factory=dict)
+    misled: dict[str, Misled] = field(factory=dict)
     was_set: bool = False
 
     def pass_time(self, at: int) -> None:
@@ -106,18 +127,29 @@ class TriggersTaken(Checker):
             self.newest[symbol] = ts
             if self._counts(symbol, (price,), is_quote=True):
                 self._tell(symbol, ts, price)
-                if self.at - ts < oldest - SECOND:
+                if self.at - ts < oldest - SECOND and (symbol not in self.misled or self.misled[symbol].can_know):
                     self._know(symbol, price)
 
     def _counts(self, symbol: str, prices: tuple[float, ...], *, is_quote: bool) -> bool:
         """Tell whether prices are near the true one, or like those before them, which were wild."""
         true = self.true.get(symbol)
         before, count = self.wild.pop((symbol, is_quote), (0.0, 0))
-        if true is None or _are_near(prices, true):
+        is_good = true is None or _are_near(prices, true)
+        misled = self.misled.get(symbol)
+        if misled is not None:
+            misled.hear(is_good, is_quote)
+            if misled.bars > 1:
+                del self.misled[symbol]
+        if is_good:
             return True
         count = count + 1 if count and _are_near(prices, before) else 1
         self.wild[symbol, is_quote] = prices[-1], count
-        return count > (QUOTES_THAT_CONFIRM if is_quote else 1)
+        if not is_quote and (count > 1 or (symbol not in self.told and _are_near(prices, prices[0]))):
+            self.misled[symbol] = Misled(prices[-1])
+            return True
+        return count > (QUOTES_THAT_CONFIRM if is_quote else 1) or (
+            misled is not None and _are_near(prices, misled.price)
+        )
 
     def _tell(self, symbol: str, ts: int, price: float) -> None:
         self.told.setdefault(symbol, deque(maxlen=MOST_TOLD)).append((ts, price))
@@ -135,6 +167,7 @@ class TriggersTaken(Checker):
         self.was_set = True
 
     def after_up(self, entry: Entry) -> None:
+        self.misled.clear()  # the history that a session begins with is right
         self._forget_times()
 
     def after_frozen(self, entry: Entry) -> None:

@@ -59,13 +59,13 @@ class Story:
         reported = {"X": held} if held else {}
         return self.venue("snapshot", as_of=self.trace.now(), true=true, orders=0, held=reported)
 
-    def quoted(self, price: float, age: float = 0.1) -> Story:
-        """Tell of a streamed price of X."""
-        return self.venue("quotes", quotes=[("X", round((self.at - age) * SECOND), price)], is_streamed=True)
+    def quoted(self, price: float, age: float = 0.1, symbol: str = "X") -> Story:
+        """Tell of a streamed price."""
+        return self.venue("quotes", quotes=[(symbol, round((self.at - age) * SECOND), price)], is_streamed=True)
 
-    def armed(self) -> Story:
+    def armed(self, symbol: str = "X") -> Story:
         """Tell of a signal that waits for a price beyond 100."""
-        return self.signal(trigger=Decimal(100)).journal(r.SignalArmed(ts=0, key="sig"))
+        return self.signal(symbol=symbol, trigger=Decimal(100)).journal(r.SignalArmed(ts=0, key="sig"))
 
     def triggered(self) -> Story:
         return self.journal(r.SignalTriggered(ts=0, key="sig", price=Decimal("100.02")))
@@ -375,6 +375,14 @@ def test_a_price_beyond_its_trigger_takes_a_signal_in_time() -> None:
 
 def test_a_wild_quote_need_not_be_believed_because_a_wild_bar_came_before() -> None:
     assert _wild_bar(Story().armed()).wait(1).quoted(1000.2).wait(11).read().breaches() == []
+
+
+def test_after_a_wild_first_bar_good_quotes_need_to_be_confirmed() -> None:
+    story = Story().venue("prices", by_symbol={"W": 10_000}).wait(1)
+    story.venue("bars", bars=[("W", story.trace.now(), 100_000, 100_100)]).armed("W")
+    story.quoted(100.01, symbol="W").wait(1).quoted(100.01, symbol="W")
+    assert story.wait(11).read().breaches() == []
+    assert story.quoted(100.01, symbol="W").wait(11).read().breaches() != []
 
 
 def test_a_kill_before_a_frozen_process_goes_on_is_written_in_time_after_it_does() -> None:

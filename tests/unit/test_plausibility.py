@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from atlas_core.errors import DataError
 from atlas_core.marketdata.feed import BarFeed
@@ -73,6 +74,14 @@ def test_a_price_of_nothing_is_no_price() -> None:
 
 def test_the_first_bar_of_a_symbol_has_nothing_to_be_held_against() -> None:
     PlausiblePrices({"X": BarFeed("X", parse_timeframe("1m"))}).require(bar(1, 60.0))
+
+
+@pytest.mark.parametrize("wild", [{"low": 6.0}, {"high": 600.0}, {"close": 600.0}, {"low": 600.0, "high": 6.0}])
+def test_the_first_bar_of_a_symbol_has_to_agree_with_itself(wild: dict[str, float]) -> None:
+    prices = PlausiblePrices({"X": BarFeed("X", parse_timeframe("1m"))})
+    with pytest.raises(DataError, match="expected prices near"):
+        prices.require(evolve(bar(1, 60.0), **wild))
+    prices.require(bar(2, 60.0))
 
 
 def test_before_the_first_bar_of_a_symbol_its_quotes_count() -> None:
