@@ -33,7 +33,7 @@ def audit() -> None:
     """Check whether a journal can be believed."""
 
 
-@audit.command()
+@audit.command(short_help="Check the file, hash chain and projections of a journal.")
 @click.argument("journal", required=False, metavar="[RUN]", shell_complete=complete_journal)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
@@ -55,7 +55,7 @@ def verify(ctx: click.Context, journal: str | None, as_json: bool) -> None:
     ctx.exit(JournalError.exit_code if is_broken else 0)
 
 
-@audit.command()
+@audit.command(short_help="Bring a journal of an earlier Atlas to this version.")
 @click.argument("journal", required=False, metavar="[RUN]", shell_complete=complete_journal)
 @click.pass_context
 def migrate(ctx: click.Context, journal: str | None) -> None:
