@@ -96,8 +96,15 @@ class SessionFace(HostedSession):
             equity=str(state.account().equity),
             marks={symbol: str(price) for symbol, price in prices if price is not None},
             state_hash=self.journal.digest(),
-            stopped=self.session.arrival.refusal() or ("" if state.trading_state == ACTIVE else state.trading_state),
+            stopped=self.session.arrival.refusal() or self._stopped(intake.now),
         )
+
+    def _stopped(self, now: int) -> str:
+        """Return what of the session's own state keeps it from entering."""
+        engine = self.session.desk.engine
+        if engine.state.trading_state != ACTIVE:
+            return engine.state.trading_state.replace("_", " ")
+        return "a maintenance window" if engine.limits.rules.is_market_closed(now) else ""
 
 
 @define

@@ -37,12 +37,12 @@ def state(tmp_path: Path) -> StateDirectory:
     return StateDirectory.of(tmp_path, "memory", Mode.PAPER)
 
 
-def system(*abilities: Capability, minutes: int = 30, broken: bool = False) -> System:
+def system(*abilities: Capability, minutes: int = 30, broken: bool = False, more: str = "") -> System:
     """Compose a market of half an hour with an entry at its fifth minute."""
     bars = flat(range(minutes))
     streamed = [*bars[:3], SafetyStop("the line is cut")] if broken else None
     provider = MemoryProvider(bars, streamed=streamed, goes_on=Capability.REAL_TIME in abilities)
-    return evolve(system_of(memory(provider, *abilities), script((5, "X", 1))), clock=SimClock(START))
+    return evolve(system_of(memory(provider, *abilities), script((5, "X", 1)), more=more), clock=SimClock(START))
 
 
 def ran(
@@ -118,6 +118,14 @@ def test_a_session_that_is_killed_before_it_begins_enters_nothing_and_says_why(s
     assert found(records, OrderIntended) == []
     KillSwitch(state.kill_file).clear()
     assert found(ran(state, system())[0], OrderIntended) != []
+
+
+def test_the_sign_of_life_tells_of_a_maintenance_window(state: StateDirectory) -> None:
+    window = '[schedule]\nmaintenance = [{ weekday = "sun", start = "00:10", end = "00:40" }]'
+    ran(state, system(more=window))
+    assert last_beat(state).entries_stopped == "a maintenance window"
+    ran(state, system(more=window, minutes=50))
+    assert last_beat(state).entries_stopped == ""
 
 
 def test_the_next_process_tells_what_the_last_one_could_not(state: StateDirectory) -> None:
