@@ -73,6 +73,7 @@ class TriggersTaken(Checker):
     wild: dict[tuple[str, bool], tuple[float, int]] = field(factory=dict)
     misled: dict[str, Misled] = field(factory=dict)
     was_set: bool = False
+    is_stopping: bool = False
 
     def pass_time(self, at: int) -> None:
         """Judge what has been known for too long."""
@@ -155,6 +156,8 @@ class TriggersTaken(Checker):
         self.told.setdefault(symbol, deque(maxlen=MOST_TOLD)).append((ts, price))
 
     def _know(self, symbol: str, price: float) -> None:
+        if self.is_stopping:
+            return
         for each in self.armed.values():
             if each.symbol == symbol and each.known_at is None and each.is_beyond(price):
                 each.known_at = self.at
@@ -162,11 +165,15 @@ class TriggersTaken(Checker):
     def after_fault(self, entry: Entry) -> None:
         if entry["what"].startswith("journal"):
             self._forget_times()  # nothing can be written, and nothing is decided that is not
+        elif entry["what"] == "stop-and-start":
+            self.is_stopping = True  # it takes nothing of the market any more
+            self._forget_times()
 
     def after_clock(self, entry: Entry) -> None:
         self.was_set = True
 
     def after_up(self, entry: Entry) -> None:
+        self.is_stopping = False
         self.misled.clear()  # the history that a session begins with is right
         self._forget_times()
 

@@ -385,6 +385,12 @@ def test_after_a_wild_first_bar_good_quotes_need_to_be_confirmed() -> None:
     assert story.quoted(100.01, symbol="W").wait(11).read().breaches() != []
 
 
+def test_a_session_that_was_asked_to_stop_takes_no_trigger_until_it_is_up_again() -> None:
+    story = Story().armed().quoted(100.01).wait(5).process("fault", what="stop-and-start").quoted(100.01).wait(11)
+    assert story.read().breaches() == []
+    assert story.process("down").process("up").quoted(100.01).wait(11).read().breaches() != []
+
+
 def test_a_kill_before_a_frozen_process_goes_on_is_written_in_time_after_it_does() -> None:
     story = Story().process("begun").process("kill_file", present=True).process("frozen").wait(20).bars()
     assert story.process("resumed", after=20 * SECOND).wait(1).breaches() == []
