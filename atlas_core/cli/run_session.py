@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,7 +93,8 @@ def run_in_process(launch: Launch, flags: SessionFlags) -> None:
     state = StateDirectory.of(launch.store.home, profile.name, mode)
     with SessionProcess(state, system, options) as process:
         if process.held_back():
-            click.echo(f"no entries: {process.held_back()}", err=True)
+            with suppress(OSError):  # a log on a full disk, of all things, must not keep exits from being made
+                click.echo(f"no entries: {process.held_back()}", err=True)
         show = _continue(launch, system, process) if system.is_real_time else _make(launch, system, process)
     show()  # the session is over by now: a screen that takes nothing is no crash of it
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,9 @@ from atlas_core.clock import LiveClock
 from atlas_core.compose import System, compose
 from atlas_core.contracts import HistoryRequest
 from atlas_core.control.beat import read_heartbeat
+from atlas_core.control.file import ControlFile
+from atlas_core.control.kill_switch import KillSwitch
+from atlas_core.control.starts import StartLog
 from atlas_core.errors import AlreadyRunning, ProfileError, SafetyStop, UsageError
 from atlas_core.journal import Journal, JournalReader
 from atlas_core.model.records import SessionPaused, SessionResumed
@@ -132,3 +137,31 @@ def test_the_command_line_begins_a_live_session_and_goes_on_with_it(
         run_in_process(launch, SessionFlags())
     with pytest.raises(UsageError, match="--speed is for markets of the past"):
         run_in_process(launch, SessionFlags(arm=True, speed="1x"))
+
+
+class Full(StringIO):
+    """A file on a disk that takes nothing."""
+
+    def write(self, _text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_session_runs_and_ends_in_good_order_where_neither_screen_nor_log_takes_anything(
+    own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ATLAS_RUNTIME_DIR", str(tmp_path))
+    broker = made(offer.broker, "real", Named(), *REAL)
+    parts = registry(memory(Silent([])), broker, script())
+    profile = profile_of(parts, broker='use = "real"', mode="live", more=LIVE)
+    launch = Launch(profile, parts, Mode.LIVE, RunStore(own_home), (), Showing(quiet=False, as_json=False, view=View()))
+    state = StateDirectory.of(own_home, "memory", Mode.LIVE)
+    state.make()
+    KillSwitch(state.kill_file).engage("cli:ann", "smoke", 0)
+    for stream in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, stream, Full())
+    with pytest.raises(OSError, match="No space left"):  # the last words of the screen, after the session
+        run_in_process(launch, SessionFlags(arm=True, lasting="1s"))
+    with JournalReader.open(state.journal) as journal:
+        assert [session.state for session in journal.sessions()] == ["paused"]
+    with ControlFile(state.control) as file:
+        assert not StartLog(file).begin(1, LiveClock().now()).previous_crashed
