@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from attrs import define, field
@@ -100,10 +100,12 @@ class TriggersTaken(Checker):
         record = entry.record
         key, price = record.key, record.price  # type: ignore[attr-defined]
         each = self.armed.pop(key, None)
-        if each is not None and not any(ts > each.since and each.is_beyond(p) for ts, p in self._told_of(each)):
+        if each is None:
+            return
+        if not any(ts > each.since and each.is_beyond(told) for ts, told in reversed(self._told_of(each))):
             self.breach(f"signal {key} of {each.symbol} was taken at {price}, no price beyond {each.level} was told")
 
-    def _told_of(self, each: Armed) -> Iterable[tuple[int, float]]:
+    def _told_of(self, each: Armed) -> Sequence[tuple[int, float]]:
         return self.told.get(each.symbol, ())
 
     def after_verdict_reached(self, entry: Entry) -> None:

@@ -54,7 +54,7 @@ class Protected(Checker):
         for symbol, begun in self.naked_since.items():
             since = max(begun, self.books.up_since)
             is_known = self.books.ledger(symbol) * 1000 == self.books.held[symbol]
-            if self._is_told(symbol) or not is_known:  # that a position is not known is what I7 and I17 are about
+            if not is_known or self._is_told(symbol):  # that a position is not known is what I7 and I17 are about
                 self.naked_since[symbol] = at
             elif self._is_late(since + KNOWN_WITHIN) and self._could_know(since) and not self._alarm(symbol, since):
                 self.naked_since[symbol] = at

@@ -29,9 +29,12 @@ def difference(session: Session, journal: Journal) -> str:
     folded = State(state.instruments)
     for record in journal.records():
         folded.apply(record)
-    ours, theirs = _facts(state), _facts(folded)
-    wrong = [name for name in ours if ours[name] != theirs[name]]
-    return "; ".join(f"{name}: engine {_short(ours[name])}, journal {_short(theirs[name])}" for name in wrong)
+    pairs = {name: (getattr(state, name), getattr(folded, name)) for name in _names_of(State)}
+    wrong = {name: pair for name, pair in pairs.items() if not _are_alike(*pair)}
+    return "; ".join(
+        f"{name}: engine {_short(_facts(ours))}, journal {_short(_facts(theirs))}"
+        for name, (ours, theirs) in wrong.items()
+    )
 
 
 def verified(disk: sqlite3.Connection, committed: Sequence[Record], *, decodes: bool) -> str:
@@ -50,6 +53,19 @@ def verified(disk: sqlite3.Connection, committed: Sequence[Record], *, decodes: 
     except AtlasError as error:
         return str(error)
     return "" if is_same else "it gives back other records than were committed"
+
+
+def _are_alike(ours: Any, theirs: Any) -> bool:
+    """Tell whether two values have the same facts; most of them are one and the same value of a record."""
+    if ours is theirs:
+        return True
+    if isinstance(ours, dict):
+        return ours.keys() == theirs.keys() and all(_are_alike(ours[key], theirs[key]) for key in ours)
+    names = _names_of(ours.__class__)
+    if not names:
+        return bool(ours == theirs)
+    is_of_one_kind = ours.__class__ is theirs.__class__
+    return is_of_one_kind and all(_are_alike(getattr(ours, name), getattr(theirs, name)) for name in names)
 
 
 def _facts(value: Any) -> Any:

@@ -113,7 +113,8 @@ class Weather:
         rate = self.plan.rates.get(kind)
         if rate is None:
             return False
-        if self.draws(kind).random() >= rate or not self.is_storm:
+        stream = self._streams.get(kind) or self.draws(kind)
+        if stream.random() >= rate or not self.is_storm:
             return False
         self.note(kind)
         return True
