@@ -38,7 +38,10 @@ class MailRules:
 
 @define(eq=False)
 class Letter:
-    """An alert and its repeats: `seqs` are their events, `count` those that were not told, `copies` the tellings."""
+    """An alert and its repeats: `seqs` are their events, `count` those that were not told, `copies` the tellings.
+
+    What is settled is told once and not again.
+    """
 
     alert: Alert
     seqs: list[int]
@@ -48,6 +51,7 @@ class Letter:
     unclear: int = 0
     copies: int = 0
     is_handed_over: bool = False
+    is_settled: bool = False
 
     @property
     def identity(self) -> Identity:
@@ -69,6 +73,7 @@ class Letter:
         self.alert = alert
         self.seqs.append(seq)
         self.count += 1
+        self.is_settled = False
 
     def worded(self) -> Alert:
         """Return the message of this letter alone."""
@@ -143,7 +148,7 @@ class Mailbag:
 
         A message that all is well again ends the repeats of the critical ones about the same thing.
         """
-        notes = self.acknowledge(alert.key) if alert.severity is Severity.INFO and alert.key else []
+        notes = self.settle(alert.key) if alert.severity is Severity.INFO and alert.key else []
         identity = (alert.severity, alert.title, alert.key)
         due_at = max(now, self._told_at.get(identity, float("-inf")) + self.rules.fold_within)
         letter = self._waiting.get(identity)
@@ -168,12 +173,14 @@ class Mailbag:
     def acknowledge(self, key: str = "") -> list[Note]:
         """End the repeats of what was told already, or has probably arrived, about `key` or about everything."""
         told = [letter for letter in self._waiting.values() if not letter.is_news or letter.unclear >= MOST_UNCLEAR]
-        ended = [letter for letter in told if not key or letter.alert.key == key]
-        for letter in ended:
-            del self._waiting[letter.identity]
-        return [
-            Note(seqs=tuple(letter.seqs), state=DeliveryState.DELIVERED, attempts=letter.attempts) for letter in ended
-        ]
+        return self._end([letter for letter in told if not key or letter.alert.key == key])
+
+    def settle(self, key: str) -> list[Note]:
+        """End the repeats about `key`, which is over: what has certainly arrived is not told again, the rest once."""
+        over = [letter for letter in self._waiting.values() if letter.alert.key == key]
+        for letter in over:
+            letter.is_settled = True
+        return self._end([letter for letter in over if not letter.is_news])
 
     def take(self, now: float, *, closing: bool = False) -> Message | None:
         """Return what is to be sent now, if anything.
@@ -231,6 +238,11 @@ class Mailbag:
         if not notes and len(message.letters) == 1:
             notes.append(_note(message.letters[0], message.letters[0].seqs[-1:], DeliveryState.WAITING, error=error))
         return notes
+
+    def _end(self, letters: list[Letter]) -> list[Note]:
+        for letter in letters:
+            del self._waiting[letter.identity]
+        return [_note(letter, letter.seqs, DeliveryState.DELIVERED) for letter in letters]
 
     def _has_room_for(self, alert: Alert) -> bool:
         """Make room for what is critical by sending back what is not; note when something is left to the journal."""
@@ -304,7 +316,8 @@ class Mailbag:
             letter.attempts += 1
 
     def _repeats(self, letter: Letter) -> bool:
-        return letter.is_critical and self.rules.repeat_critical > 0 and letter.copies < MOST_COPIES
+        is_open = letter.is_critical and not letter.is_settled
+        return is_open and self.rules.repeat_critical > 0 and letter.copies < MOST_COPIES
 
     def _remember(self, identity: Identity, now: float) -> None:
         self._told_at[identity] = now

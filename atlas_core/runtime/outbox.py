@@ -113,12 +113,17 @@ class Outbox:
             elif isinstance(record, OperatorActed) and record.name == ACKNOWLEDGE:
                 self.acknowledge(str(record.arguments.get("key", "")))
             elif isinstance(record, TradingStateChanged) and record.state == ACTIVE:
-                self.acknowledge(TRADING_STATE)  # a reminder that entries are stopped would be wrong from now on
+                self.settle_matter(TRADING_STATE)  # a reminder that entries are stopped would be wrong from now on
 
     def acknowledge(self, key: str = "") -> None:
         """Stop repeating what has been told about `key`, or everything that has been told."""
         for postman in self._postmen.values():
             postman.note(postman.bag.acknowledge(key))
+
+    def settle_matter(self, key: str) -> None:
+        """Stop repeating what has certainly been told about `key`; nobody has said that the rest arrived."""
+        for postman in self._postmen.values():
+            postman.note(postman.bag.settle(key))
 
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
         """Send what was not told yet, for so long; what is left waits in the journal for the next session."""

@@ -222,6 +222,25 @@ def test_news_that_all_is_well_again_ends_the_repeats() -> None:
     assert len(scene.bag) == 2
 
 
+@pytest.mark.parametrize("failures", [0, 1, 6])
+def test_what_may_have_arrived_before_all_was_well_again_is_told_once(failures: int) -> None:
+    scene = Scene()
+    scene.put(alert("alarm", CRITICAL, key="BTC"))
+    for _ in range(failures):
+        fail(scene, is_unclear=True)
+    scene.put(alert("works again", INFO, key="BTC"))
+    assert scene.run(24 * 3_600) == ["alarm", "works again"]
+    assert scene.states() == {1: DELIVERED, 2: DELIVERED}
+    assert len(scene.bag) == 0
+
+
+def test_what_breaks_anew_before_its_end_was_told_is_repeated() -> None:
+    scene = Scene()
+    scene.put(alert("alarm", CRITICAL, key="BTC"), alert("works again", INFO, key="BTC"))
+    scene.put(alert("alarm", CRITICAL, key="BTC"))
+    assert scene.run(1_000) == ["alarm", "works again", "alarm"]
+
+
 def test_copies_of_a_critical_alert_are_bounded() -> None:
     scene = Scene()
     scene.put(alert("alarm", CRITICAL))
