@@ -20,6 +20,7 @@ from loguru import logger
 from atlas_core.cli.formats import number, price, signed, when
 from atlas_core.cli.progress import drawn_bar
 from atlas_core.cli.tables import say
+from atlas_core.cli.unread import takes_more
 from atlas_core.model.records import FundingBooked, PositionClosed, PositionOpened, Record, SignalDetected
 from atlas_core.report.trades import price_decimals
 
@@ -158,6 +159,8 @@ class LiveScreen(AbstractContextManager["LiveScreen"]):
 
     def _show(self, line: str) -> None:
         with self.while_somebody_reads():
+            if not takes_more(sys.stdout):
+                raise BlockingIOError("nobody reads them")
             if self._progress is not None and sys.stdout.isatty():  # above the bar, not through it
                 self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
             else:

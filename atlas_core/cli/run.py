@@ -208,6 +208,7 @@ def _run(
         return
     from atlas_core.cli.run_session import SessionFlags, run_in_process
 
+    settings.log_without_waiting()
     run_in_process(launch, flags or SessionFlags())
 
 

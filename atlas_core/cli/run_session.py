@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
 from attrs import fields_dict, frozen
 from loguru import logger
 
 from atlas_core.cli.manifests import COMPOSITION_NAME
 from atlas_core.cli.tables import say
+from atlas_core.cli.unread import UnwaitedLog
 from atlas_core.clock import Clock, LiveClock
 from atlas_core.compose import System, compose
 from atlas_core.contracts import Capability
@@ -94,7 +94,7 @@ def run_in_process(launch: Launch, flags: SessionFlags) -> None:
     with SessionProcess(state, system, options) as process:
         if process.held_back():
             with suppress(OSError):  # a log on a full disk, of all things, must not keep exits from being made
-                click.echo(f"no entries: {process.held_back()}", err=True)
+                UnwaitedLog()(f"no entries: {process.held_back()}\n")
         show = _continue(launch, system, process) if system.is_real_time else _make(launch, system, process)
     show()  # the session is over by now: a screen that takes nothing is no crash of it
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 
@@ -43,14 +44,20 @@ class Settings:
             os.environ["ATLAS_HOME"] = str(self.home)
         if not self.color:
             os.environ["NO_COLOR"] = "1"
-        self._log_to_stderr()
+        self._log_to_stderr(_write)
 
-    def _log_to_stderr(self) -> None:
+    def log_without_waiting(self) -> None:
+        """From now on leave out log lines that stderr does not take at once, as a session needs it."""
+        from atlas_core.cli.unread import UnwaitedLog
+
+        self._log_to_stderr(UnwaitedLog())
+
+    def _log_to_stderr(self, write: Callable[[str], None]) -> None:
         from loguru import logger
 
         logger.remove()
         logger.add(
-            _write,
+            write,
             level=self.verbosity.value,
             format="<dim>{time:YYYY-MM-DD HH:mm:ss!UTC}Z</dim> <level>{level: <7}</level> {message}",
             colorize=sys.stderr.isatty() and "NO_COLOR" not in os.environ,
