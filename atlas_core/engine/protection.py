@@ -112,7 +112,8 @@ class ProtectionDesk:
                 position.refusals = 0
         elif not position.uncovered_since:
             position.uncovered_since = self.recorder.now
-        is_protected = bool(self.waiver) or covered == position.quantity or self._is_handed_over(position)
+        keeps_protection = position.is_protected and self._is_handed_over(position)
+        is_protected = bool(self.waiver) or covered == position.quantity or keeps_protection
         if is_protected == position.is_protected:
             return
         self.recorder.write(

@@ -427,6 +427,20 @@ def test_an_exit_that_fails_again_and_again_does_not_hide_that_the_stop_is_gone(
     assert "Position without protection" in scene.alarms()
 
 
+def test_a_restart_does_not_wait_once_more_for_an_exit_before_the_stop_of_a_bare_position_comes_back() -> None:
+    before, after = Scene(holds_quantity=True), Scene(holds_quantity=True)
+    stop = before.entered()
+    before.engine.orders.close_position(before.engine.state.positions["X"], "test", "leave")
+    before.feed(OrderCancelled(ts=before.ts, client_order_id=stop))
+    before.wait(20)
+    assert [change.protected for change in before.found(ProtectionChanged)] == [False]
+    after.now = before.now + 60
+    after.engine.restore(before.records)
+    after.engine.resume(SessionResumed(ts=after.ts, crashed=True, profile_digest="", components=()))
+    after.wait(10)
+    assert [(change.protected, change.stop_quantity) for change in after.found(ProtectionChanged)] == [(True, 1)]
+
+
 def test_an_exit_is_sent_again_while_the_venue_goes_on_holding_the_quantity() -> None:
     scene = Scene(holds_quantity=True)
     stop = scene.entered()
