@@ -27,7 +27,7 @@ class PlausiblePrices:
     """Lets a jump pass when the next bar, or the next two quotes, confirm it: a wild print is gone by then."""
 
     feeds: Mapping[str, BarFeed]
-    _suspects: dict[str, float] = field(factory=dict)
+    _suspects: dict[str, BarClosed] = field(factory=dict)
     _suspect_quotes: dict[str, tuple[float, int]] = field(factory=dict)
     _quoted: dict[str, float] = field(factory=dict)
 
@@ -39,9 +39,9 @@ class PlausiblePrices:
         known = self._last(bar.symbol)
         last = bar.close if known is None else known  # the first bar of a symbol has to agree with itself
         suspect = self._suspects.pop(bar.symbol, None)
-        if _is_near(prices, last) or (suspect is not None and _is_near(prices, suspect)):
+        if _is_near(prices, last) or (suspect is not None and _is_near(prices, suspect.close) and bar.ts > suspect.ts):
             return
-        self._suspects[bar.symbol] = bar.close
+        self._suspects[bar.symbol] = bar
         raise DataError(
             f"provider's stream: expected prices near {last}, {_named(bar)} closes at {bar.close}; it counts when the "
             "next bar confirms it"

@@ -40,14 +40,15 @@ class Misled:
     """What a session knows that had to believe a wild bar, and how many good bars and quotes came since in a row."""
 
     price: float
+    newest: int
     bars: int = 0
     quotes: int = 0
 
-    def hear(self, is_good: bool, is_quote: bool) -> None:
+    def hear(self, ts: int, *, is_good: bool, is_quote: bool) -> None:
         if is_quote:
             self.quotes = self.quotes + 1 if is_good else 0
-        else:
-            self.bars = self.bars + 1 if is_good else 0
+        elif ts > self.newest:
+            self.newest, self.bars = ts, self.bars + 1 if is_good else 0
 
     @property
     def can_know(self) -> bool:
@@ -118,7 +119,7 @@ class TriggersTaken(Checker):
     def after_bars(self, entry: Entry) -> None:
         for symbol, ts, low, high in entry["bars"]:
             prices = (low / 100, high / 100)
-            if low > 0 and high > 0 and self._counts(symbol, prices, is_quote=False):
+            if low > 0 and high > 0 and self._counts(symbol, ts, prices, is_quote=False):
                 for price in prices:
                     self._tell(symbol, ts, price)
 
@@ -128,19 +129,19 @@ class TriggersTaken(Checker):
             if not price > 0 or self.at - ts > oldest or ts < self.newest.get(symbol, 0):
                 continue
             self.newest[symbol] = ts
-            if self._counts(symbol, (price,), is_quote=True):
+            if self._counts(symbol, ts, (price,), is_quote=True):
                 self._tell(symbol, ts, price)
                 if self.at - ts < oldest - SECOND and (symbol not in self.misled or self.misled[symbol].can_know):
                     self._know(symbol, price)
 
-    def _counts(self, symbol: str, prices: tuple[float, ...], *, is_quote: bool) -> bool:
+    def _counts(self, symbol: str, ts: int, prices: tuple[float, ...], *, is_quote: bool) -> bool:
         """Tell whether prices are near the true one, or like those before them, which were wild."""
         true = self.true.get(symbol)
         before, count = self.wild.pop((symbol, is_quote), (0.0, 0))
         is_good = true is None or _are_near(prices, true)
         misled = self.misled.get(symbol)
         if misled is not None:
-            misled.hear(is_good, is_quote)
+            misled.hear(ts, is_good=is_good, is_quote=is_quote)
             if misled.bars > 1:
                 del self.misled[symbol]
         if is_good:
@@ -148,7 +149,7 @@ class TriggersTaken(Checker):
         count = count + 1 if count and _are_near(prices, before) else 1
         self.wild[symbol, is_quote] = prices[-1], count
         if not is_quote and (count > 1 or (symbol not in self.told and _are_near(prices, prices[0]))):
-            self.misled[symbol] = Misled(prices[-1])
+            self.misled[symbol] = Misled(prices[-1], ts)
             return True
         return count > (QUOTES_THAT_CONFIRM if is_quote else 1) or (
             misled is not None and _are_near(prices, misled.price)

@@ -39,6 +39,14 @@ def test_a_jump_counts_when_the_next_bar_confirms_it() -> None:
     prices.require(bar(2, 61.0))
 
 
+def test_a_wild_print_that_comes_twice_confirms_nothing() -> None:
+    prices = prices_after()
+    for _ in range(2):
+        with pytest.raises(DataError):
+            prices.require(bar(1, 60.0))
+    prices.require(bar(2, 61.0))
+
+
 def test_two_wild_prints_apart_confirm_nothing() -> None:
     prices = prices_after()
     for minute, price in ((1, 1_000.0), (2, 10.0), (3, 1_000.0)):
