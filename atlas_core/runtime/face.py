@@ -15,6 +15,7 @@ from atlas_core.runtime.heart import Vitals
 from atlas_core.runtime.host import HostedSession, News
 from atlas_core.runtime.inbox import Turn
 from atlas_core.runtime.live_desk import LiveDesk
+from atlas_core.runtime.price_poll import PricePoll
 from atlas_core.runtime.progress import ProgressBoard
 from atlas_core.runtime.session import Session
 from atlas_core.runtime.supervisor import Supervisor
@@ -88,13 +89,16 @@ class SessionFace(HostedSession):
             return Vitals()
         self.board.note("bar", intake.now)
         self.board.note("scan", intake.scanned_at)
+        for prices in self.session.prices:
+            if isinstance(prices, PricePoll):
+                self.board.note("poll", prices.polled_at)
         state = engine.state
-        prices = ((symbol, engine.market.last_price(symbol)) for symbol in state.positions)
+        marks = ((symbol, engine.market.last_price(symbol)) for symbol in state.positions)
         return Vitals(
             open_positions=len(state.positions),
             open_orders=sum(track.is_working for track in state.orders.values()),
             equity=str(state.account().equity),
-            marks={symbol: str(price) for symbol, price in prices if price is not None},
+            marks={symbol: str(price) for symbol, price in marks if price is not None},
             state_hash=self.journal.digest(),
             stopped=self.session.arrival.refusal() or self._stopped(intake.now),
         )

@@ -34,7 +34,6 @@ class PricePoll:
     tell: Callable[[Quote], Awaitable[None]]
     entry_seconds: float = 60.0
     position_seconds: float = 60.0
-    polls: int = 0
     polled_at: int = 0
 
     async def run(self) -> None:
@@ -56,7 +55,6 @@ class PricePoll:
     async def _poll(self, symbols: list[str]) -> None:
         async with asyncio.timeout(ANSWER_SECONDS):
             quotes = await self.provider.quotes(symbols)
-        self.polls += 1
         self.polled_at = now = self.clock.now()
         for quote in quotes:
             fault = fault_of(quote, symbols, now)

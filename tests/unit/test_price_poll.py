@@ -16,7 +16,10 @@ from atlas_core.model.events import Quote
 from atlas_core.model.records import PositionClosed, PositionOpened
 from atlas_core.model.timeframe import MINUTE, SECOND
 from atlas_core.runs import Mode
+from atlas_core.runtime.face import SessionFace
 from atlas_core.runtime.price_poll import PricePoll, fault_of
+from atlas_core.runtime.progress import ProgressBoard
+from atlas_core.runtime.session import Session
 from atlas_core.testing.virtual_time import VirtualClock, run_virtual
 from tests.live_scene import Scene, Tape
 from tests.memory import START, at, found, made, memory, profile_of, registry, script
@@ -146,9 +149,16 @@ LIVE = '[live]\naccount = "A-1"'
 
 
 def test_a_stop_that_the_session_watches_does_not_wait_for_the_end_of_a_bar() -> None:
-    scene = QuotedScene()
-    scene.run(9)
+    scene, boards = QuotedScene(), []
+
+    def meanwhile(session: Session) -> None:
+        board = ProgressBoard(lambda: 0.0)
+        boards.append(board)
+        asyncio.get_running_loop().call_later(6.5 * 60, SessionFace(session, scene.journal, board).vitals)
+
+    scene.run(9, meanwhile=meanwhile)
     [opened], [closed] = found(scene.records, PositionOpened), found(scene.records, PositionClosed)
     assert opened.ts <= at(4)
     assert closed.rule == "stop"
     assert at(6) + 20 * SECOND < closed.ts <= at(6) + 30 * SECOND
+    assert at(6) + 20 * SECOND < boards[0].as_of["poll"] <= at(6) + 30 * SECOND
