@@ -151,6 +151,7 @@ class Engine:
         """Stop in good order: entries that have not filled are withdrawn, all else stays for the next session."""
         self._move_to(ts)
         self.orders.withdraw_entries()
+        self.protection.leave()
         self._mark(is_day_end=False)
         self.recorder.write(SessionPaused(ts=self.recorder.now, reason=reason))
 

@@ -114,8 +114,17 @@ class ProtectionDesk:
             position.uncovered_since = self.recorder.now
         keeps_protection = position.is_protected and self._is_handed_over(position)
         is_protected = bool(self.waiver) or covered == position.quantity or keeps_protection
-        if is_protected == position.is_protected:
-            return
+        if is_protected != position.is_protected:
+            self._change(position, covered, is_protected, "trying again at every price")
+
+    def leave(self) -> None:
+        """Tell of positions that stay without a stop at the end of a session: nobody waits for their exits any more."""
+        for position in self.state.positions.values():
+            covered = self._covered(position, self._stops_of(position))
+            if position.is_protected and not self.waiver and covered != position.quantity:
+                self._change(position, covered, False, "the session ends, the next one tries again")
+
+    def _change(self, position: PositionTrack, covered: Decimal, is_protected: bool, outlook: str) -> None:
         self.recorder.write(
             ProtectionChanged(
                 ts=self.recorder.now,
@@ -127,7 +136,7 @@ class ProtectionDesk:
             )
         )
         if not is_protected:
-            text = f"{position.symbol}: stop for {covered}, position {position.quantity}; trying again at every price"
+            text = f"{position.symbol}: stop for {covered}, position {position.quantity}; {outlook}"
             raise_alert(self.recorder, Severity.CRITICAL, "Position without protection", text, position.symbol)
 
     def _is_exit_underway(self, position: PositionTrack) -> bool:

@@ -441,6 +441,22 @@ def test_a_restart_does_not_wait_once_more_for_an_exit_before_the_stop_of_a_bare
     assert [(change.protected, change.stop_quantity) for change in after.found(ProtectionChanged)] == [(True, 1)]
 
 
+@pytest.mark.parametrize(("holds_quantity", "alarms"), [(True, ["Position without protection"]), (False, [])])
+def test_a_session_that_ends_tells_of_a_stop_that_made_room_for_an_exit(
+    holds_quantity: bool, alarms: list[str]
+) -> None:
+    scene = Scene(holds_quantity=holds_quantity)
+    stop = scene.entered()
+    scene.engine.orders.close_position(scene.engine.state.positions["X"], "test", "leave")
+    if holds_quantity:
+        scene.feed(OrderCancelled(ts=scene.ts, client_order_id=stop))
+    scene.wait(5)
+    assert scene.alarms() == []
+    scene.engine.pause(scene.ts, "asked by the host")
+    scene.records += scene.engine.take_records()
+    assert scene.alarms() == alarms
+
+
 def test_an_exit_is_sent_again_while_the_venue_goes_on_holding_the_quantity() -> None:
     scene = Scene(holds_quantity=True)
     stop = scene.entered()
