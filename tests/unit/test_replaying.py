@@ -18,7 +18,7 @@ from atlas_core.runtime.replaying import replay
 from atlas_core.runtime.session import SessionPlan, run_session
 from tests.systems import CONFIGS, system_of
 
-SHORT = (("universe.symbols", '["BTC-PERP", "SPY"]'), ("universe.end", "2026-04-07"))
+SHORT = (("universe.symbols", '["BTC-PERP", "SPY"]'), ("universe.end", "2026-04-06T18:00"))
 Overrides = Sequence[tuple[str, str]]
 
 

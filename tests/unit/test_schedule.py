@@ -47,11 +47,11 @@ def test_a_cron_line_is_read_in_its_zone_in_winter_and_summer() -> None:
 
 @pytest.mark.parametrize("line", ["30 2 * * *", "30 1 * * *", "0 0 * * *", "59 23 * * *", "0 3 * * *"])
 @pytest.mark.parametrize("zone", [NEW_YORK, "Europe/Berlin", "Australia/Lord_Howe", "UTC", "Asia/Kolkata"])
-def test_a_daily_line_is_due_exactly_once_on_every_local_day_of_seven_years(line: str, zone: str) -> None:
+def test_a_daily_line_is_due_exactly_once_on_every_local_day_of_three_years(line: str, zone: str) -> None:
     job = Job(name="daily", triggers=(Cron(line, zone),))
-    keys = Counter(slot.key for slot in job.slots(moment("2024-01-01T00:00"), moment("2030-12-31T00:00")))
+    keys = Counter(slot.key for slot in job.slots(moment("2024-01-01T00:00"), moment("2026-12-31T00:00")))
     days = {key[1] for key in keys}
-    expected = {str(date(2024, 1, 3) + timedelta(days=n)) for n in range((date(2030, 12, 29) - date(2024, 1, 3)).days)}
+    expected = {str(date(2024, 1, 3) + timedelta(days=n)) for n in range((date(2026, 12, 29) - date(2024, 1, 3)).days)}
     assert set(keys.values()) == {1}
     assert expected <= days
 

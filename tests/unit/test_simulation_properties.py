@@ -28,8 +28,8 @@ from tests.unit.simulation_scene import MINUTE, costs, instrument
 
 START = Decimal(1_000_000)
 TICKS = st.integers(8_000, 12_000)
-FEW = settings(max_examples=40, deadline=None)
-MANY = settings(max_examples=160, deadline=None)
+FEW = settings(max_examples=30, deadline=None)
+MANY = settings(max_examples=120, deadline=None)
 
 
 @frozen

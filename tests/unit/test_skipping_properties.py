@@ -13,7 +13,7 @@ NUMBERS = st.integers(0, (1 << 32) - 1)
 
 @given(NUMBERS)
 @example(315)  # a fill's price is the last price until the next event of its symbol: the peak was too high
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_skipping_writes_the_journal_of_the_plain_driver(number: int) -> None:
     assert differs(scene_of(number)) is None
 
