@@ -149,8 +149,8 @@ class MarketIntake:
         self.desk.flush()
 
     def begin(self, ts: int) -> None:
-        """Begin the session at `ts`; bars that end by then are history."""
-        self.now = ts
+        """Begin the session at `ts`; bars that end by then are history, and those that the feeds have."""
+        self.now = ts if self.replays else max([ts, *(feed.now for feed in self.feeds.values())])
         self.desk.start(ts)
         if not self.replays:
             self._catch_up()

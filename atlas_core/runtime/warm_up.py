@@ -26,10 +26,15 @@ class WarmUp:
     async def fill(self, start: int) -> None:
         """Fill the feeds until `start`; after a fault it may be called again.
 
-        In a market of the past the bar in which the session begins is part of it: the stream begins with the next one.
+        A market that goes on is read until the last record of the journal at least: where the machine's clock is behind
+        it, bars from before a jump would make every price of now look wild. In a market of the past the bar in which
+        the session begins is part of it: the stream begins with the next one.
         """
         base, is_real_time = self.live.system.base_timeframe, self.live.system.is_real_time
-        until = start if is_real_time else max(self.live.timetable.ends(base, start))
+        if is_real_time:
+            start = until = max(start, self._recorded_until())
+        else:
+            until = max(self.live.timetable.ends(base, start))
         request = self.live.history(self._first(start), until)
         intake = Intake(self.live.timetable, request.timeframe)
         for symbol, delivered in (await self.live.system.provider.history(request)).items():
@@ -40,6 +45,9 @@ class WarmUp:
                 feed.append(*row)
             if is_real_time:
                 feed.keep_last(max(FEWEST_BARS_KEPT, 2 * len(feed)))
+
+    def _recorded_until(self) -> int:
+        return max([record.ts for record in self.journal.records(after=self.journal.count() - 1)], default=0)
 
     def _first(self, start: int) -> int:
         opened_at = [trade.opened_at for trade in self.journal.trades(state="open")]
