@@ -117,6 +117,7 @@ class Scene:
 
     venue: Venue = field(factory=Venue)
     signals: Sequence[tuple[int, str, int]] = ((3, "X", 1),)
+    facts: dict[str, Any] = field(factory=dict)
     prices: dict[int, tuple[float, float]] = field(factory=dict)
     abilities: Sequence[Capability] = REAL
     journal: Journal = field(factory=Journal.in_memory)
@@ -150,7 +151,7 @@ class Scene:
     def _system(self, loop: asyncio.AbstractEventLoop) -> System:
         provider = memory(self.tape((), venue=self.venue, prices=self.prices))
         broker = made(offer.broker, "real", self.venue, *self.abilities)
-        parts = registry(provider, broker, script(*self.signals))
+        parts = registry(provider, broker, script(*self.signals, **self.facts))
         tables = {"broker": 'use = "real"', "mode": "live", "more": '[live]\naccount = "A-1"', **self.tables}
         return compose(profile_of(parts, **tables), Mode.LIVE, VirtualClock(loop, START - self.behind * SECOND))
 

@@ -211,9 +211,9 @@ def memory(product: object, *abilities: Capability) -> Any:
     return made(offer.provider, "memory", product, *(abilities or ALL_ABILITIES))
 
 
-def script(*rows: tuple[int, str, int]) -> Any:
-    """Describe the scanner `script`."""
-    return made(offer.scanner, "script", Script(rows))
+def script(*rows: tuple[int, str, int], **extra: Any) -> Any:
+    """Describe the scanner `script`; `extra` are more columns of its signals."""
+    return made(offer.scanner, "script", Script(rows, extra=extra))
 
 
 def registry(*parts: Component[Any, Any]) -> Registry:

@@ -17,6 +17,7 @@ from loguru import logger
 from atlas_core.clock import ElapsingClock, to_datetime
 from atlas_core.compose import OpenSystem, System, opened
 from atlas_core.contracts import Broker, Capability, HistoryRequest, QuoteProvider, StreamsQuotes
+from atlas_core.engine.engine import Engine
 from atlas_core.engine.guard import directly
 from atlas_core.engine.state import SignalState
 from atlas_core.errors import DataError, SessionFailed
@@ -36,7 +37,7 @@ from atlas_core.model.events import (
     Tick,
 )
 from atlas_core.model.orders import Order
-from atlas_core.model.timeframe import DAY, HOUR, MINUTE
+from atlas_core.model.timeframe import DAY, HOUR, MINUTE, SECOND
 from atlas_core.runs import Mode, RunSummary
 from atlas_core.runtime.arrival import MarketArrival, PatientBroker
 from atlas_core.runtime.bounded_calls import BackgroundCalls, BoundedCalls
@@ -66,6 +67,9 @@ from atlas_core.watching import Scribe, Unwatched, Watch
 TICK_SECONDS = 5.0
 GRACE_TICKS = 1
 SETTLE_SECONDS = 8.0
+LEAVES_WITHIN = 5 * SECOND
+"""Between what is decided in the last moment of a signal and its request lie a commit and a queue."""
+
 END_OF_DATA = "end of data"
 ONCE = "once"
 WAITED_FOR = "came up without it: positions keep their stops, nothing is entered, tried again until it is there"
@@ -421,7 +425,7 @@ async def _prepare(
     else:
 
         def permit(order: Order) -> str:
-            return arrival.refusal() or plan.permit(order)
+            return arrival.refusal() or _too_late(engine, order, system.clock.now()) or plan.permit(order)
 
         gateway = OrderGateway(live.broker, system.broker.label, system.clock, tasks, inbox.tell, permit)
         desk = LiveDesk(live, engine, scribe, gateway, DiskRoom.beside(scribe.journal))
@@ -438,6 +442,12 @@ async def _prepare(
     intake = MarketIntake(desk, feeds, scans, look, funding, door, start, replays=replays, closings=closings)
     prices = tuple(_prices(live, desk, inbox)) if system.is_real_time else ()
     return Session(live, desk, intake, inbox, tasks, request, plan, arrival, warm_up, reconciler, prices)
+
+
+def _too_late(engine: Engine, order: Order, now: int) -> str:
+    """Return why an entry that could not leave at once may not leave any more, empty when it may."""
+    track = engine.state.signals.get(order.signal_key)
+    return "its signal is over" if track is not None and now > track.signal.valid_until + LEAVES_WITHIN else ""
 
 
 def _prices(live: OpenSystem, desk: TradingDesk | LiveDesk, inbox: Inbox) -> Iterator[PricePoll | PriceStream]:

@@ -25,6 +25,7 @@ from atlas_core.model.events import OrderRejected, OrderUnknown, Submit
 from atlas_core.model.instrument import Instrument
 from atlas_core.model.orders import Order, OrderRole, OrderStatus
 from atlas_core.runtime import gateway as gateway_module
+from atlas_core.runtime import session as session_module
 from atlas_core.runtime.gateway import OrderGateway
 from atlas_core.runtime.live_desk import LiveDesk
 from atlas_core.runtime.reconciler import Reconciler
@@ -347,7 +348,8 @@ CHANGES: dict[str, Change] = OUTSIDE | {
     "kill read from memory": wrap(OrderGateway, "_denial", _permit_remembered),
     "throttle not obeyed": swap(OrderGateway, "_keep_quiet", lambda _self, **_asked: asyncio.sleep(0)),
     "entries sent however old": both(
-        swap(gateway_module, "ENTRY_LIVES", 10**18), swap(gateway_module, "LONGEST_QUIET", 900.0)
+        swap(gateway_module, "ENTRY_LIVES", 10**18), swap(gateway_module, "LONGEST_QUIET", 900.0),
+        swap(session_module, "LEAVES_WITHIN", 10**18),
     ),
     "fill events counted": wrap(Bookkeeper, "_growth", _increments),
     "overfill cut off": wrap(Bookkeeper, "_growth", _capped),

@@ -28,7 +28,7 @@ from atlas_core.runtime.session import Session
 from atlas_core.runtime.wall_clock import SteadyClock
 from atlas_core.testing.virtual_time import VirtualClock
 from tests.live_scene import Scene, lost
-from tests.memory import found
+from tests.memory import at, found
 
 FALLS = {6: (100.0, 90.0), 7: (90.0, 90.0)}
 
@@ -166,6 +166,20 @@ def test_an_entry_that_was_withdrawn_before_it_left_does_not_leave() -> None:
     assert verdict.reason == "not sent: it was withdrawn before it left"
     assert scene.venue.names() == ["entry"]
     assert not scene.venue.venue.snapshot().positions
+
+
+@pytest.mark.parametrize(("seconds", "sent"), [(2, True), (12, False)])
+def test_an_entry_that_could_not_leave_does_not_leave_after_its_signal(seconds: int, sent: bool) -> None:
+    scene = Scene(facts={"valid_until": at(3) + 2 * SECOND})
+
+    def not_sent(order: Order) -> None:
+        if scene.venue.now() < at(3) + seconds * SECOND:
+            raise NotSent("connection refused")
+
+    scene.venue.before["submit"] = not_sent
+    scene.run(6)
+    assert bool(found(scene.records, PositionOpened)) is sent
+    assert sent or [each.reason for each in found(scene.records, VerdictReached)] == ["not sent: its signal is over"]
 
 
 def test_a_machine_that_slept_after_its_clock_was_set_back_enters_nothing_on_an_old_read() -> None:
