@@ -14,7 +14,7 @@ from attrs import define, field, frozen
 from atlas_core.engine.guard import raise_alert
 from atlas_core.engine.orders import OrderDesk
 from atlas_core.engine.ports import Recorder, Rules
-from atlas_core.engine.reconciling import ReconcileDesk
+from atlas_core.engine.reconciling import TOO_OLD, ReconcileDesk
 from atlas_core.engine.state import OrderTrack, State
 from atlas_core.model.decisions import OrderPlan, Severity
 from atlas_core.model.instrument import ZERO
@@ -182,7 +182,7 @@ class LimitDesk:
             yield Check("books_differ", doubtful, 0.0, "books and venue differ in this symbol")
             age = self.reconciling.age_seconds()
             limit = rules.reconcile_within / SECOND
-            yield Check("reconcile_age_seconds", age, limit, "the account was not read completely for too long")
+            yield Check("reconcile_age_seconds", age, limit, TOO_OLD)
         if rules.stale_data_seconds is not None:
             age = (now - self._last_seen.get(symbol, 0)) / SECOND
             yield Check("stale_data_seconds", age, float(rules.stale_data_seconds), "market data are too old")

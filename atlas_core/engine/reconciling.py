@@ -46,6 +46,8 @@ The time without complete reads does not count, be it that no session ran: nobod
 READS_FAIL_AFTER = 75 * SECOND
 """After how long without a complete read the time counts as not seen."""
 
+TOO_OLD = "the account was not read completely for too long"
+
 RECORDED_EVERY = 300 * SECOND
 """How far complete reads are apart that are recorded although they say nothing new: a restart must know of them."""
 
@@ -121,6 +123,10 @@ class ReconcileDesk:
     def is_fresh(self) -> bool:
         """Tell whether a complete read of this session is young enough to enter on."""
         return self.stale_after is None or (self._read_at > 0 and self.recorder.now - self._read_at <= self.stale_after)
+
+    def refusal(self) -> str:
+        """Say why an entry that was held back must not leave any more, "" where it may."""
+        return "" if self.is_fresh() else TOO_OLD
 
     def age_seconds(self) -> float:
         """Return the age of the last complete read, infinite when there was none in this session."""

@@ -447,7 +447,8 @@ async def _prepare(
 def _too_late(engine: Engine, order: Order, now: int) -> str:
     """Return why an entry that could not leave at once may not leave any more, empty when it may."""
     track = engine.state.signals.get(order.signal_key)
-    return "its signal is over" if track is not None and now > track.signal.valid_until + LEAVES_WITHIN else ""
+    is_over = track is not None and now > track.signal.valid_until + LEAVES_WITHIN
+    return "its signal is over" if is_over else engine.reconciling.refusal()
 
 
 def _prices(live: OpenSystem, desk: TradingDesk | LiveDesk, inbox: Inbox) -> Iterator[PricePoll | PriceStream]:

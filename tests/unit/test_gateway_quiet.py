@@ -14,7 +14,7 @@ from atlas_core.model.events import OperatorCommand, Query
 from atlas_core.model.orders import Order
 from atlas_core.model.records import VerdictReached
 from atlas_core.runtime.session import Session
-from tests.live_scene import LATENCY, Scene
+from tests.live_scene import LATENCY, Scene, lost
 from tests.memory import found
 
 ABSURD = (-1.0, 61.0, 1e9, inf, nan)
@@ -71,6 +71,19 @@ def test_a_wait_that_may_be_meant_is_waited_for_by_all(wait: float) -> None:
     tried = throttling(scene, "stop", wait)
     scene.run(6)
     assert tried[1] - tried[0] >= wait
+
+
+def test_an_entry_that_waited_does_not_leave_when_the_account_was_not_read_for_too_long_by_then() -> None:
+    scene = Scene()
+    tried = throttling(scene, "entry", 24.0)
+
+    def lose_reads(_: Session) -> None:
+        asyncio.get_running_loop().call_later(125, scene.venue.before.update, {"snapshot": lost})
+
+    scene.run(6, lose_reads)
+    [verdict] = found(scene.records, VerdictReached)
+    assert verdict.reason == "not sent: the account was not read completely for too long"
+    assert len(tried) == 1
 
 
 @pytest.mark.parametrize("wait", ABSURD)
