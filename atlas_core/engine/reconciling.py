@@ -62,10 +62,11 @@ ORDER, POSITION = "order", "position"
 
 @frozen
 class _Doubt:
-    """A difference that reads showed: what the books and the venue held, and when the first of these reads began.
+    """A difference that reads showed: what the books and the venue held, and when the first of these was answered.
 
-    `suspects` are the orders that may explain it. Once two reads agree they stay the same: what is sent later explains
-    nothing that was there before.
+    A read may show what was at its end, and lasts as long as the machine sleeps meanwhile. `suspects` are the orders
+    that may explain it. Once two reads agree they stay the same: what is sent later explains nothing that was there
+    before.
     """
 
     ledger: Decimal
@@ -234,7 +235,7 @@ class ReconcileDesk:
             ledger = self.state.signed_quantity(symbol)
             unexplained = venue - ledger - self._foreign_position(symbol)
             if not unexplained:
-                self._agree(symbol, read.asked_at)
+                self._agree(symbol, read)
             elif self._is_believed(symbol, ledger, venue, read):
                 differences.append(f"{symbol}: books {ledger}, venue {venue}")
                 self._follow(symbol, ledger, venue)
@@ -242,15 +243,15 @@ class ReconcileDesk:
                 self._tell_if_it_lasts(symbol, ledger, venue, read.asked_at)
         return differences
 
-    def _agree(self, symbol: str, asked_at: int) -> None:
+    def _agree(self, symbol: str, read: AccountRead) -> None:
         """Begin anew to believe what differed; settle it once reads some time apart agree with the books."""
         self._doubts.pop(symbol, None)
         difference = self._differences.get(symbol)
         if difference is None:
             return
         if difference.agrees_since is None:
-            difference.agrees_since = asked_at
-        if asked_at - difference.agrees_since >= AGREEMENT_SPAN:
+            difference.agrees_since = read.ts
+        if read.asked_at - difference.agrees_since >= AGREEMENT_SPAN:
             self._settled(symbol)
 
     def _settled(self, symbol: str) -> None:
@@ -277,23 +278,23 @@ class ReconcileDesk:
 
     def _is_believed(self, symbol: str, ledger: Decimal, venue: Decimal, read: AccountRead) -> bool:
         """Tell whether two reads agree on a difference, and the venue was heard on what could explain it."""
-        doubt = self._doubt(symbol, ledger, venue, read.asked_at)
+        doubt = self._doubt(symbol, ledger, venue, read)
         silent = [track for track in doubt.suspects if track.answered_at < doubt.since]
         self._silent += silent
         return doubt.is_agreed and not silent
 
-    def _doubt(self, symbol: str, ledger: Decimal, venue: Decimal, asked_at: int) -> _Doubt:
+    def _doubt(self, symbol: str, ledger: Decimal, venue: Decimal, read: AccountRead) -> _Doubt:
         """Return what reads have shown of a difference up to this one.
 
         A read that follows closely on something of ours may lag behind it: it says nothing.
         """
         doubt = self._doubts.pop(symbol, None)
         if doubt is None or (doubt.ledger, doubt.venue) != (ledger, venue):
-            doubt = _Doubt(ledger, venue, asked_at)
+            doubt = _Doubt(ledger, venue, read.ts)
         suspects = doubt.suspects if doubt.is_agreed else self._related(symbol)
-        if any(_is_moving(track, asked_at - AGREEMENT_SPAN) for track in suspects):
-            return _Doubt(ledger, venue, asked_at, self._related(symbol))
-        doubt = evolve(doubt, suspects=suspects, is_agreed=asked_at - doubt.since >= AGREEMENT_SPAN)
+        if any(_is_moving(track, read.asked_at - AGREEMENT_SPAN) for track in suspects):
+            return _Doubt(ledger, venue, read.ts, self._related(symbol))
+        doubt = evolve(doubt, suspects=suspects, is_agreed=read.asked_at - doubt.since >= AGREEMENT_SPAN)
         self._doubts[symbol] = doubt
         return doubt
 

@@ -24,3 +24,28 @@ def test_an_order_that_was_sent_after_two_reads_agreed_explains_no_difference() 
     scene.read(held="0")
     assert [adjusted.venue_quantity for adjusted in scene.found(PositionAdjusted)] == [0]
     assert scene.engine.state.positions == {}
+
+
+def test_a_read_that_took_long_may_show_what_was_at_its_end() -> None:
+    scene = Scene()
+    scene.now += 1_200
+    scene.read(held="3", took=1_100)
+    scene.now += 9
+    scene.read(held="3")
+    assert scene.found(PositionAdjusted) == []
+    scene.now += 2
+    scene.read(held="3")
+    assert [adjusted.venue_quantity for adjusted in scene.found(PositionAdjusted)] == [3]
+
+
+def test_a_read_that_took_long_and_agrees_settles_a_difference_with_one_that_was_asked_after_its_end() -> None:
+    scene = Scene()
+    scene.read(held="3")
+    scene.now += 1_200
+    scene.read(held="0", took=1_100)
+    scene.now += 9
+    scene.read(held="0")
+    assert scene.engine.reconciling.is_in_doubt
+    scene.now += 2
+    scene.read(held="0")
+    assert not scene.engine.reconciling.is_in_doubt

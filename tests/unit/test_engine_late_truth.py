@@ -125,12 +125,12 @@ class Scene:
         self.feed(OrderAccepted(ts=self.ts, client_order_id=stop))
         return stop
 
-    def read(self, held: str = "0", orders: tuple[OrderReport, ...] = ()) -> list[Command]:
+    def read(self, held: str = "0", orders: tuple[OrderReport, ...] = (), took: float = 0) -> list[Command]:
         quantity = Decimal(held)
         position = VenuePosition(symbol="X", side=Side.LONG, quantity=quantity, entry_price=Decimal(100))
         positions = (position,) if quantity else ()
         snapshot = VenueSnapshot(account=ACCOUNT, orders=orders, positions=positions)
-        return self.feed(AccountRead(ts=self.ts, asked_at=self.ts, snapshot=snapshot))
+        return self.feed(AccountRead(ts=self.ts, asked_at=self.ts - round(took * SECOND), snapshot=snapshot))
 
     def report(self, name: str, status: OrderStatus, filled: str = "0") -> None:
         report = OrderReport(
