@@ -219,18 +219,25 @@ class Bounded(Checker):
 
 @define
 class Recovered(Checker):
-    """I15: a process that can read the account is reconciled within a minute of its start."""
+    """I15: a process that can read the account is reconciled within a minute of its start.
+
+    A session that has ended its journal takes no read any more.
+    """
 
     name: ClassVar[str] = "I15"
     told_for: int = 0
+    paused_for: int = -1
 
     def pass_time(self, at: int) -> None:
         books = self.books
-        if books.reconciled_since_up or not books.is_up or self.told_for == books.up_since or not books.reads:
+        if books.reconciled_since_up or not books.is_up or books.up_since in (self.told_for, self.paused_for):
             return
-        if at - max(books.reads[0].at, books.refused_at) > ALARM_GRACE:
+        if books.reads and at - max(books.reads[0].at, books.refused_at) > ALARM_GRACE:
             self.told_for = books.up_since
             self.breach("a complete read of the account was not held against the books")
+
+    def after_session_paused(self, entry: Entry) -> None:
+        self.paused_for = self.books.up_since
 
     def before_settled(self, entry: Entry) -> None:
         if self.books.is_up and not self.books.reconciled_since_up:

@@ -438,6 +438,13 @@ def test_a_journal_that_took_nothing_has_until_the_next_tick_to_tell_of_a_missin
     assert any("in the books" in text for text in story.wait(0.2).bars().breaches())
 
 
+def test_a_session_that_has_ended_its_journal_holds_no_read_against_its_books() -> None:
+    story = Story().process("down").process("up").journal(r.SessionPaused(ts=0, reason="asked"))
+    assert story.read().wait(8).bars().breaches() == []
+    late = Story().process("down").process("up").read().wait(8).journal(r.SessionPaused(ts=0, reason="asked"))
+    assert late.breaches() != []
+
+
 def test_an_alarm_makes_a_missing_stop_known() -> None:
     story = Story().entered().venue("canceled", order=2).alarm()
     _held_on(story)

@@ -43,7 +43,6 @@ def test_seeds_that_failed_once_hold_every_invariant() -> None:
 
 
 @pytest.mark.timeout(1_800)
-@pytest.mark.campaign
 def test_sessions_hold_every_invariant_whatever_the_venue_does() -> None:
     tally = Tally()
     for result in results([Setup.drawn(seed, DEFAULT_HOURS) for seed in range(1, DEFAULT_SEEDS + 1)], WORKERS):
