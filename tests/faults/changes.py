@@ -383,7 +383,9 @@ CHANGES: dict[str, Change] = OUTSIDE | {
     "foreign holdings touched": swap(ReconcileDesk, "_follow", _adopts_foreign),
     "entries ignore live entries": swap(LimitDesk, "_entry_orders", lambda _self: []),
     "left-overs do not block": without_limit("unknown_order"),
-    "reads may be old": without_limit("reconcile_age_seconds"),
+    "reads may be old": both(
+        without_limit("reconcile_age_seconds"), swap(ReconcileDesk, "refusal", lambda _self: "")
+    ),
     "no limit on entries a minute": without_limit("max_orders_per_minute"),
     "no limit on positions": without_limit("max_positions"),
     "no limit on exposure": both(without_limit("max_exposure_pct"), without_limit("buying_power")),

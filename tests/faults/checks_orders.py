@@ -15,8 +15,8 @@ from tests.faults.trace import Entry
 
 ANSWERS_LAG = 10 * SECOND
 PROOF_ANSWERS = 3
-PROOF_SPAN = 95 * SECOND
-"""Two minutes of the session's clock: one set forward in the first pauses adds 25 seconds at most."""
+PROOF_SPAN = 90 * SECOND
+"""Two minutes of the session's clock: one that is set forward between two answers adds 30 seconds at most."""
 STALE_READ = 75 * SECOND
 STALE_DATA = 180 * SECOND
 SLACK = 10 * SECOND
@@ -84,10 +84,17 @@ class IntentBeforeRequest(Checker):
 
 @define
 class AttemptAfterEnd(Checker):
-    """I3: a further attempt of an entry or an exit exists only after the one before has ended."""
+    """I3: a further attempt of an entry or an exit exists only after the one before has ended.
+
+    A part of an entry that fills after the trade was over is another trade: its exit reduces what that one opened, and
+    does not wait for an exit of the one before.
+    """
 
     name: ClassVar[str] = "I3"
     last: dict[tuple[str, OrderRole], str] = field(factory=dict)
+
+    def after_position_closed(self, entry: Entry) -> None:
+        self.last.pop((entry.record.signal_key, OrderRole.EXIT), None)  # type: ignore[attr-defined]
 
     def before_order_intended(self, entry: Entry) -> None:
         record = entry.record

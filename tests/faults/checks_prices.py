@@ -62,7 +62,7 @@ class TriggersTaken(Checker):
     Bars and quotes that are broken, old, out of order or wild take nothing; a wild bar counts when the next one is like
     it, a wild quote when the next two are, as nobody can tell them from a new price. After a wild bar that had to be
     believed, the good ones look wild and need as many. Where our clock was set, the session takes good quotes for old
-    ones.
+    ones, or old ones for good where it is behind.
     """
 
     name: ClassVar[str] = "I19"
@@ -126,7 +126,8 @@ class TriggersTaken(Checker):
     def after_quotes(self, entry: Entry) -> None:
         oldest = OLDEST_STREAMED if entry["is_streamed"] else OLDEST_POLLED
         for symbol, ts, price in entry["quotes"]:
-            if not price > 0 or self.at - ts > oldest or ts < self.newest.get(symbol, 0):
+            is_old = self.at - ts > oldest and self.books.clock_offset >= 0
+            if not price > 0 or is_old or ts < self.newest.get(symbol, 0):
                 continue
             self.newest[symbol] = ts
             if self._counts(symbol, ts, (price,), is_quote=True):

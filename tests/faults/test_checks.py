@@ -445,6 +445,16 @@ def test_a_session_that_has_ended_its_journal_holds_no_read_against_its_books() 
     assert late.breaches() != []
 
 
+def test_another_trade_of_a_signal_does_not_wait_for_the_exit_of_the_one_before() -> None:
+    story = Story().entered().intend("x", EXIT).move("x", UNKNOWN).closed().opened().intend("y", EXIT, attempt=2)
+    assert not any("attempt before is" in text for text in story.breaches())
+
+
+def test_a_session_whose_clock_is_behind_takes_an_old_quote_for_a_good_one() -> None:
+    story = Story().armed().process("clock", offset=-300 * SECOND).wait(60).quoted(100.02, age=20).triggered()
+    assert not any("no price beyond" in text for text in story.breaches())
+
+
 def test_an_alarm_makes_a_missing_stop_known() -> None:
     story = Story().entered().venue("canceled", order=2).alarm()
     _held_on(story)
