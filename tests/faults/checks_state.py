@@ -192,7 +192,7 @@ class Bounded(Checker):
         symbol, late = entry["symbol"], self._late()
         if self.books.ours.get(symbol, 0) and symbol not in late:
             self.breach(f"entry in {symbol} was accepted while {self.books.ours[symbol]} lots of ours are open there")
-        if self.books.working_entries(symbol):
+        if self.books.working_entries(symbol) and symbol not in late:
             self.breach(f"entry in {symbol} was accepted while another one works there")
         taken = {s for s, ours in self.books.ours.items() if ours} | {
             o.symbol for o in self.books.open.values() if self.books.is_entry(o)

@@ -514,6 +514,13 @@ def test_an_order_that_comes_after_its_proof_is_known_at_the_next_read() -> None
     assert story.breaches() == []
 
 
+@pytest.mark.parametrize(("later", "is_breach"), [(30, False), (61, True)])
+def test_an_order_that_comes_after_its_proof_and_still_works_is_not_known_at_once(later: int, is_breach: bool) -> None:
+    story = _proof(Story().signal().intend("e").request("e").wait(10)).wait(60).read().wait(70).move("e", REJECTED)
+    story.accept("e").fill(1, "e", lots=50, total=50).wait(later).signal("g").intend("f", key="g").request("f")
+    assert any("another one works" in text for text in story.accept("f").breaches()) is is_breach
+
+
 def test_a_refusal_ends_an_order_whose_second_copy_is_accepted_later() -> None:
     story = _refused(Story().signal().intend("e").request("e")).accept("e")
     assert story.move("e", REJECTED).breaches() == []
