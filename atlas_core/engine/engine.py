@@ -324,6 +324,8 @@ class Engine:
     def _filled(self, event: OrderFilled) -> None:
         self.books.fill(event)
         track = self.orders.find(event.client_order_id)
+        if track is not None:
+            self.reconciling.entry_filled(track)
         if track is None or not track.is_from_touch:
             return
         position = self.state.positions.get(track.intent.symbol)

@@ -153,6 +153,13 @@ class ReconcileDesk:
             self._ends[track.intent.client_order_id] = track
             self.inquiry.ask(track)
 
+    def entry_filled(self, track: OrderTrack) -> None:
+        """Withdraw an entry that was given up and fills all the same; its rest counts until the venue was heard."""
+        is_rest_open = not track.is_working and track.cumulative_quantity < track.intent.quantity
+        if self.stale_after is not None and track.intent.role is OrderRole.ENTRY and is_rest_open:
+            self.recorder.command(Cancel(track.intent.client_order_id))
+            self.entry_ended(track)
+
     def open_ends(self) -> list[OrderTrack]:
         """Return the entries that have ended and of which it is not known what they filled.
 

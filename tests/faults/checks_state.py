@@ -120,12 +120,21 @@ class Protected(Checker):
 
 @define
 class Converged(Checker):
-    """I7, I32: when the faults are over, books and venue agree on positions, orders and money."""
+    """I7, I32: when the faults are over, books and venue agree on positions, orders and money.
+
+    Nothing is judged in the second after a fill: its news is on the way.
+    """
 
     name: ClassVar[str] = "I7"
+    filled_at: int = -SECOND
+
+    def after_fill(self, entry: Entry) -> None:
+        self.filled_at = self.at
 
     def before_settled(self, entry: Entry) -> None:
         books = self.books
+        if self.at - self.filled_at < SECOND:
+            return
         for symbol in entry["symbols"]:
             known = books.ledger(symbol) + books.foreign.get(symbol, Decimal(0))
             if known * 1000 != books.held.get(symbol, 0):

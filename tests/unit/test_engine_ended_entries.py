@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from atlas_core.model.events import OrderAccepted, OrderCancelled, OrderNotFound, OrderRejected, Query, Tick
+from atlas_core.model.events import Cancel, OrderAccepted, OrderCancelled, OrderNotFound, OrderRejected, Query, Tick
 from atlas_core.model.orders import OrderRole, OrderStatus
 from atlas_core.model.records import FillBooked, PositionAdjusted, PositionClosed, SessionResumed, VerdictReached
 from atlas_core.model.signals import Side
@@ -45,6 +45,23 @@ def test_two_reads_after_the_end_of_an_entry_tell_what_it_filled_where_no_answer
         scene.now += 11
         scene.read()
     assert scene.order(OrderRole.ENTRY) != entry
+
+
+def test_an_entry_that_was_given_up_and_fills_in_part_is_withdrawn_and_counts_until_the_venue_was_heard() -> None:
+    scene = Scene(reconcile_within=75 * SECOND)
+    scene.read()
+    scene.bar()
+    scene.signal()
+    entry = scene.order(OrderRole.ENTRY)
+    scene.feed(OrderRejected(ts=scene.ts, client_order_id=entry, reason="the venue does not know it"))
+    scene.fill(entry, "0.4")
+    assert Cancel(entry) in scene.commands
+    scene.fill(scene.order(OrderRole.EXIT), "0.4")
+    scene.signal(setup=1)
+    assert scene.found(VerdictReached)[-1].by == "limit unknown_order"
+    assert [track.intent.client_order_id for track in scene.engine.reconciling.open_ends()] == [entry]
+    scene.report(entry, OrderStatus.CANCELLED, filled="0.4")
+    assert scene.engine.reconciling.open_ends() == []
 
 
 def test_a_lagging_answer_does_not_make_a_fill_of_ours_somebody_elses() -> None:
