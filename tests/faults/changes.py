@@ -401,7 +401,10 @@ CHANGES: dict[str, Change] = OUTSIDE | {
         Engine, "restore", _after_restore(lambda engine: engine.state.positions.clear())
     ),
     "stops withdrawn at restart": wrap(Engine, "resume", _cancels_stops),
-    "signals never expire": both(swap(SignalDesk, "expire", nothing), swap(SignalDesk, "resume", nothing)),
+    "signals never expire": both(
+        swap(SignalDesk, "expire", nothing), swap(SignalDesk, "resume", nothing),
+        swap(session_module, "LEAVES_WITHIN", 10**18),
+    ),
     "records lost on their way": wrap(Scribe, "flush", _lossy),
     "tasks leak": wrap(OrderGateway, "dispatch", _leaky),
     "fees not booked": wrap(Bookkeeper, "_growth", _without_fee),
