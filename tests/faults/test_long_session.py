@@ -108,10 +108,10 @@ def observed(hours: int, every: float, folder: Path, monkeypatch: pytest.MonkeyP
     return observer.samples, scene
 
 
-def test_four_hours_hold_no_more_than_one_but_the_orders_of_the_day(
+def test_two_hours_hold_no_more_than_half_an_hour_but_the_orders_of_the_day(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    samples, _ = observed(4, 1, tmp_path, monkeypatch)
+    samples, _ = observed(2, 0.5, tmp_path, monkeypatch)
     first, last = samples[0], samples[-1]
     assert {(s.files, s.threads, s.tasks) for s in samples} == {(first.files, first.threads, first.tasks)}
     assert {s.signals for s in samples} == {0}
