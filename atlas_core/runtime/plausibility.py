@@ -41,7 +41,8 @@ class PlausiblePrices:
         suspect = self._suspects.pop(bar.symbol, None)
         if _is_near(prices, last) or (suspect is not None and _is_near(prices, suspect.close) and bar.ts > suspect.ts):
             return
-        self._suspects[bar.symbol] = bar
+        if _is_near(prices, min(last, bar.close), max(last, bar.close)):
+            self._suspects[bar.symbol] = bar  # with prices elsewhere it does not agree with itself, and proves nothing
         raise DataError(
             f"provider's stream: expected prices near {last}, {_named(bar)} closes at {bar.close}; it counts when the "
             "next bar confirms it"
@@ -79,5 +80,7 @@ def _named(bar: BarClosed) -> str:
     return f"the bar of {bar.symbol} that ends at {to_datetime(bar.ts):%Y-%m-%d %H:%M}Z"
 
 
-def _is_near(prices: tuple[float, ...], last: float) -> bool:
-    return all(abs(price / last - 1) <= FARTHEST_JUMP for price in prices)
+def _is_near(prices: tuple[float, ...], low: float, high: float | None = None) -> bool:
+    """Tell whether all prices lie around one price, or between two, with the farthest jump below and above."""
+    lowest, highest = low * (1 - FARTHEST_JUMP), (high or low) * (1 + FARTHEST_JUMP)
+    return all(lowest <= price <= highest for price in prices)

@@ -54,6 +54,23 @@ def test_two_wild_prints_apart_confirm_nothing() -> None:
             prices.require(bar(minute, price))
 
 
+@pytest.mark.parametrize("wild", [{"low": 7.9}, {"open": 10.0}, {"open": 2_000.0, "high": 2_000.0}])
+def test_a_wild_print_that_does_not_agree_with_itself_confirms_no_other(wild: dict[str, float]) -> None:
+    prices = prices_after()
+    with pytest.raises(DataError):
+        prices.require(evolve(bar(1, 1_000.0), **wild))
+    with pytest.raises(DataError):
+        prices.require(bar(4, 1_001.0))
+    prices.require(bar(5, 1_002.0))
+
+
+def test_a_bar_in_which_the_price_goes_from_the_last_close_to_another_is_confirmed_by_the_next() -> None:
+    prices = prices_after()
+    with pytest.raises(DataError):
+        prices.require(evolve(bar(1, 40.0), open=101.0, high=104.0, low=38.0))
+    prices.require(bar(2, 41.0))
+
+
 def quote(price: float) -> Quote:
     return Quote(ts=bar(1, 60.0).ts - 1, symbol="X", bid=price, ask=price, last=price)
 
