@@ -6,6 +6,8 @@ from collections import deque
 
 from attrs import define, field
 
+MOST_DOUBLINGS = 32
+
 
 @define
 class Breaker:
@@ -48,7 +50,8 @@ class Breaker:
             self._failures.popleft()
         if self._closed_until is None and len(self._failures) < self.limit:
             return False
-        self._closed_until = now + min(self.longest_rest, self.rest * 2**self.openings)
+        doublings = min(self.openings, MOST_DOUBLINGS)  # a venue may be away for days, and numbers have an end
+        self._closed_until = now + min(self.longest_rest, self.rest * 2**doublings)
         self.openings += 1
         return True
 

@@ -37,6 +37,7 @@ T = TypeVar("T")
 
 PIPE_LENGTH = 1_000
 CLOSE_SECONDS = 5.0
+CANCELLED_ITSELF = "CancelledError: something that it waited for was cancelled, and nobody had asked for that"
 
 
 class PluginLoop:
@@ -135,11 +136,15 @@ class Pipe(Generic[T]):
 
 
 async def _contained(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a coroutine; a plugin that asks the process to end has failed, no more."""
+    """Run a coroutine; a plugin that asks the process to end, or that cancelled itself, has failed, no more."""
     try:
         return await make()
     except SystemExit as error:
         raise ComponentHung(f"SystemExit: {error}") from error
+    except asyncio.CancelledError as error:
+        if _is_given_up():
+            raise
+        raise ComponentHung(CANCELLED_ITSELF) from error
 
 
 async def _pump(make: Callable[[], AsyncIterator[T]], pipe: Pipe[T]) -> None:
@@ -150,12 +155,22 @@ async def _pump(make: Callable[[], AsyncIterator[T]], pipe: Pipe[T]) -> None:
         async for value in iterator:
             await pipe.put(_Item(value))
             await asyncio.sleep(0)  # an iterator that never waits must still be one that can be cancelled
+    except asyncio.CancelledError:
+        if _is_given_up():
+            raise
+        last = _Item(is_last=True, error=ComponentHung(CANCELLED_ITSELF))
     except (Exception, SystemExit) as error:
         last = _Item(is_last=True, error=error if isinstance(error, Exception) else ComponentHung(str(error)))
     finally:
         if isinstance(iterator, AsyncGenerator):
             await iterator.aclose()
     await pipe.put(last)
+
+
+def _is_given_up() -> bool:
+    """Tell whether somebody cancelled the current task, and not only something that it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 @define(eq=False)

@@ -135,9 +135,14 @@ class Mailbag:
         return len(self._waiting)
 
     @property
+    def news(self) -> list[Letter]:
+        """Return what waits and was not told yet."""
+        return [letter for letter in self._waiting.values() if letter.is_news]
+
+    @property
     def has_news(self) -> bool:
         """Tell whether anything waits that was not told yet."""
-        return any(letter.is_news for letter in self._waiting.values())
+        return bool(self.news)
 
     def seqs(self) -> set[int]:
         """Return the events of all alerts that wait here."""

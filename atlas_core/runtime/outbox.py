@@ -181,7 +181,7 @@ class Outbox:
 
 @define(eq=False)
 class Postman:
-    """Tells one alerter what is in its bag, one message at a time."""
+    """Tells one alerter what is in its bag, one message at a time; hands it over while the alerter cannot be opened."""
 
     label: str
     alerter: Alerter
@@ -190,11 +190,18 @@ class Postman:
     _wake: asyncio.Event = field(factory=asyncio.Event)
     _notes: list[Note] = field(factory=list)
     _is_closing: bool = False
+    _is_shut: bool = False
 
     async def run(self) -> None:
         """Open the alerter and send until the outbox is closed and nothing that is news is left."""
-        async with asyncio.timeout(OPEN_SECONDS):
-            await self.alerter.open()
+        try:
+            async with asyncio.timeout(OPEN_SECONDS):
+                await self.alerter.open()
+        except (Exception, SystemExit):
+            self._is_shut = True
+            self.outbox.hand_over(self.label, self.bag.news)
+            raise
+        self._is_shut = False
         try:
             await self._work()
         finally:
@@ -224,6 +231,8 @@ class Postman:
             self.note([Note(seqs=(seq,), state=DeliveryState.ABANDONED, error=error)])
             return
         self.note(self.bag.put(alert, seq, asyncio.get_running_loop().time()))
+        if self._is_shut:
+            self.outbox.hand_over(self.label, self.bag.news)
         self.wake()
 
     def restore(self, row: Undelivered) -> None:

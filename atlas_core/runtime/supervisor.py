@@ -210,7 +210,12 @@ class Supervisor(AbstractAsyncContextManager["Supervisor"]):
             self._body.cancel()
 
     def _forget(self, task: asyncio.Task[None]) -> None:
+        """Strike off a task that ended. One that was left by a fault of this module would never be started again."""
         self._tasks.pop(task, None)
+        fault = None if task.cancelled() else task.exception()
+        if fault is not None:
+            logger.critical("task {} has nobody any more: {}: {}", task.get_name(), type(fault).__name__, fault)
+            self.end_session(fault)
 
     async def _keep(self, owned: _Owned) -> None:
         """Run a task until it ends by plan, is given up, or ends the session."""

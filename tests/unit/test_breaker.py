@@ -68,6 +68,12 @@ def test_each_failed_trial_doubles_the_rest_up_to_the_longest() -> None:
     assert rests == [60, 120, 240, 300, 300]
 
 
+def test_trials_that_fail_for_days_are_counted_too() -> None:
+    breaker = Breaker(limit=1, window=600.0, rest=60.0, longest_rest=300.0)
+    assert all(breaker.failed(60.0 * number) for number in range(2_000))
+    assert breaker.rest_left(60.0 * 1_999) == 300.0
+
+
 def test_a_heavy_failure_opens_at_once() -> None:
     breaker = windowed()
     assert breaker.failed(0, weight=3)

@@ -86,6 +86,28 @@ def test_a_plugin_that_asks_the_process_to_end_has_only_failed(other: PluginLoop
     run(test)
 
 
+def test_a_plugin_that_waits_for_a_task_that_it_cancelled_has_only_failed(other: PluginLoop) -> None:
+    async def reconnect() -> None:
+        reader = asyncio.ensure_future(asyncio.Event().wait())
+        reader.cancel()
+        await reader
+
+    async def one_and_reconnect() -> AsyncIterator[int]:
+        yield 1
+        await reconnect()
+
+    async def test() -> None:
+        with pytest.raises(ComponentHung, match="CancelledError"):
+            await other.call(reconnect)
+        stream = other.stream(one_and_reconnect)
+        assert await anext(stream) == 1
+        with pytest.raises(ComponentHung, match="CancelledError"):
+            async with asyncio.timeout(1):
+                await anext(stream)
+
+    run(test)
+
+
 def test_a_loop_that_is_blocked_blocks_neither_this_one_nor_a_third(other: PluginLoop, gate: threading.Event) -> None:
     async def block() -> None:
         gate.wait()

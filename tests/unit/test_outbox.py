@@ -10,7 +10,7 @@ import pytest
 from attrs import define, field
 
 from atlas_core.contracts import Alerter
-from atlas_core.errors import JournalFull
+from atlas_core.errors import AuthFailed, JournalFull
 from atlas_core.journal import Delivery, Journal
 from atlas_core.model.decisions import Alert, Severity
 from atlas_core.model.records import AlertRaised, OperatorActed, TradingStateChanged
@@ -336,6 +336,29 @@ def test_an_alerter_that_stands_in_is_told_only_what_another_could_not_deliver()
             assert first.titles == ["fine", "alarm"]
 
         await scene.session(body)
+
+    with_journal(test)
+
+
+@pytest.mark.parametrize("fault", [ConnectionError("no line"), AuthFailed("the token was revoked")], ids=repr)
+def test_one_that_stands_in_tells_what_comes_while_another_cannot_be_opened(fault: Exception) -> None:
+    class Shut(Line):
+        async def open(self) -> None:
+            raise fault
+
+    async def test(journal: Journal) -> None:
+        first, second = Shut(), Line()
+        scene = Scene(journal, [("first", first), ("second", second)], OutboxRules(fallback=("second",)))
+
+        async def body() -> None:
+            scene.raise_alert("waits for it", CRITICAL)
+            await asyncio.sleep(1)
+            scene.raise_alert("comes later", CRITICAL)
+            await asyncio.sleep(1)
+            assert second.titles == ["waits for it", "comes later"]
+
+        await scene.session(body)
+        assert scene.waiting() >= {("first", "waits for it"), ("first", "comes later")}
 
     with_journal(test)
 

@@ -388,6 +388,20 @@ def test_a_listener_that_fails_ends_the_session() -> None:
         run_virtual(run())
 
 
+def test_a_fault_of_the_supervisor_itself_ends_the_session() -> None:
+    def draw() -> float:
+        raise OverflowError("too large")
+
+    async def run() -> None:
+        async with Supervisor(draw, Told()) as tasks:
+            tasks.own("stream", always_failing)
+            async with asyncio.timeout(HOUR):
+                await asyncio.Event().wait()
+
+    with pytest.raises(SessionFailed, match="OverflowError: too large"):
+        run_virtual(run())
+
+
 def test_a_supervisor_owns_nothing_before_it_is_entered_and_after_it_is_left() -> None:
     async def run() -> None:
         tasks = Supervisor(lambda: 1.0, Told())
