@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from atlas_core.watching import TradedMarket
 
 EVENT_LINES = 12
+SETUPS_KEPT = 10_000
+"""An entry comes soon after its signal, or never."""
 
 
 @define
@@ -44,6 +46,8 @@ class EventTeller:
         """Return a line for an entry, an exit or funding; None for any other record, of which it learns."""
         if isinstance(record, SignalDetected):
             self._setup_by_key[record.key] = f"{record.pattern} {record.timeframe}"
+            if len(self._setup_by_key) > SETUPS_KEPT:
+                del self._setup_by_key[next(iter(self._setup_by_key))]
         for symbol, decimals in price_decimals([record]).items():
             self._decimals[symbol] = max(decimals, self._decimals.get(symbol, 0))
         return self._told(record)
@@ -85,7 +89,7 @@ class LiveScreen(AbstractContextManager["LiveScreen"]):
         )
         self._task: TaskID | None = None
         self._teller = EventTeller()
-        self._lines = 0
+        self._lines = self._shown = 0
 
     def __enter__(self) -> LiveScreen:
         with self.while_somebody_reads():
@@ -100,9 +104,8 @@ class LiveScreen(AbstractContextManager["LiveScreen"]):
     ) -> None:
         if self._progress is not None:
             self._progress.stop()
-        if self._with_events and self._lines > EVENT_LINES:
-            with self.while_somebody_reads():
-                say(f"  ... {self._lines - EVENT_LINES} more events: atlas report {self._run_id} --what events")
+        if self._with_events and self._lines > self._shown:
+            self._show(f"  ... {self._lines - self._shown} more events: atlas report {self._run_id} --what events")
 
     def loaded(self, market: TradedMarket) -> None:
         """Keep the market, for what buying and holding it would have made; what identifies it is found meanwhile."""
@@ -147,8 +150,8 @@ class LiveScreen(AbstractContextManager["LiveScreen"]):
         if line is None:
             return
         self._lines += 1
-        if self._lines <= EVENT_LINES:
-            self._show(line)
+        if self._shown < EVENT_LINES and self._show(line):
+            self._shown += 1
 
     def note(self, text: str) -> None:
         """Say something on stderr, above the bar."""
@@ -157,15 +160,17 @@ class LiveScreen(AbstractContextManager["LiveScreen"]):
         else:
             click.echo(text, err=True)
 
-    def _show(self, line: str) -> None:
+    def _show(self, line: str) -> bool:
+        """Show a line and tell whether stdout took it: whoever holds it up now may read the next one."""
+        if not (self._with_events and takes_more(sys.stdout)):
+            return False
         with self.while_somebody_reads():
-            if not takes_more(sys.stdout):
-                raise BlockingIOError("nobody reads them")
             if self._progress is not None and sys.stdout.isatty():  # above the bar, not through it
                 self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
             else:
                 say(line)
                 sys.stdout.flush()
+        return self._with_events
 
     @contextmanager
     def while_somebody_reads(self) -> Iterator[None]:

@@ -36,9 +36,9 @@ class KillSwitch:
 
     @property
     def is_engaged(self) -> bool:
-        """Tell whether entries are stopped; a directory that cannot be looked at counts as engaged."""
+        """Tell whether entries are stopped; a directory that cannot be looked at counts as engaged, any link too."""
         try:
-            os.stat(self.path)
+            os.lstat(self.path)  # what a link of that name leads to may be gone: somebody has put it there
         except FileNotFoundError:
             return not self.path.parent.is_dir()
         except OSError:

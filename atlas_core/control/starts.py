@@ -35,7 +35,7 @@ class StartLog:
     def begin(self, pid: int, now: int) -> Start:
         """Note that a process starts; the caller holds the instance lock, so an open start is one that went down.
 
-        A crash is counted at the time at which its process had started: no later one is known for sure.
+        A process that went down without a word is counted at the time of the start that finds it.
         """
         previous = self.file.write("UPDATE start SET ended_at = ?, how = ? WHERE ended_at IS NULL", (now, CRASHED))
         since = now - LOOP_SECONDS * NANOSECONDS_PER_SECOND

@@ -129,6 +129,11 @@ class ReconcileDesk:
         """Say why an entry that was held back must not leave any more, "" where it may."""
         return "" if self.is_fresh() else TOO_OLD
 
+    @property
+    def read_at(self) -> int:
+        """Return when the last complete read of this session was asked for, 0 where there was none."""
+        return self._read_at
+
     def age_seconds(self) -> float:
         """Return the age of the last complete read, infinite when there was none in this session."""
         return (self.recorder.now - self._read_at) / SECOND if self._read_at else float("inf")

@@ -80,9 +80,8 @@ def backups_in(directory: Path) -> tuple[Backup, ...]:
 
 
 def is_due(directory: Path, now: int) -> bool:
-    """Tell whether an hour has begun since the last backup."""
-    taken = backups_in(directory)
-    return not taken or now // HOUR > taken[-1].taken_at // HOUR
+    """Tell whether there is none of this hour; one of a clock that was ahead holds up no other."""
+    return all(now // HOUR != backup.taken_at // HOUR for backup in backups_in(directory))
 
 
 def kept_times(taken_at: Iterable[int]) -> frozenset[int]:

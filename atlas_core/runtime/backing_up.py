@@ -14,8 +14,11 @@ from atlas_core.errors import AtlasError
 LOOK_SECONDS = 600.0
 
 
-class BackupFailed(AtlasError):
-    """A backup was not made; the journal itself is not in doubt, so the session goes on and people are told."""
+class BackupFailed(AtlasError, OSError):
+    """A backup was not made; the journal itself is not in doubt, so the session goes on and people are told.
+
+    It is the machine's fault, such as a full disk: that ends by itself, and a backup is tried until then.
+    """
 
 
 @define

@@ -89,6 +89,8 @@ class SessionFace(HostedSession):
             return Vitals()
         self.board.note("bar", intake.now)
         self.board.note("scan", intake.scanned_at)
+        if self.session.reconciler is not None:
+            self.board.note(RECONCILE, engine.reconciling.read_at)  # a read that says nothing new leaves no record
         for prices in self.session.prices:
             if isinstance(prices, PricePoll):
                 self.board.note("poll", prices.polled_at)
@@ -108,7 +110,7 @@ class SessionFace(HostedSession):
         engine = self.session.desk.engine
         if engine.state.trading_state != ACTIVE:
             return engine.state.trading_state.replace("_", " ")
-        return "a maintenance window" if engine.limits.rules.is_market_closed(now) else ""
+        return "a maintenance window" if engine.limits.rules.is_market_closed(now) else engine.reconciling.refusal()
 
 
 @define

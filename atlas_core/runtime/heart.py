@@ -78,8 +78,7 @@ class Heart:
         beat = self._measured()
         self._write(beat)
         if not self._is_ready and self.state == "running":
-            self._is_ready = True
-            self.notifier.ready(_status(beat))
+            self._is_ready = self.notifier.ready(_status(beat))  # who was not told would end us for it
         elif self.state == STARTING:
             self.notifier.extend_timeout(STARTING_SECONDS)
         elif not beat.late:

@@ -115,6 +115,7 @@ class Host:
     _session: HostedSession | None = None
     _operator: Operator | None = None
     _body: asyncio.Task[object] | None = None
+    _is_signalled: bool = False
     _stopping: str = ""
     _aborted: str = ""
 
@@ -166,11 +167,11 @@ class Host:
         self._session.tasks.own("stop limit", self._limit_the_stop)
 
     def signal(self, name: str) -> None:
-        """Take a signal: the first stops in good order, the second at once."""
-        if self._stopping:
+        """Take a signal: the first stops in good order, also where a stop is on its way already; the second at once."""
+        if self._is_signalled:
             self.abort(f"a second {name}")
-        else:
-            self.stop(name)
+        self._is_signalled = True
+        self.stop(name)
 
     def abort(self, reason: str) -> None:
         """End the session where it is; what it journalled until now is what the next start recovers from."""

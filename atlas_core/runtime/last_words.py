@@ -16,7 +16,7 @@ MOST_KEPT = 20
 
 @frozen
 class LastWords:
-    """The file of last words; `say` never raises, because nothing is left that could handle it."""
+    """The file of last words; nothing here raises: nobody is left to handle it, and no session ends for such a file."""
 
     path: Path
 
@@ -33,8 +33,11 @@ class LastWords:
         return tuple(f"{to_datetime(_ts(word)):%Y-%m-%d %H:%M:%S}Z: {word.get('text', '')}" for word in self._kept())
 
     def delivered(self) -> None:
-        """Forget them: they are in the journal now. Raises OSError."""
-        remove_durably(self.path)
+        """Forget them: they are in the journal now. Those that stay are told once more, which harms nobody."""
+        try:
+            remove_durably(self.path)
+        except OSError as fault:
+            logger.warning("the last words could not be removed, the next start tells them again: {}", fault)
 
     def _kept(self) -> list[dict[str, object]]:
         words = read_json(self.path).get("words", [])

@@ -25,9 +25,9 @@ class Notifier:
         """Return the notifier that the service manager asked for."""
         return cls(os.environ.get("NOTIFY_SOCKET", ""))
 
-    def ready(self, status: str) -> None:
-        """Say that the session is up: recovered, reconciled, and watching."""
-        self._send(f"READY=1\nSTATUS={_line(status)}")
+    def ready(self, status: str) -> bool:
+        """Say that the session is up: recovered, reconciled, and watching; tell whether that need not be said again."""
+        return self._send(f"READY=1\nSTATUS={_line(status)}")
 
     def alive(self, status: str) -> None:
         """Feed the manager's watchdog."""
@@ -45,9 +45,9 @@ class Notifier:
         """Ask for more time to start or to stop."""
         self._send(f"EXTEND_TIMEOUT_USEC={int(seconds * _MICROSECONDS)}")
 
-    def _send(self, message: str) -> None:
+    def _send(self, message: str) -> bool:
         if not self.address:
-            return
+            return True
         address = "\0" + self.address[1:] if self.address.startswith("@") else self.address
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
@@ -55,6 +55,8 @@ class Notifier:
                 channel.sendto(message.encode(), address)
         except OSError as fault:
             logger.debug("the service manager was not told: {}", fault)
+            return False
+        return True
 
 
 def _line(text: str) -> str:

@@ -10,6 +10,8 @@ import pytest
 from atlas_core.journal import Journal
 from atlas_core.journal.backups import backups_in
 from atlas_core.runtime.backing_up import BackupFailed, BackupTask, back_up_beside
+from atlas_core.runtime.supervisor import Action, Restart, Supervisor, TaskFailure
+from atlas_core.testing import run_virtual
 from tests.journal_samples import short_run
 
 
@@ -29,3 +31,19 @@ def test_a_backup_that_fails_says_why(tmp_path: Path) -> None:
     path.write_text("no journal\n" * 1_000)
     with pytest.raises(BackupFailed, match=r"the backup of .* failed: .*was not a SQLite file"):
         asyncio.run(BackupTask(path).run())
+
+
+def test_backups_are_tried_again_however_long_they_fail() -> None:
+    failures: list[TaskFailure] = []
+
+    async def fail() -> None:
+        raise BackupFailed("the disk is full")
+
+    async def session() -> None:
+        async with Supervisor(lambda: 1.0, failures.append) as tasks:
+            tasks.own("backups", fail, restart=Restart.ALWAYS)
+            await asyncio.sleep(4 * 3_600)
+            assert tasks.names() == ("backups",)
+
+    run_virtual(session())
+    assert {failure.action for failure in failures} == {Action.RESTART, Action.BENCH}

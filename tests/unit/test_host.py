@@ -223,6 +223,19 @@ def test_the_second_signal_ends_at_once(tmp_path: Path) -> None:
     assert seconds == 7
 
 
+def test_the_first_signal_cuts_off_no_stop_that_is_on_its_way(tmp_path: Path) -> None:
+    async def script(bench: Bench) -> None:
+        await asyncio.sleep(5)
+        bench.host.stop("the time of the session is over")
+        bench.signal("SIGTERM")
+        await asyncio.sleep(2)
+        bench.signal("SIGTERM")
+
+    outcome, _session, seconds = play(tmp_path, script, hangs=True)
+    assert isinstance(outcome, KeyboardInterrupt)
+    assert seconds == 7
+
+
 def test_a_stop_that_hangs_is_cut_off_after_thirty_seconds(tmp_path: Path) -> None:
     async def script(bench: Bench) -> None:
         await asyncio.sleep(5)
@@ -408,6 +421,18 @@ def test_a_session_that_makes_no_turns_is_late_although_the_heart_beats(tmp_path
         bench.host.stop("enough")
 
     play(tmp_path, script)
+
+
+def test_a_service_manager_that_could_not_be_told_is_told_later_that_the_session_is_up(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.setblocking(False)
+
+        async def script(bench: Bench) -> None:
+            await asyncio.sleep(5)
+            manager.bind(str(tmp_path / "n"))
+
+        play(tmp_path, script, ending=Ending(seconds=7), notifier=Notifier(str(tmp_path / "n")))
+        assert manager.recv(1000).startswith(b"READY=1\n")
 
 
 def test_a_service_manager_is_asked_for_time_while_the_session_recovers_and_told_when_it_is_up(tmp_path: Path) -> None:

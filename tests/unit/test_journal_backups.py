@@ -83,6 +83,7 @@ def test_a_backup_is_due_once_an_hour(path: Path, folder: Path) -> None:
     take_backup(path, folder, START + 10 * MINUTE)
     assert not is_due(folder, START + 59 * MINUTE)
     assert is_due(folder, START + HOUR)
+    assert is_due(folder, START - HOUR)  # the one of START was made while the clock was ahead
 
 
 # --- keeping

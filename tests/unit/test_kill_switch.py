@@ -35,6 +35,13 @@ def test_any_file_of_that_name_engages_it(switch: KillSwitch, content: str) -> N
     assert note.actor == "a file"
 
 
+def test_a_link_of_that_name_that_leads_nowhere_engages_it_until_it_is_cleared(switch: KillSwitch) -> None:
+    switch.path.symlink_to(switch.path.with_name("gone"))
+    assert EntryPermit(switch).refusal().startswith("kill switch: killed by a file")
+    switch.clear()
+    assert not switch.is_engaged
+
+
 def test_engaging_twice_keeps_the_first_note(switch: KillSwitch) -> None:
     switch.engage("cli:ann", "first", START)
     switch.engage("cli:bob", "second", START)

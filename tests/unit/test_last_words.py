@@ -37,6 +37,17 @@ def test_a_damaged_file_holds_no_words_and_takes_new_ones(tmp_path: Path, text: 
     assert len(LastWords(path).words()) == 1
 
 
+def test_words_that_cannot_be_removed_end_no_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = LastWords(tmp_path / "w.json")
+    words.say("the disk is full", START)
+
+    def refuse(*_arguments: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    words.delivered()
+
+
 def test_saying_never_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_arguments: object) -> None:
         raise OSError(28, "No space left on device")

@@ -1,4 +1,4 @@
-"""What a person is told of a command: that it is done once the journal has it, also where that takes a while."""
+"""What people are told of a live session: a command is done once the journal has it, and what stops entries."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from atlas_core.errors import JournalFull
 from atlas_core.journal import Journal
 from atlas_core.model.records import OperatorActed, Record
+from atlas_core.model.timeframe import SECOND
 from atlas_core.runtime.face import SessionFace
 from atlas_core.runtime.progress import ProgressBoard
 from atlas_core.runtime.session import Session
-from tests.live_scene import Scene
+from tests.live_scene import Scene, lost
 from tests.memory import found
 
 
@@ -41,3 +42,36 @@ def test_nobody_is_told_that_a_command_is_done_while_the_journal_takes_nothing()
     scene.run(2, begin)
     assert refusals == 0
     assert in_journal == [1]
+
+
+def test_the_sign_of_life_tells_the_last_read_of_the_account_also_where_it_said_nothing_new() -> None:
+    scene = Scene(signals=())
+    read_at: list[int] = []
+
+    def begin(session: Session) -> None:
+        loop = asyncio.get_running_loop()
+        face = SessionFace(session, scene.journal, ProgressBoard(loop.time))
+
+        def look() -> None:
+            face.vitals()
+            read_at.append(scene.venue.now() - face.board.as_of["reconcile"])
+
+        loop.call_later(200, look)
+
+    scene.run(4, begin)
+    assert read_at[0] <= 31 * SECOND
+
+
+def test_the_sign_of_life_says_that_nothing_is_entered_while_the_account_cannot_be_read() -> None:
+    scene = Scene(signals=())
+    stopped: list[str] = []
+
+    def begin(session: Session) -> None:
+        loop = asyncio.get_running_loop()
+        face = SessionFace(session, scene.journal, ProgressBoard(loop.time))
+        for seconds in (61, 200):
+            loop.call_later(seconds, lambda: stopped.append(face.vitals().stopped))
+        loop.call_later(62, scene.venue.before.update, {"snapshot": lost})
+
+    scene.run(4, begin)
+    assert stopped == ["", "the account was not read completely for too long"]

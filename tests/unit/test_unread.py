@@ -10,9 +10,10 @@ from typing import TextIO
 
 import pytest
 
-from atlas_core.cli.live_screen import LiveScreen
+from atlas_core.cli import live_screen
+from atlas_core.cli.live_screen import EventTeller, LiveScreen
 from atlas_core.cli.unread import UnwaitedLog, takes_more
-from tests.sample_run import START, closed
+from tests.sample_run import START, closed, detected
 
 
 @pytest.fixture
@@ -52,3 +53,25 @@ def test_a_screen_that_nobody_reads_holds_up_no_session(
     with LiveScreen("x", with_events=True, with_bar=False) as screen:
         screen.records([closed(1, "sig-1", START, "142.80")])
     assert len(screen.kept) == 1
+
+
+def test_a_screen_that_is_read_again_shows_what_comes_then(
+    stalled: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, stream = stalled
+    monkeypatch.setattr(sys, "stdout", stream)
+    with LiveScreen("x", with_events=True, with_bar=False) as screen:
+        screen.records([closed(1, "sig-1", START, "142.80")])
+        os.read(reader, 1 << 20)
+        screen.records([closed(2, "sig-2", START, "142.80")])
+    event, rest = os.read(reader, 1 << 20).decode().splitlines()
+    assert event.endswith("trade 2")
+    assert rest == "  ... 1 more events: atlas report x --what events"
+
+
+def test_what_is_known_of_signals_for_the_screen_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_screen, "SETUPS_KEPT", 3)
+    teller = EventTeller()
+    for number in range(5):
+        teller.line(detected(f"sig-{number}", START))
+    assert list(teller._setup_by_key) == ["sig-2", "sig-3", "sig-4"]
