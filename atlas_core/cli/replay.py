@@ -56,7 +56,7 @@ def replay(ctx: click.Context, journal: str | None, session: int | None, profile
 
 def tape_of(named: NamedJournal, first_seq: int | None) -> Path:
     """Return the tape of a session, of the last one without `first_seq`; raises NotFound."""
-    from atlas_core.runtime.recording import tape_path, tapes_in
+    from atlas_core.runtime.recording import first_event, tape_path, tapes_in
 
     tapes = tapes_in(named.path.parent)
     if not tapes:
@@ -65,7 +65,7 @@ def tape_of(named: NamedJournal, first_seq: int | None) -> Path:
         return tapes[-1]
     wanted = tape_path(named.path.parent, first_seq)
     if wanted not in tapes:
-        known = ", ".join(str(int(tape.name.split(".")[0].rpartition("-")[2])) for tape in tapes)
+        known = ", ".join(str(first_event(tape)) for tape in tapes)
         raise NotFound(f"there is no tape of a session that begins with event {first_seq}; there are {known}")
     return wanted
 

@@ -14,7 +14,7 @@ from atlas_core.cli.kept import complete_run, store_of
 from atlas_core.cli.late_journal import journal_of
 from atlas_core.cli.manifests import Manifest, expect_manifest
 from atlas_core.cli.tables import print_json, say, say_wrapped, when
-from atlas_core.errors import JournalError, NotFound, Unsupported
+from atlas_core.errors import JournalError, NotFound, UsageError
 from atlas_core.runs import COLUMNS, Mode, RunInfo
 from atlas_core.runstore import JOURNAL_NAME, is_continuing
 from atlas_core.watching import Unwatched
@@ -73,7 +73,7 @@ def reproduce(ctx: click.Context, run_id: str | None, as_json: bool) -> None:
 
 
 def reproduced(run: RunInfo) -> Reproduction:
-    """Make a run again; raises NotFound and Unsupported where it cannot be."""
+    """Make a run again; raises NotFound and UsageError where it cannot be."""
     from atlas_core.compose import compose
     from atlas_core.journal import Journal
     from atlas_core.profile import open_profile
@@ -105,10 +105,10 @@ def reproduced(run: RunInfo) -> Reproduction:
 
 def _whole_manifest(run: RunInfo) -> Manifest:
     if is_continuing(run) or run.mode is Mode.LIVE:
-        raise Unsupported(f"{run.run_id} is a session on a market that goes on: atlas replay decides its tape again")
+        raise UsageError(f"{run.run_id} is a session on a market that goes on: atlas replay decides its tape again")
     manifest = expect_manifest(run)
     if manifest["finished"] != WHOLE:
-        raise Unsupported(
+        raise UsageError(
             f"{run.run_id} ended before its data did ({manifest['finished']}): only whole runs can be made again; "
             f"atlas replay {run.run_id} decides its tape again where it has one"
         )

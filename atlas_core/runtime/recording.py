@@ -293,6 +293,11 @@ def tape_path(directory: Path, first_seq: int) -> Path:
     return directory / f"tape-{first_seq:010d}.jsonl.gz"
 
 
+def first_event(tape: Path) -> int:
+    """Return the first event of the session that a tape is named after."""
+    return int(tape.name.split(".")[0].rpartition("-")[2])
+
+
 def tapes_in(directory: Path) -> list[Path]:
     """Return the tapes of a journal's sessions, first to last."""
     return sorted(directory.glob(_PATTERN))

@@ -21,7 +21,7 @@ from atlas_core.model.instrument import Instrument
 from atlas_core.model.records import Record, RunStarted, SessionResumed
 from atlas_core.model.timeframe import HOUR
 from atlas_core.report.differences import Difference, difference_of
-from atlas_core.runtime.recording import Entry, read_head, read_tape
+from atlas_core.runtime.recording import Entry, first_event, read_head, read_tape, tapes_in
 from atlas_core.runtime.scanning import ScanDesk
 from atlas_core.runtime.tape_codec import event_of, plain_of, value_of
 from atlas_core.wiring import engine_of, timetable_of
@@ -52,12 +52,14 @@ class ReplayResult:
 def replay(tape: Path, journal: JournalReader, system: System) -> ReplayResult:
     """Play a tape through the deciders of `system` and compare what they decide with the journal, record by record.
 
-    Nothing is opened and nothing is sent: what a broker answered is on the tape. It stops at the first difference.
-    Raises NotFound or DataError when the tape cannot be read.
+    Nothing is opened and nothing is sent: what a broker answered is on the tape. It stops at the first difference, and
+    where the tape of the next session begins. Raises NotFound or DataError when the tape cannot be read.
     """
     head = read_head(tape)
     instruments = {each["symbol"]: value_of(each, Instrument) for each in head["instruments"]}
-    stage = Stage.of(system, instruments, journal, int(head["first_seq"]))
+    later = [other for other in tapes_in(tape.parent) if other > tape]
+    last = first_event(later[0]) - 1 if later else None
+    stage = Stage.of(system, instruments, journal, int(head["first_seq"]), last)
     for entry in read_tape(tape):
         difference = stage.play(entry)
         if difference is not None:
@@ -81,15 +83,23 @@ class Stage:
     _found: dict[tuple[str, int], SignalsFound] = field(factory=dict)
 
     @classmethod
-    def of(cls, system: System, instruments: Mapping[str, Instrument], journal: JournalReader, first: int) -> Stage:
-        """Set the stage for a session whose first event is `first`."""
+    def of(
+        cls,
+        system: System,
+        instruments: Mapping[str, Instrument],
+        journal: JournalReader,
+        first: int,
+        last: int | None = None,
+    ) -> Stage:
+        """Set the stage for a session whose events are `first` to `last`; None: the journal ends with it."""
         system.instruments.update(instruments)
         base, timetable = system.base_timeframe, timetable_of(system.profile, instruments)
         feeds = {s: BarFeed(s, base, each.tick_size, timetable.grid(s)) for s, each in instruments.items()}
         engine = engine_of(system, instruments, PastMarket(LiveMarket(feeds, instruments)))
         window = LiveMarket(feeds, instruments, system.window_bars())
         scans = ScanDesk(system.scanners, feeds, window, _ignore, timetable)
-        return cls(journal, engine, feeds, scans, first, journal.records(after=first - 1), first - 1)
+        recorded = journal.records(after=first - 1, until=last)
+        return cls(journal, engine, feeds, scans, first, recorded, first - 1)
 
     def play(self, entry: Entry) -> Difference | None:
         """Let one entry of the tape happen again; return the first difference that it makes."""
@@ -102,7 +112,7 @@ class Stage:
     def left_over(self) -> Difference | None:
         """Return the record that the session has and the replay does not, where the tape holds the whole session."""
         found = self._take_recorded()
-        if found is None or not self.is_over or isinstance(found, SessionResumed):  # the next one has its own tape
+        if found is None or not self.is_over:
             return None
         return difference_of(self.last_seq + 1, found, None)
 

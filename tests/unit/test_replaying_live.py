@@ -18,6 +18,7 @@ from atlas_core.runtime.replaying import ReplayResult, replay
 from tests.live_scene import Scene, lost
 from tests.memory import found
 from tests.unit.test_arrival import AwayTape, back_at
+from tests.unit.test_replaying import rewritten
 
 FALLS = {6: (100.0, 90.0), 7: (90.0, 90.0)}
 
@@ -76,6 +77,32 @@ def test_each_session_that_goes_on_has_a_tape_of_its_own(tmp_path: Path) -> None
     result = replayed(scene, second)
     assert result.difference is None
     assert (result.first_seq, result.last_seq) == (first_end + 1, scene.journal.count())
+    scene.journal.close()
+
+
+def test_what_a_session_of_the_next_day_begins_with_is_no_part_of_the_one_before(tmp_path: Path) -> None:
+    scene = recorded(tmp_path)
+    scene.run(5)
+    first_end = scene.journal.count()
+    scene.run(1, start=24 * 60 + 6)
+    result = replayed(scene, tapes_in(tmp_path)[0])
+    assert (result.difference, result.is_whole, result.last_seq) == (None, True, first_end)
+    scene.journal.close()
+
+
+def test_a_tape_ahead_of_a_journal_that_the_next_session_continued_is_no_difference(tmp_path: Path) -> None:
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+    whole = recorded(tmp_path / "whole")
+    whole.run(5)
+    entries = [entry for entry in read_tape(tapes_in(tmp_path / "whole")[0]) if entry[0] != "pause"]
+    scene = recorded(tmp_path / "cut", venue=whole.venue)
+    scene.journal.append(whole.records[:-5])
+    first = rewritten(tapes_in(tmp_path / "whole")[0], entries, tmp_path / "cut")
+    scene.run(1, start=6)
+    result = replayed(scene, first)
+    assert (result.difference, result.is_whole, result.last_seq) == (None, False, len(whole.records) - 5)
+    whole.journal.close()
     scene.journal.close()
 
 

@@ -16,7 +16,7 @@ from atlas_core.cli.main import run_command_line
 from atlas_core.cli.report import report
 from atlas_core.cli.reproduce import NOTHING_KNOWN, reproduce
 from atlas_core.cli.runs import runs
-from atlas_core.errors import AtlasError, NotFound, Unsupported
+from atlas_core.errors import AtlasError, NotFound, UsageError
 from atlas_core.runs import Mode, RunInfo
 from atlas_core.runstore import RunStore
 from tests.csv_run import keep_run, write_waves
@@ -126,7 +126,7 @@ def test_a_session_on_a_market_of_the_past_is_made_again_too(tmp_path: Path, cap
 
 def test_a_run_that_did_not_end_or_ended_early_cannot_be_made_again(own_home: Path, kept: RunInfo) -> None:
     change_manifest(kept, lambda manifest: manifest.update(finished="stopped"))
-    with pytest.raises(Unsupported, match="only whole runs"):
+    with pytest.raises(UsageError, match="only whole runs"):
         call(reproduce)
     RunStore(own_home).create("waves", Mode.BACKTEST, False)
     with pytest.raises(NotFound, match="did not end"):
