@@ -93,10 +93,16 @@ def instant_disk() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where the homes of all tests lie: pytest reads a directory whenever it makes another one in it."""
+    return tmp_path_factory.mktemp("atlas-homes")
+
+
 @pytest.fixture(autouse=True)
-def own_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def own_home(monkeypatch: pytest.MonkeyPatch, homes: Path) -> Path:
     """Give every test its own, empty place for runs."""
-    home = tmp_path_factory.mktemp("atlas-home")
+    home = Path(tempfile.mkdtemp(dir=homes))
     monkeypatch.setenv("ATLAS_HOME", str(home))
     monkeypatch.setenv("NO_COLOR", "1")
     return home
