@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import TypeVar
 
@@ -97,7 +97,7 @@ def run_one(setup: Setup) -> Result:
     return Result.of(simulate(setup))
 
 
-def results(setups: Sequence[Setup], workers: int) -> Iterator[Result]:
+def results(setups: Sequence[Setup], workers: int | Executor) -> Iterator[Result]:
     """Yield the results of setups in their order."""
     yield from in_processes(run_one, setups, workers)
 
@@ -108,10 +108,17 @@ def _begin() -> None:
     gc.freeze()
 
 
-def in_processes(act: Callable[[T], R], items: Sequence[T], workers: int) -> Iterator[R]:
-    """Yield what `act` returns for each item, in their order, computed by several processes."""
-    if workers <= 1:
+def processes(workers: int) -> ProcessPoolExecutor:
+    """Return a pool of processes, a context manager; each of them imports everything anew."""
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin)
+
+
+def in_processes(act: Callable[[T], R], items: Sequence[T], workers: int | Executor) -> Iterator[R]:
+    """Yield what `act` returns for each item, in their order, computed by so many processes or by those of a pool."""
+    if isinstance(workers, Executor):
+        yield from workers.map(act, items)
+    elif workers <= 1:
         yield from map(act, items)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin) as pool:
-        yield from pool.map(act, items)
+    else:
+        with processes(workers) as pool:
+            yield from pool.map(act, items)

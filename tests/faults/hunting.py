@@ -8,6 +8,7 @@ the fault shows itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from functools import lru_cache
 from pathlib import Path
 
@@ -120,7 +121,7 @@ def shortened(death: Death) -> Death:
 @lru_cache
 def _holds(seed: int, hours: float) -> bool:
     """Tell whether the client as it is holds every invariant under a seed."""
-    return not simulate(Setup.drawn(seed, hours), stops_at_breach=True).breaches
+    return not simulate(Setup.drawn(seed, hours)).breaches
 
 
 @lru_cache(maxsize=1_000)
@@ -147,7 +148,7 @@ TRAITS: dict[str, Callable[[Setup], float]] = {
 
 
 def deaths(
-    names: Sequence[str], seeds: Sequence[int], hours: float, workers: int, most: int | None = None
+    names: Sequence[str], seeds: Sequence[int], hours: float, workers: int | Executor, most: int | None = None
 ) -> Iterator[Death]:
     """Yield how each mutant died."""
     yield from in_processes(hunt, [Hunt(name, seeds, hours, most or len(seeds)) for name in names], workers)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Executor
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 
 from tests.faults import host
-from tests.faults.campaign import Tally, results
+from tests.faults.campaign import Tally, processes, results
 from tests.faults.hunting import deaths, known
 from tests.faults.mutants import MUTANTS, NEEDS
 from tests.faults.setup import Setup
@@ -30,6 +32,13 @@ OFTEN = (
 )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Executor]:
+    """Return the processes that run what the tests of this module ask for."""
+    with processes(WORKERS) as pool:
+        yield pool
+
+
 def regression_setups(hours: range) -> list[Setup]:
     """Return the setups of the seeds that are kept and last for so many hours."""
     lines = (HERE / "seeds.txt").read_text(encoding="utf-8").splitlines()
@@ -40,20 +49,20 @@ def regression_setups(hours: range) -> list[Setup]:
 
 
 @pytest.mark.timeout(600)
-def test_seeds_that_failed_once_hold_every_invariant() -> None:
-    assert {r.seed: r.breaches for r in results(regression_setups(range(4)), WORKERS) if r.breaches} == {}
+def test_seeds_that_failed_once_hold_every_invariant(pool: Executor) -> None:
+    assert {r.seed: r.breaches for r in results(regression_setups(range(4)), pool) if r.breaches} == {}
 
 
 @pytest.mark.campaign
 @pytest.mark.timeout(600)
-def test_long_seeds_that_failed_once_hold_every_invariant() -> None:
-    assert {r.seed: r.breaches for r in results(regression_setups(range(4, 100)), WORKERS) if r.breaches} == {}
+def test_long_seeds_that_failed_once_hold_every_invariant(pool: Executor) -> None:
+    assert {r.seed: r.breaches for r in results(regression_setups(range(4, 100)), pool) if r.breaches} == {}
 
 
 @pytest.mark.timeout(1_800)
-def test_sessions_hold_every_invariant_whatever_the_venue_does() -> None:
+def test_sessions_hold_every_invariant_whatever_the_venue_does(pool: Executor) -> None:
     tally = Tally()
-    for result in results([Setup.drawn(seed, DEFAULT_HOURS) for seed in range(1, DEFAULT_SEEDS + 1)], WORKERS):
+    for result in results([Setup.drawn(seed, DEFAULT_HOURS) for seed in range(1, DEFAULT_SEEDS + 1)], pool):
         tally.add(result)
     assert {failed.seed: failed.breaches[0] for failed in tally.failed} == {}
     assert [name for name in OFTEN if not tally.covered[name]] == []
@@ -98,12 +107,12 @@ def test_a_journal_that_is_written_late_changes_nothing(monkeypatch: pytest.Monk
 
 
 @pytest.mark.timeout(600)
-def test_known_faults_are_found() -> None:
+def test_known_faults_are_found(pool: Executor) -> None:
     """A change of the client shifts what a seed brings about, so a few that need rare weather may hide for a while.
 
     `python -m tests.faults --mutants NAME --note` looks for other seeds of them.
     """
-    found = list(deaths(known(), range(1, 301), 1.0, WORKERS, most=12))
+    found = list(deaths(known(), range(1, 301), 1.0, pool, most=12))
     alive = [death for death in found if death.place is None]
     assert [death.row() for death in alive if death.name not in NEEDS] == []
     assert len(alive) <= MOST_HIDING, [death.row() for death in alive]
