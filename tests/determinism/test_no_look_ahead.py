@@ -71,20 +71,20 @@ def decided(run: Run, bars: list[BarClosed]) -> list[Record]:
 
 
 @lru_cache(maxsize=32)
-def decided_on_all(run: Run, seed: int) -> list[Record]:
-    """Return what is decided on a whole random market; each is run once."""
-    return decided(run, random_bars(seed))
+def decided_on_all(seed: int) -> list[Record]:
+    """Return what the loop decides on a whole random market, and the pump must decide as well; each is run once."""
+    return decided(by_loop, random_bars(seed))
 
 
 def cut_away(run: Run, seed: int, cut: int) -> None:
     short = decided(run, [b for b in random_bars(seed) if b.ts <= at(cut)])
-    assert decided_on_all(run, seed)[: len(short)] == short
+    assert decided_on_all(seed)[: len(short)] == short
 
 
 def poisoned(run: Run, seed: int, cut: int) -> None:
     """The other future lasts longer than the longest bar forms: what comes later than that cannot be told apart."""
     bars = [b if b.ts <= at(cut) else poison(b) for b in random_bars(seed) if b.ts <= at(cut + AFTER)]
-    before = [record for record in decided_on_all(run, seed) if record.ts < at(cut)]
+    before = [record for record in decided_on_all(seed) if record.ts < at(cut)]
     assert [record for record in decided(run, bars) if record.ts < at(cut)] == before
 
 
@@ -123,7 +123,7 @@ def poison(bar: BarClosed) -> BarClosed:
 def test_the_close_of_the_entry_bar_changes_nothing_about_the_entry(seed: int) -> None:
     """A touch inside a bar is judged and sized before the bar has closed."""
     bars = random_bars(seed)
-    records = decided_on_all(by_loop, seed)
+    records = decided_on_all(seed)
     entries = [r for r in found(records, PositionOpened) if any(b.ts == r.ts and b.symbol == r.symbol for b in bars)]
     entry = entries[0]
     place = next(i for i, b in enumerate(bars) if b.ts == entry.ts and b.symbol == entry.symbol)
@@ -140,6 +140,6 @@ def told_until(records: list[Record], entry: PositionOpened) -> list[Record]:
 
 
 def test_the_random_markets_are_lively_enough_to_prove_something() -> None:
-    runs = [decided_on_all(by_loop, seed) for seed in SEEDS[:2]]
+    runs = [decided_on_all(seed) for seed in SEEDS[:2]]
     assert sum(len(found(records, PositionOpened)) for records in runs) > 30
     assert {record.rule for records in runs for record in found(records, PositionClosed)} >= set(EXITS)
