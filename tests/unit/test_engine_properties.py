@@ -99,20 +99,14 @@ def random_signal(bench: Bench, generator: np.random.Generator, prices: dict[str
 SEEDS = st.integers(0, 2**32)
 
 
-@settings(max_examples=25, deadline=None)
-@given(SEEDS)
-def test_every_signal_ends_in_exactly_one_verdict(seed: int) -> None:
-    bench = walk(seed)
+def every_signal_ends_in_exactly_one_verdict(bench: Bench) -> None:
     detected = Counter(record.key for record in bench.of(SignalDetected))
     ended = Counter(record.key for record in bench.of(VerdictReached))
     assert set(detected.values()) <= {1}
     assert detected == ended
 
 
-@settings(max_examples=25, deadline=None)
-@given(SEEDS)
-def test_money_is_conserved_to_the_cent(seed: int) -> None:
-    bench = walk(seed)
+def money_is_conserved_to_the_cent(bench: Bench) -> None:
     state = bench.engine.state
     assert not state.positions
     closed = sum((record.net for record in bench.of(PositionClosed)), ZERO)
@@ -148,10 +142,9 @@ def remembered(engine: Engine) -> dict[str, object]:
     return {"positions": positions, "orders": orders, **rest}
 
 
-@settings(max_examples=40, deadline=None)
-@given(SEEDS)
-def test_no_position_is_ever_without_a_stop_for_exactly_its_quantity(seed: int) -> None:
-    assert not [alert for alert in walk(seed).of(AlertRaised) if alert.title == "Position without protection"]
+def no_position_is_ever_without_a_stop(bench: Bench) -> None:
+    """The walk has looked after every bar whether the stops are for exactly what is open."""
+    assert not [alert for alert in bench.of(AlertRaised) if alert.title == "Position without protection"]
 
 
 @settings(max_examples=15, deadline=None)
@@ -160,13 +153,22 @@ def test_the_same_market_gives_the_same_records(seed: int) -> None:
     assert walk(seed, 30).records == walk(seed, 30).records
 
 
-@settings(max_examples=25, deadline=None)
-@given(SEEDS)
-def test_no_intent_leaves_under_two_identities_and_no_identity_stands_for_two_intents(seed: int) -> None:
-    intents = walk(seed).of(OrderIntended)
+def no_intent_leaves_under_two_identities_and_no_identity_stands_for_two_intents(bench: Bench) -> None:
+    intents = bench.of(OrderIntended)
     by_id = Counter(intent.client_order_id for intent in intents)
     by_fact = Counter((intent.signal_key, intent.role, intent.attempt) for intent in intents)
     assert set(by_id.values()) <= {1}
     assert set(by_fact.values()) <= {1}
     entries = Counter(intent.signal_key for intent in intents if intent.role is OrderRole.ENTRY)
     assert set(entries.values()) <= {1}
+
+
+@settings(max_examples=40, deadline=None)
+@given(SEEDS)
+def test_verdicts_money_stops_and_identities_are_right_in_every_market(seed: int) -> None:
+    """A walk takes longer than looking at it, so each is looked at in every way."""
+    bench = walk(seed)
+    every_signal_ends_in_exactly_one_verdict(bench)
+    money_is_conserved_to_the_cent(bench)
+    no_intent_leaves_under_two_identities_and_no_identity_stands_for_two_intents(bench)
+    no_position_is_ever_without_a_stop(bench)
