@@ -22,13 +22,14 @@ sys.exit(code)
 """
 
 
-@pytest.fixture
-def installed(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Lay out the metadata of the shipped distribution, so that its plugins are found without an installation."""
     import tomli
 
     project = tomli.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    info = tmp_path / "atlas_trading-0.dist-info"
+    folder = tmp_path_factory.mktemp("installed")
+    info = folder / "atlas_trading-0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: atlas-trading\nVersion: 0\n")
     groups = [
@@ -36,7 +37,7 @@ def installed(tmp_path: Path) -> Path:
         for group, entries in project["entry-points"].items()
     ]
     (info / "entry_points.txt").write_text("\n".join(groups))
-    return tmp_path
+    return folder
 
 
 def modules_after(arguments: list[str], folder: Path) -> set[str]:
@@ -54,10 +55,15 @@ def modules_after(arguments: list[str], folder: Path) -> set[str]:
     return set(ended.stderr.splitlines())
 
 
-def test_help_imports_no_heavy_module_and_no_rich(installed: Path) -> None:
-    modules = modules_after(["--help"], installed)
-    assert modules & (HEAVY | {"rich"}) == set()
-    assert modules >= SHIPPED
+@pytest.fixture(scope="module")
+def after_help(installed: Path) -> set[str]:
+    """Return the modules that help has imported."""
+    return modules_after(["--help"], installed)
+
+
+def test_help_imports_no_heavy_module_and_no_rich(after_help: set[str]) -> None:
+    assert after_help & (HEAVY | {"rich"}) == set()
+    assert after_help >= SHIPPED
 
 
 @pytest.mark.parametrize("options", [[], ["--json"], ["--hooks", "--role", "strategies"]])
@@ -67,10 +73,9 @@ def test_the_list_of_plugins_imports_no_heavy_module(options: list[str], install
     assert modules >= SHIPPED
 
 
-def test_help_imports_no_other_command(installed: Path) -> None:
-    modules = modules_after(["--help"], installed)
+def test_help_imports_no_other_command(after_help: set[str]) -> None:
     commands = {"run", "scan", "explain", "report", "runs", "config", "plugins", "doctor", "completion"}
-    assert modules & {f"atlas_core.cli.{name}" for name in commands} == set()
+    assert after_help & {f"atlas_core.cli.{name}" for name in commands} == set()
 
 
 def test_completion_imports_no_heavy_module(installed: Path) -> None:

@@ -15,10 +15,11 @@ WEDGED = """
 import asyncio, sys, threading
 from pathlib import Path
 from atlas_core.clock import monotonic_seconds
+from atlas_core.runtime import watchdog
 from atlas_core.runtime.last_words import LastWords
 from atlas_core.runtime.progress import ProgressBoard
-from atlas_core.runtime.watchdog import Watchdog
 
+watchdog.LOOK_SECONDS = 0.1
 folder, how = Path(sys.argv[1]), sys.argv[2]
 board = ProgressBoard(monotonic_seconds)
 words = LastWords(folder / "last-words.json")
@@ -34,12 +35,12 @@ def wedge_in_a_loop():
 
 
 async def main():
-    board.expect("session", 2.0)
+    board.expect("session", 0.5)
     board.beat("session")
     globals()[how]()
 
 
-with Watchdog(board, folder / "stacks.txt", lambda text: words.say(text, 1)):
+with watchdog.Watchdog(board, folder / "stacks.txt", lambda text: words.say(text, 1)):
     asyncio.run(main())
 """
 

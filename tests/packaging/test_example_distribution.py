@@ -86,7 +86,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     made = folder / "venv"
     venv.create(made, with_pip=False)
     python = made / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index"]
+    options = ("--quiet", "--no-deps", "--no-index", "--no-compile")
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", *options]
     succeed([*pip, *wheels], folder)
     share_libraries(python, folder)
     return Environment(folder, python, wheels[1])
@@ -103,10 +104,11 @@ def test_the_wheel_holds_the_package_and_its_type_marker_and_nothing_else(enviro
 
 
 def test_atlas_and_the_example_are_imported_from_their_wheels(environment: Environment) -> None:
-    for module in ("atlas_core", "atlas_sim", "atlas_example"):
-        code = f"import {module}; print({module}.__file__)"
-        path = succeed([environment.python, "-c", code], environment.folder).strip()
-        assert Path(path).is_relative_to(environment.folder / "venv")
+    modules = ("atlas_core", "atlas_sim", "atlas_example")
+    code = "".join(f"import {module}; print({module}.__file__)\n" for module in modules)
+    paths = succeed([environment.python, "-c", code], environment.folder).splitlines()
+    assert len(paths) == len(modules)
+    assert all(Path(path).is_relative_to(environment.folder / "venv") for path in paths)
 
 
 def test_the_installed_plugin_is_listed_beside_the_shipped_ones(environment: Environment) -> None:
