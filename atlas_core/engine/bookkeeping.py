@@ -113,9 +113,9 @@ class Bookkeeper:
         self._close(position, self.recorder.now, ending, booked(gross, self.unit))
 
     def fund(self, event: FundingCharged) -> None:
-        """Book funding for the open position of a symbol."""
+        """Book funding for the open position of a symbol, once for each time at which it is charged."""
         position = self.state.positions.get(event.symbol)
-        if position is not None:
+        if position is not None and event.ts > position.funded_at:
             amount = booked_cost(event.amount, self.unit)
             self.recorder.write(
                 FundingBooked(

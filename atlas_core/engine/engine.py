@@ -99,6 +99,7 @@ class Engine:
         """Take over the state of an engine that wrote these records.
 
         What open positions saw of the market comes back with `catch_up`, the equity peak within a day with the prices.
+        Raises ProfileError where something is open in a symbol that this engine does not trade.
         """
         last, state = 0, self.state
         for record in records:
@@ -110,6 +111,7 @@ class Engine:
                 if isinstance(record, OrderIntended):
                     self.limits.remember(record)
             last = max(last, record.ts)  # a fill has the venue's time, which may be behind ours
+        state.require_instruments()
         if last:
             self._move_to(last)
         self.signals.restore()
@@ -312,9 +314,7 @@ class Engine:
             return
         if isinstance(event, OrderRejected):
             self.orders.want_again(position, track)
-            self.protection.refused(
-                position, intent.role
-            )  # tried again at the next price: at once it would only be rejected again
+            self.protection.refused(position, intent.role)  # at once it would only be rejected again
         elif not track.is_withdrawn:
             self.protection.lost(position, intent.role)
         else:

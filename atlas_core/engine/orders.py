@@ -7,7 +7,7 @@ from decimal import Decimal
 from attrs import define
 
 from atlas_core.engine.ports import Recorder
-from atlas_core.engine.state import OrderTrack, PositionTrack, State
+from atlas_core.engine.state import OrderTrack, PositionTrack, SignalState, State
 from atlas_core.model.events import Cancel, Submit
 from atlas_core.model.instrument import ONE
 from atlas_core.model.orders import (
@@ -33,7 +33,7 @@ _FROM: dict[OrderStatus, tuple[OrderStatus, ...]] = {
     OrderStatus.SUBMITTED: (OrderStatus.INTENDED,),
     OrderStatus.ACKNOWLEDGED: _WAITING,
     OrderStatus.UNKNOWN: (OrderStatus.INTENDED, OrderStatus.SUBMITTED),
-    OrderStatus.REJECTED: _WAITING,
+    OrderStatus.REJECTED: (*_WAITING, OrderStatus.ACKNOWLEDGED),  # many venues acknowledge first and judge then
     OrderStatus.CANCELLED: _WORKING,
     OrderStatus.EXPIRED: _WORKING,
 }
@@ -176,14 +176,22 @@ class OrderDesk:
                 self.cancel(track)
 
     def withdraw_orphans(self) -> None:
-        """Ask for the withdrawal of what still works for a trade that is over: it could hit the next one."""
+        """Ask for the withdrawal of what still works for a trade that is over: it could hit the next one.
+
+        So could the rest of an entry, also while an exit is on its way; after a restart nobody else remembers it.
+        """
         for track in list(self.state.orders.values()):
-            intent = track.intent
-            if track.is_withdrawn or intent.role is OrderRole.ENTRY or track.status.is_terminal:
-                continue
-            position = self.state.positions.get(intent.symbol)
-            if position is None or position.signal.key != intent.signal_key:
+            if not (track.is_withdrawn or track.status.is_terminal) and self._is_orphan(track.intent):
                 self.cancel(track)
+
+    def _is_orphan(self, intent: OrderIntended) -> bool:
+        position = self.state.positions.get(intent.symbol)
+        is_over = position is None or position.signal.key != intent.signal_key
+        if intent.role is not OrderRole.ENTRY:
+            return is_over
+        signal = self.state.signals.get(intent.signal_key)
+        was_entered = signal is not None and signal.state is SignalState.OPEN
+        return was_entered and (is_over or (position is not None and position.is_closing))
 
     def cancel(self, track: OrderTrack) -> None:
         """Ask for an order's withdrawal; it stays working until the venue says that it is gone."""

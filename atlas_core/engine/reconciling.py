@@ -178,8 +178,8 @@ class ReconcileDesk:
         """Take up the entries that ended shortly before a restart."""
         begun = self.recorder.now - ENDED_LATELY
         for track in (*self.state.orders.values(), *self.state.ended_orders.values()):
-            has_ended = track.status in (OrderStatus.CANCELLED, OrderStatus.EXPIRED) and track.moved_at >= begun
-            if has_ended and track.intent.role is OrderRole.ENTRY:
+            is_cut = track.status in (OrderStatus.CANCELLED, OrderStatus.EXPIRED) or _filled_after_all(track)
+            if is_cut and track.moved_at >= begun and track.intent.role is OrderRole.ENTRY:
                 self.entry_ended(track)
 
     def tick(self) -> None:
@@ -228,9 +228,21 @@ class ReconcileDesk:
             )
 
     def _seen_again(self, since: int, until: int, at_most: int) -> None:
-        """Note the time without complete reads before this one."""
-        if until - since > at_most:
-            self._unseen.append((since, until))
+        """Note the time without complete reads before this one; forget what no difference reaches back to any more."""
+        if until - since <= at_most:
+            return
+        if self._unseen and self._unseen[-1][1] == since:
+            since, _ = self._unseen.pop()
+        self._unseen.append((since, until))
+        begun = self._reaches_back_to(min([until, *(difference.since for difference in self._differences.values())]))
+        self._unseen = [span for span in self._unseen if span[1] > begun]
+
+    def _reaches_back_to(self, since: int) -> int:
+        """Return from when on the end of an order may explain a difference that was first seen at a time."""
+        begun = since - MAY_EXPLAIN
+        for unseen_since, until in reversed(self._unseen):
+            begun -= until - unseen_since if until > begun else 0
+        return begun
 
     def _ask_the_silent(self) -> None:
         """Ask about the orders that may explain differences, those first that were asked about longest ago."""
@@ -313,9 +325,7 @@ class ReconcileDesk:
     def _related(self, symbol: str) -> tuple[OrderTrack, ...]:
         """Return the orders of a symbol that may have filled without our knowing: working, or ended a while ago."""
         difference = self._differences.get(symbol)
-        begun = (self.recorder.now if difference is None else difference.since) - MAY_EXPLAIN
-        for since, until in reversed(self._unseen):
-            begun -= until - since if until > begun else 0
+        begun = self._reaches_back_to(self.recorder.now if difference is None else difference.since)
         tracks = (*self.state.orders.values(), *self.state.ended_orders.values())
         return tuple(t for t in tracks if t.intent.symbol == symbol and (t.is_working or t.moved_at >= begun))
 
@@ -372,6 +382,11 @@ class ReconcileDesk:
 
 def _signed(held: VenuePosition | None) -> Decimal:
     return ZERO if held is None else held.quantity * held.side.sign
+
+
+def _filled_after_all(track: OrderTrack) -> bool:
+    """Tell whether an order that counted as never accepted filled all the same, and not as a whole."""
+    return track.status is OrderStatus.REJECTED and ZERO < track.cumulative_quantity < track.intent.quantity
 
 
 def _is_moving(track: OrderTrack, since: int) -> bool:

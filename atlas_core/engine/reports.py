@@ -15,12 +15,14 @@ def events_of(report: OrderReport, ts: int) -> Iterator[BrokerEvent]:
     """Yield what a report tells, in the order in which it must have happened.
 
     Events that repeat what is known change nothing, so a report may be taken at any time and more than once.
+    What filled counts in every state, also in one that nobody knows; a refused order that filled in part is told as
+    withdrawn.
     """
-    name = report.client_order_id
-    if report.status in _SAYS_NOTHING:
+    name, reason = report.client_order_id, f"the venue has it as {report.status}"
+    if report.status in _SAYS_NOTHING and not report.cumulative_quantity:
         return
-    if report.status is OrderStatus.REJECTED:
-        yield OrderRejected(ts=ts, client_order_id=name, reason="the venue has it as rejected")
+    if report.status is OrderStatus.REJECTED and not report.cumulative_quantity:
+        yield OrderRejected(ts=ts, client_order_id=name, reason=reason)
         return
     yield OrderAccepted(ts=ts, client_order_id=name, venue_order_id=report.venue_order_id)
     if report.cumulative_quantity > 0 and report.average_price is not None:
@@ -31,7 +33,7 @@ def events_of(report: OrderReport, ts: int) -> Iterator[BrokerEvent]:
             price=report.average_price,
             cumulative_fee=report.cumulative_fee,
         )
-    if report.status is OrderStatus.CANCELLED:
-        yield OrderCancelled(ts=ts, client_order_id=name, reason="the venue has it as cancelled")
+    if report.status in (OrderStatus.CANCELLED, OrderStatus.REJECTED):
+        yield OrderCancelled(ts=ts, client_order_id=name, reason=reason)
     elif report.status is OrderStatus.EXPIRED:
         yield OrderExpired(ts=ts, client_order_id=name)

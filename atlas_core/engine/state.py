@@ -22,7 +22,7 @@ from atlas_core.engine.tracks import PositionTrack as PositionTrack
 from atlas_core.engine.tracks import SignalState as SignalState
 from atlas_core.engine.tracks import SignalTrack as SignalTrack
 from atlas_core.engine.tracks import TargetPart as TargetPart
-from atlas_core.errors import EngineError
+from atlas_core.errors import EngineError, ProfileError
 from atlas_core.model.instrument import ZERO, Instrument
 from atlas_core.model.orders import Action, OrderRole, OrderStatus
 from atlas_core.model.portfolio import Account, ClosedTrade, Portfolio
@@ -56,12 +56,14 @@ from atlas_core.model.records import (
 from atlas_core.model.refusals import RefusedSignals
 from atlas_core.model.signals import Signal
 from atlas_core.model.timeframe import DAY, parse_timeframe
+from atlas_core.problem import Problem
 
 _ROLES = tuple(OrderRole)
 ENDED_KEPT = 2 * DAY
+"""How long a message about an order that ended can still be told from a stranger's."""
+
 SEEN_DAYS = 2
 SEEN_BARS = 50
-"""How long a message about an order that ended can still be told from a stranger's."""
 
 
 def signal_of(record: SignalDetected) -> Signal:
@@ -172,6 +174,15 @@ class State:
             if track.trade_id == trade_id:
                 return track
         raise EngineError(f"trade {trade_id}: expected an open position, found none")
+
+    def require_instruments(self) -> None:
+        """Raise ProfileError where something is open or ordered in a symbol that is not traded any more."""
+        working = {track.intent.symbol for track in self.orders.values() if track.is_working}
+        missing = ", ".join(sorted((working | self.positions.keys()) - self.instruments.keys()))
+        if missing:
+            message = f"expected every symbol that has a position or a working order, was without {missing}"
+            suggestion = "put it back until that is closed"
+            raise ProfileError([Problem(message=message, table="universe", key="symbols", suggestion=suggestion)])
 
     def _run_started(self, record: RunStarted) -> None:
         self.cash = self.day_equity = self.peak_equity = record.starting_cash
@@ -390,7 +401,9 @@ class State:
         self.position_of_trade(record.trade_id).is_protected = record.protected
 
     def _funding_booked(self, record: FundingBooked) -> None:
-        self.position_of_trade(record.trade_id).funding += record.amount
+        track = self.position_of_trade(record.trade_id)
+        track.funding += record.amount
+        track.funded_at = record.ts
         self.cash -= record.amount
 
     def _position_closed(self, record: PositionClosed) -> None:

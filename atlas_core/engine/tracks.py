@@ -142,6 +142,7 @@ class PositionTrack:
     slippage: Decimal = ZERO
     impact: Decimal = ZERO
     funding: Decimal = ZERO
+    funded_at: int = 0
     stop: Decimal | None = None
     stop_rule: str = ""
     target: Decimal | None = None

@@ -249,7 +249,7 @@ class TimerFired:
 
 @frozen
 class OperatorCommand:
-    """A person's command: `halt`, `resume`, `close` (argument `symbol`) or `wind-down`."""
+    """A person's command: `halt`, `resume`, `close` (argument `symbol`), `acknowledge` or `wind-down`."""
 
     ts: int
     name: str

@@ -47,7 +47,8 @@ def test_two_reads_after_the_end_of_an_entry_tell_what_it_filled_where_no_answer
     assert scene.order(OrderRole.ENTRY) != entry
 
 
-def test_an_entry_that_was_given_up_and_fills_in_part_is_withdrawn_and_counts_until_the_venue_was_heard() -> None:
+def filled_in_part_after_all() -> tuple[Scene, str]:
+    """Give an entry up that fills in part all the same; return it."""
     scene = Scene(reconcile_within=75 * SECOND)
     scene.read()
     scene.bar()
@@ -55,6 +56,11 @@ def test_an_entry_that_was_given_up_and_fills_in_part_is_withdrawn_and_counts_un
     entry = scene.order(OrderRole.ENTRY)
     scene.feed(OrderRejected(ts=scene.ts, client_order_id=entry, reason="the venue does not know it"))
     scene.fill(entry, "0.4")
+    return scene, entry
+
+
+def test_an_entry_that_was_given_up_and_fills_in_part_is_withdrawn_and_counts_until_the_venue_was_heard() -> None:
+    scene, entry = filled_in_part_after_all()
     assert Cancel(entry) in scene.commands
     scene.fill(scene.order(OrderRole.EXIT), "0.4")
     scene.signal(setup=1)
@@ -62,6 +68,14 @@ def test_an_entry_that_was_given_up_and_fills_in_part_is_withdrawn_and_counts_un
     assert [track.intent.client_order_id for track in scene.engine.reconciling.open_ends()] == [entry]
     scene.report(entry, OrderStatus.CANCELLED, filled="0.4")
     assert scene.engine.reconciling.open_ends() == []
+
+
+def test_an_entry_that_was_given_up_and_filled_in_part_counts_also_after_a_restart() -> None:
+    scene, entry = filled_in_part_after_all()
+    again = Scene(reconcile_within=75 * SECOND)
+    again.engine.restore(scene.records)
+    again.engine.resume(SessionResumed(ts=scene.ts, crashed=True, profile_digest="", components=()))
+    assert [track.intent.client_order_id for track in again.engine.reconciling.open_ends()] == [entry]
 
 
 def test_a_lagging_answer_does_not_make_a_fill_of_ours_somebody_elses() -> None:
