@@ -29,7 +29,6 @@ class Intent:
     status: OrderStatus = OrderStatus.INTENDED
     filled: Decimal = ZERO
     booked: Decimal = ZERO
-    ended_at: int = 0
     not_found: int = 0
 
     @property
@@ -69,8 +68,6 @@ class VenueSide:
     stop: int | None
     filled: int = 0
     is_open: bool = True
-    ended_at: int = 0
-    is_late: bool = False
 
     @property
     def leaves(self) -> int:
@@ -183,7 +180,7 @@ class Books:
     def _move(self, intent: Intent, status: OrderStatus, at: int) -> None:
         intent.status = status
         if status.is_terminal:
-            intent.ended_at = self.last_ended[intent.record.symbol] = at
+            self.last_ended[intent.record.symbol] = at
             if intent.record.role is OrderRole.EXIT:
                 self._exit_given_up(intent.record.symbol)
             self.live.pop(intent.record.client_order_id, None)
@@ -281,14 +278,13 @@ class Books:
         self.by_client[order.client_id] = order
         intent = self.intents.get(order.client_id)
         if intent is not None and intent.status.is_terminal and order.client_id not in self.refused:
-            order.is_late = True
             self.late.append(order)
 
     def _filled(self, entry: Entry) -> None:
         order = self.orders[entry["order"]]
         order.filled = entry["total"]
         if order.filled >= order.quantity:
-            self._close(order, entry.at)
+            self._close(order)
         symbol = order.symbol
         self.held[symbol] = entry["position"]
         if order.client_id in self.intents:
@@ -313,10 +309,10 @@ class Books:
             self.ours[symbol] = held
 
     def _ended(self, entry: Entry) -> None:
-        self._close(self.orders[entry["order"]], entry.at)
+        self._close(self.orders[entry["order"]])
 
-    def _close(self, order: VenueSide, at: int) -> None:
-        order.is_open, order.ended_at = False, at
+    def _close(self, order: VenueSide) -> None:
+        order.is_open = False
         self.open.pop(order.number, None)
 
     def _queried(self, entry: Entry) -> None:

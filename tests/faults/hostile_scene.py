@@ -16,7 +16,6 @@ from atlas_core.journal import Journal
 from atlas_core.model.decisions import Exit, Levels
 from atlas_core.model.events import BarClosed
 from atlas_core.model.records import Record
-from atlas_core.model.timeframe import MINUTE
 from atlas_core.runs import Mode
 from atlas_core.runtime.session import Session, SessionPlan, run_session
 from atlas_core.testing import VirtualClock, run_virtual
@@ -159,8 +158,3 @@ class HostileScene:
             alerters=self.alerters,
         )
         return compose(profile, Mode.LIVE, VirtualClock(loop, START - round(self.venue.begun * 1e9)))
-
-
-def exit_minutes(scene: HostileScene) -> list[int]:
-    """Return the virtual minutes in which exits were sent."""
-    return [int(at * 1e9) // MINUTE for at in scene.venue.exits()]

@@ -48,10 +48,6 @@ class Outcome:
     hours: float = 0.0
 
     @property
-    def failed(self) -> bool:
-        return bool(self.breaches)
-
-    @property
     def digest(self) -> str:
         """A hash of everything observed, made when it is asked for: it takes as long as the checkers do."""
         return self.trace.digest()
