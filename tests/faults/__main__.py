@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from difflib import get_close_matches
+from math import isfinite
 
 from atlas_core.clock import Stopwatch
 from tests.faults.campaign import Tally, results
@@ -16,22 +18,56 @@ from tests.faults.simulation import simulate
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a campaign; return 1 when an invariant did not hold or a mutant lived."""
-    asked = _parser().parse_args(arguments)
+    parser = _parser()
+    asked = parser.parse_args(arguments)
+    if asked.note and asked.mutants is None:
+        parser.error("--note writes down where known faults were found; expected --mutants beside it")
     return _campaign(asked) if asked.mutants is None else _hunt(asked)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=300, help="how many seeds (300)")
-    parser.add_argument("--hours", type=float, default=6.0, help="simulated hours of each (6)")
-    parser.add_argument("--feed", default="", choices=["", *sorted(set(FEEDS))], help="where prices come from (drawn)")
-    parser.add_argument("--first", type=int, default=1, help="the first seed (1)")
-    parser.add_argument("--workers", type=int, default=2, help="processes (2)")
-    parser.add_argument("--mutants", nargs="*", metavar="NAME", help="plant known faults instead: all, or those named")
+    parser.add_argument("--seeds", type=_count, default=300, metavar="N", help="how many seeds (300)")
+    parser.add_argument("--hours", type=_hours, default=6.0, metavar="H", help="simulated hours of each (6)")
+    parser.add_argument("--feed", default="", choices=sorted(set(FEEDS)), help="where prices come from (drawn)")
+    parser.add_argument("--first", type=_count, default=1, metavar="N", help="the first seed (1)")
+    parser.add_argument("--workers", type=_count, default=2, metavar="N", help="processes (2)")
+    parser.add_argument(
+        "--mutants", nargs="*", type=_mutant, metavar="NAME", help="plant known faults instead: all, or those named"
+    )
     parser.add_argument("--note", action="store_true", help="write down in mutants.txt where they died")
     parser.add_argument("--keep-going", action="store_true", help="count failing seeds, shrink none")
-    parser.add_argument("--tell-every", type=int, default=100, help="progress after so many seeds (100)")
+    parser.add_argument(
+        "--tell-every", type=_count, default=100, metavar="N", help="progress after so many seeds (100)"
+    )
     return parser
+
+
+def _count(text: str) -> int:
+    """Return a whole number from 1 on: of nothing, nothing would be shown."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, was {text!r}")
+    return int(text)
+
+
+def _hours(text: str) -> float:
+    """Return a number of hours above 0."""
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = 0.0
+    if not isfinite(hours) or hours <= 0:
+        raise argparse.ArgumentTypeError(f"expected a number of hours above 0, was {text!r}")
+    return hours
+
+
+def _mutant(text: str) -> str:
+    """Return the name of a known fault."""
+    if text not in MUTANTS:
+        near = get_close_matches(text, MUTANTS, 3, 0.4) or sorted(MUTANTS)[:3]
+        names = ", ".join(f"'{name}'" for name in near)
+        raise argparse.ArgumentTypeError(f"expected the name of a known fault, such as {names}, was {text!r}")
+    return text
 
 
 def _campaign(asked: argparse.Namespace) -> int:

@@ -33,9 +33,8 @@ NAMESPACE = "memory/live/memory"
 TICK_PLACES, LOT_PLACES, GRAIN_PLACES = -2, -3, -5
 ABSURD_WAITS = (0.0, -1.0, 1e9, 3.0, float("inf"))
 STATUS = {
-    "pending": OrderStatus.SUBMITTED, "working": OrderStatus.ACKNOWLEDGED, "partial": OrderStatus.PARTIALLY_FILLED,
-    "pending_cancel": OrderStatus.ACKNOWLEDGED, "filled": OrderStatus.FILLED, "canceled": OrderStatus.CANCELLED,
-    "expired": OrderStatus.EXPIRED,
+    "working": OrderStatus.ACKNOWLEDGED, "partial": OrderStatus.PARTIALLY_FILLED, "filled": OrderStatus.FILLED,
+    "canceled": OrderStatus.CANCELLED, "expired": OrderStatus.EXPIRED,
 }  # fmt: skip
 SUBMIT_FAULTS = (
     "submit-dropped", "submit-lost-response", "submit-reset", "submit-late", "submit-very-late",
@@ -142,6 +141,8 @@ class SimBroker(Broker):
             case "submit-delivered-twice":
                 if self.world.personality.same_id != "accepted":
                     self._later(draws.uniform(0.5, 5), deliver)
+                else:
+                    self.world.weather.missed(fault)
                 await self._asked(deliver)
             case "submit-refused":
                 await self._pause()
@@ -214,7 +215,8 @@ class SimBroker(Broker):
                 await self._pause()
                 self._later(draws.uniform(1, 20) if fault == "cancel-late" else draws.uniform(60, 1_800), deliver)
             case "cancel-raced-by-fill":
-                venue.fill_now(client_order_id)
+                if not venue.fill_now(client_order_id):
+                    self.world.weather.missed(fault)
                 await self._asked(deliver)
         self.passes("answer")
 
@@ -238,7 +240,7 @@ class SimBroker(Broker):
         listed = [report for report in orders if report is not None and not report.status.is_terminal]
         positions = [p for symbol in self.world.symbols if (p := self._position(symbol, *venue.held_as_of(symbol, at)))]
         self.clean_reads += 1
-        lost = ""
+        lost, whole = "", len(listed) + len(positions)
         if self.clean_reads > 3 and (listed or positions):  # a plugin may lie once, never twice in a row
             lost = self.world.weather.first("snapshot-empty-positions", "snapshot-lost-page")
             if lost:
@@ -247,6 +249,8 @@ class SimBroker(Broker):
             positions = []
         elif lost == "snapshot-lost-page":
             listed = listed[: len(listed) // 2]
+        if lost and len(listed) + len(positions) == whole:
+            self.world.weather.missed(lost)
         held = {p.symbol: int(p.quantity.scaleb(-LOT_PLACES)) * p.side.sign for p in positions}
         self.world.trace.venue("snapshot", as_of=at, true=not lost, orders=len(listed), held=held)
         return VenueSnapshot(account=self._account(), orders=tuple(listed), positions=tuple(positions), account_id="A")
@@ -287,7 +291,7 @@ class SimBroker(Broker):
             action=Action.BUY if request.sign > 0 else Action.SELL,
             kind=OrderKind(request.kind),
             quantity=quantity_of(request.quantity),
-            status=STATUS.get(status, OrderStatus.UNKNOWN),
+            status=STATUS[status],
             client_order_id=request.client_id,
             venue_order_id=str(order.number),
             cumulative_quantity=quantity_of(filled),

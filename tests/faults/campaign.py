@@ -93,8 +93,12 @@ def _columns(items: Iterable[str]) -> Iterator[str]:
 
 
 def run_one(setup: Setup) -> Result:
-    """Run one setup."""
-    return Result.of(simulate(setup))
+    """Run one setup; what is raised in it says under which seed."""
+    try:
+        return Result.of(simulate(setup))
+    except Exception as error:
+        error.add_note(f"in seed {setup.seed}, {setup.hours:g} h, prices from: {setup.feed}")
+        raise
 
 
 def results(setups: Sequence[Setup], workers: int | Executor) -> Iterator[Result]:

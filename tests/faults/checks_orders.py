@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from attrs import define, field
 
-from atlas_core.model.orders import OrderRole, OrderStatus, is_order_of
+from atlas_core.model.orders import OrderRole, OrderStatus
 from atlas_core.model.records import OrderIntended
 from tests.faults.books import UNANSWERED
 from tests.faults.checking import SECOND, Checker
@@ -78,7 +78,7 @@ class IntentBeforeRequest(Checker):
 
     def before_cancel_request(self, entry: Entry) -> None:
         name = entry["client_id"]
-        if name not in self.books.intents and not is_order_of(entry["namespace"], name):
+        if name not in self.books.intents:
             self.breach(f"order {name} is not ours and was asked to end")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from attrs import define, field
@@ -30,13 +31,15 @@ class Coverage(Checker):
     name: ClassVar[str] = "coverage"
     seen: Counter[str] = field(factory=Counter)
     withdrawn: set[str] = field(factory=set)
+    stops: dict[str, Decimal] = field(factory=dict)
     crashed_at: int = -60 * SECOND
 
     # --- the venue
 
     def before_accepted(self, entry: Entry) -> None:
         intent = self.books.intent_of(entry["client_id"])
-        self.seen["accepted after its proof"] += intent is not None and intent.status.is_terminal
+        was_refused = entry["client_id"] in self.books.refused
+        self.seen["accepted after its proof"] += intent is not None and intent.status.is_terminal and not was_refused
 
     def before_fill(self, entry: Entry) -> None:
         self.seen["cancel raced by a fill"] += entry["client_id"] in self.withdrawn
@@ -96,7 +99,10 @@ class Coverage(Checker):
 
     def before_order_intended(self, entry: Entry) -> None:
         record: Any = entry.record
-        self.seen["stop tightened"] += record.role is OrderRole.STOP and record.attempt > 1
+        if record.role is OrderRole.STOP and record.stop_price is not None:
+            before = self.stops.get(record.signal_key, record.stop_price)
+            self.seen["stop tightened"] += (record.stop_price - before) * record.action.sign < 0
+            self.stops[record.signal_key] = record.stop_price
 
     def before_order_moved(self, entry: Entry) -> None:
         record: Any = entry.record

@@ -60,12 +60,13 @@ class Nature:
             except TimeoutError:
                 return
 
-    async def _keep(self, kind: str, act: Callable[[Nature], Awaitable[None]]) -> None:
+    async def _keep(self, kind: str, act: Act) -> None:
         while True:
             await asyncio.sleep(self.world.weather.pause(kind) or 0)
             await self.storm.wait()
             self.world.weather.note(kind)
-            await act(self)
+            if await act(self) is False:
+                self.world.weather.missed(kind)
 
     def _drawn(self, kind: str, low: float, high: float) -> float:
         """Draw a length whose short values are as common as its long ones."""
@@ -76,16 +77,16 @@ class Nature:
         await self.lasting(self._drawn("stream-stall", 30, 2_000))
         self.world.is_stalled = False
 
-    async def stream_disconnect(self) -> None:
-        self.world.cut_orders()
+    async def stream_disconnect(self) -> bool:
+        return self.world.cut_orders()
 
     async def data_stall(self) -> None:
         self.world.is_silent = True
         await self.lasting(self._drawn("data-stall", 60, 2_000))
         self.world.is_silent = False
 
-    async def data_disconnect(self) -> None:
-        self.world.cut_data()
+    async def data_disconnect(self) -> bool:
+        return self.world.cut_data()
 
     async def data_backlog(self) -> None:
         """Let a connection hang, and bring all of it when it goes on."""
@@ -93,13 +94,14 @@ class Nature:
         await self.lasting(self._drawn("data-backlog", 30, 1_500))
         self.world.release()
 
-    async def price_stall(self) -> None:
+    async def price_stall(self) -> bool:
         self.world.is_mute = True
         await self.lasting(self._drawn("price-stall", 30, 2_000))
         self.world.is_mute = False
+        return self.world.feed != "bars"
 
-    async def price_disconnect(self) -> None:
-        self.world.cut_prices()
+    async def price_disconnect(self) -> bool:
+        return self.world.cut_prices()
 
     async def maintenance(self) -> None:
         self.world.venue.is_closed = True
@@ -114,7 +116,7 @@ class Nature:
         await self.lasting(self._drawn("venue-unreachable", 5, 1_000))
         self.world.is_unreachable = False
 
-    async def manual_trade(self) -> None:
+    async def manual_trade(self) -> bool:
         """Let a person trade by hand, and take it back some time later."""
         draws, venue = self.world.weather.draws("manual-trade"), self.world.venue
         symbol, sign = draws.choice(self.world.symbols), draws.choice((1, -1))
@@ -124,23 +126,29 @@ class Nature:
         await self.lasting(self._drawn("manual-trade", 60, 3_000))
         if change:
             venue.manual_trade(symbol, -1 if change > 0 else 1, abs(change))
+        return change != 0
 
-    async def manual_cancel(self) -> None:
+    async def manual_cancel(self) -> bool:
         ours: list[VenueOrder] = [order for order in self.world.venue.working.values() if order.request.client_id]
         if ours:
             self.world.venue.cancel_by_hand(self.world.weather.draws("manual-cancel").choice(ours))
+        return bool(ours)
 
-    async def foreign_order(self) -> None:
+    async def foreign_order(self) -> bool:
         order = self.world.foreign_order()
         await self.lasting(self._drawn("foreign-order", 60, 3_000))
         if order is not None:
             self.world.venue.cancel_by_hand(order)
+        return order is not None
 
-    async def liquidation(self) -> None:
-        if not self.world.personality.holds and not self.world.venue.is_closed:
-            held = [symbol for symbol in self.world.symbols if self.world.venue.held(symbol)]
-            if held:
-                self.world.venue.liquidate(self.world.weather.draws("liquidation").choice(held))
+    async def liquidation(self) -> bool:
+        venue = self.world.venue
+        if self.world.personality.holds or venue.is_closed:
+            return False
+        held = [symbol for symbol in self.world.symbols if venue.held(symbol)]
+        if held:
+            venue.liquidate(self.world.weather.draws("liquidation").choice(held))
+        return bool(held)
 
     async def frozen_price(self) -> None:
         draws = self.world.weather.draws("frozen-price")
@@ -151,11 +159,11 @@ class Nature:
         walk = self.world.market.walks[draws.choice(self.world.symbols)]
         walk.ticks = max(2_000, round(walk.ticks * draws.choice((0.85, 0.95, 1.05, 1.15))))
 
-    async def crash(self) -> None:
-        self.host.crash()
+    async def crash(self) -> bool:
+        return self.host.crash()
 
-    async def stop_and_start(self) -> None:
-        self.host.stop()
+    async def stop_and_start(self) -> bool:
+        return self.host.stop()
 
     async def clock_step(self) -> None:
         """Set our clock wrong, and right again some time later."""
@@ -164,8 +172,10 @@ class Nature:
         await self.lasting(self._drawn("clock-step", 60, 2_000))
         self.host.step_clock(-step)
 
-    async def suspend(self) -> None:
+    async def suspend(self) -> bool:
+        is_up = self.host.process is not None
         self.host.suspend(round(self._drawn("suspend", 20, 7_200) * NANOSECONDS))
+        return is_up
 
     async def operator_halt(self) -> None:
         self.people.ask("pause")
@@ -184,7 +194,10 @@ class Nature:
         await self.people.release()
 
 
-ACTS: dict[str, Callable[[Nature], Awaitable[None]]] = {
+Act = Callable[[Nature], Awaitable[bool | None]]
+"""What one kind does; False says that there was nothing that it could strike."""
+
+ACTS: dict[str, Act] = {
     "stream-stall": Nature.stream_stall, "stream-disconnect": Nature.stream_disconnect,
     "data-stall": Nature.data_stall, "data-disconnect": Nature.data_disconnect,
     "data-backlog": Nature.data_backlog, "price-stall": Nature.price_stall, "price-disconnect": Nature.price_disconnect,

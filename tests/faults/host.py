@@ -101,6 +101,11 @@ class SimJournal(Journal):
             return super().records(*asked, **conditions)
         return iter(list(self.committed))
 
+    def deliver_to(self, alerters: Sequence[str]) -> None:
+        """Let later alerts wait for these alerters; what was committed before waits for those that were known then."""
+        self.write()
+        super().deliver_to(alerters)
+
     def settle_deliveries(self, deliveries: Sequence[Delivery]) -> None:
         """Note deliveries, unless the process is dead."""
         self.process.passes("commit")
@@ -175,9 +180,6 @@ class Process:
         raise HostDied
 
 
-Run = Callable[[Process], Any]
-
-
 @define(eq=False)
 class Host:
     """Keeps one process alive, as a service manager would.
@@ -191,7 +193,6 @@ class Host:
     files: Files
     crashes: int = 0
     starts: int = 0
-    stops: int = 0
     is_over: bool = False
     disk: sqlite3.Connection | None = None
     committed: list[Record] = field(factory=list)
@@ -267,16 +268,19 @@ class Host:
 
     # --- what the world does to it
 
-    def crash(self) -> None:
-        """Kill the process at this moment."""
-        if self.process is not None:
-            self.process.die()
+    def crash(self) -> bool:
+        """Kill the process at this moment; tell whether there was one."""
+        if self.process is None or self.process.is_dead:
+            return False
+        self.process.die()
+        return True
 
-    def stop(self) -> None:
-        """Ask the session to stop in good order."""
-        if self.control is not None:
-            self.stops += 1
-            self.control.stop()
+    def stop(self) -> bool:
+        """Ask the session to stop in good order; tell whether there is one."""
+        if self.control is None:
+            return False
+        self.control.stop()
+        return True
 
     def end(self) -> None:
         """Stop for good."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
 
 from tests.faults.chance import Chance
 from tests.faults.trace import Trace
 from tests.faults.venue import Personality, Refusal, Request, Venue
 
+ORACLE = ("venue", "market", "chance", "trace")
+JUDGES = ("books", "checking", "checks_orders", "checks_state", "checks_people", "checks_prices", "coverage")
 PERP = Personality("perp")
 SPOT = Personality("spot", holds=True, reduce_only=False, holds_for=10.0)
 
@@ -182,3 +187,14 @@ def test_a_closed_venue_takes_nothing_and_triggers_nothing() -> None:
     assert scene.venue.by_client["s"].status == "working"
     with pytest.raises(Refusal, match="closed"):
         scene.buy("b")
+
+
+def test_oracle_and_judges_share_nothing_with_the_client_but_the_words_of_its_model() -> None:
+    own = tuple(f"tests.faults.{name}" for name in (*ORACLE, *JUDGES))
+    for name in (*ORACLE, *JUDGES):
+        tree = ast.parse((Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8"))
+        froms = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        plain = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+        of_ours = [module for module in (*froms, *plain) if module.startswith(("atlas", "tests", "plugins"))]
+        assert [m for m in of_ours if m not in own and not m.startswith("atlas_core.model")] == [], name
+    assert "atlas" not in (Path(__file__).parent / "venue.py").read_text(encoding="utf-8")

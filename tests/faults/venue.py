@@ -15,7 +15,7 @@ from attrs import define, field, frozen
 from tests.faults.trace import Trace
 
 TAKER_FEE_PER_10_000 = 5
-WORKING = ("pending", "working", "partial", "pending_cancel")
+WORKING = ("working", "partial")
 
 
 @frozen
@@ -121,7 +121,6 @@ class Venue:
     listeners: list[Told] = field(factory=list)
     forced: list[Callable[[str, int, int, int], None]] = field(factory=list)
     is_closed: bool = False
-    min_quantity: int = 1
     holdings_history: dict[str, list[tuple[int, int, int]]] = field(factory=dict)
     _held_until: list[tuple[int, str, int]] = field(factory=list)
     _due: list[tuple[int, int, VenueOrder, int]] = field(factory=list)
@@ -168,11 +167,13 @@ class Venue:
             raise Refusal("over", f"order is {order.status}")
         self._end(order, "canceled", "asked")
 
-    def fill_now(self, client_id: str) -> None:
-        """Let a resting order fill at this moment, if there is one: a cancel that is raced."""
+    def fill_now(self, client_id: str) -> bool:
+        """Let a resting order fill at this moment, a cancel that is raced; tell whether there is one."""
         order = self.by_client.get(client_id)
-        if order is not None and order.is_open and not self.is_closed:
-            self._fill(order, order.leaves, self._slipped(order))
+        if order is None or not order.is_open or self.is_closed:
+            return False
+        self._fill(order, order.leaves, self._slipped(order))
+        return True
 
     def expire(self, order: VenueOrder) -> None:
         """Let an order's time run out."""
@@ -269,7 +270,7 @@ class Venue:
         if self.is_closed:
             raise Refusal("closed", "market is closed")
         price = self.prices[request.symbol]
-        if request.quantity < self.min_quantity:
+        if request.quantity < 1:
             raise Refusal("quantity", f"quantity {request.quantity} is too small")
         for level in (request.limit, request.stop):
             if level is not None and not price // 2 <= level <= price * 2:

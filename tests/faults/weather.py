@@ -132,6 +132,10 @@ class Weather:
         self.struck[kind] += 1
         self.trace.process("fault", what=kind)
 
+    def missed(self, kind: str) -> None:
+        """Take back from the count what came and found nothing to strike; the trace keeps that it came."""
+        self.struck[kind] -= 1
+
     def draws(self, kind: str) -> Random:
         """Return the stream of a kind."""
         stream = self._streams.get(kind)

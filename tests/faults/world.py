@@ -94,21 +94,18 @@ class World:
             self._step(is_heard=False)
         self._skipped += end - self.now()
 
-    def cut_orders(self) -> None:
-        """Break our connections to the venue."""
-        for told in list(self.on_cut_orders):
-            told()
+    def cut_orders(self) -> bool:
+        """Break our connections to the venue; tell whether there were any."""
+        return _tell(self.on_cut_orders)
 
-    def cut_data(self) -> None:
-        """Break our connections to the market data; what was under way in them is lost."""
+    def cut_data(self) -> bool:
+        """Break our connections to the market data, if any; what was under way in them is lost."""
         self.held.clear()
-        for told in list(self.on_cut_data):
-            told()
+        return _tell(self.on_cut_data)
 
-    def cut_prices(self) -> None:
-        """Break our connections over which prices are streamed."""
-        for told in list(self.on_cut_prices):
-            told()
+    def cut_prices(self) -> bool:
+        """Break our connections over which prices are streamed, if any."""
+        return _tell(self.on_cut_prices)
 
     def release(self) -> None:
         """Let the market data that were held up arrive, one right after the other."""
@@ -157,3 +154,11 @@ class World:
         symbol, name = stream.choice(self.symbols), f"web-{stream.randrange(10**9)}"
         limit = self.venue.prices[symbol] * 6 // 10
         return self.venue.place(Request(client_id=name, symbol=symbol, sign=1, kind="limit", quantity=10, limit=limit))
+
+
+def _tell(listeners: list[Callable[[], None]]) -> bool:
+    """Call all listeners; tell whether there were any."""
+    told = list(listeners)
+    for hear in told:
+        hear()
+    return bool(told)
