@@ -16,8 +16,8 @@ from attrs import define, field, frozen
 from numpy.typing import NDArray
 
 from atlas_core.backtest.lanes import Lane, Place
-from atlas_core.engine.limits import ACTIVE, LimitDesk
-from atlas_core.engine.state import State
+from atlas_core.engine.limits import LimitDesk
+from atlas_core.engine.state import ACTIVE, State
 from atlas_core.engine.tracks import PositionTrack
 from atlas_core.model.events import Phase
 from atlas_core.model.instrument import Instrument

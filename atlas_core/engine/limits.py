@@ -15,7 +15,7 @@ from atlas_core.engine.guard import raise_alert
 from atlas_core.engine.orders import OrderDesk
 from atlas_core.engine.ports import Recorder, Rules
 from atlas_core.engine.reconciling import TOO_OLD, ReconcileDesk
-from atlas_core.engine.state import OrderTrack, State
+from atlas_core.engine.state import ACTIVE, OrderTrack, State
 from atlas_core.model.decisions import OrderPlan, Severity
 from atlas_core.model.instrument import ZERO
 from atlas_core.model.orders import Action, OrderRole, OrderStatus
@@ -29,7 +29,6 @@ PriceOf = Callable[[str], Decimal | None]
 HUNDRED = Decimal(100)
 HALTED = "halted"
 DAILY_LOSS = "daily_loss"
-ACTIVE = "active"
 TRADING_STATE = "trading-state"
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from attrs import define
 
 from atlas_core.engine.ports import Recorder
-from atlas_core.engine.state import OrderTrack, PositionTrack, SignalState, State
+from atlas_core.engine.state import ACTIVE, OrderTrack, PositionTrack, SignalState, State
 from atlas_core.model.events import Cancel, Submit
 from atlas_core.model.instrument import ONE
 from atlas_core.model.orders import (
@@ -178,7 +178,8 @@ class OrderDesk:
     def withdraw_orphans(self) -> None:
         """Ask for the withdrawal of what still works for a trade that is over: it could hit the next one.
 
-        So could the rest of an entry, also while an exit is on its way; after a restart nobody else remembers it.
+        So could the rest of an entry, also while an exit is on its way; and no entry fills while entries are stopped.
+        After a restart nobody else remembers either.
         """
         for track in list(self.state.orders.values()):
             if not (track.is_withdrawn or track.status.is_terminal) and self._is_orphan(track.intent):
@@ -191,7 +192,8 @@ class OrderDesk:
             return is_over
         signal = self.state.signals.get(intent.signal_key)
         was_entered = signal is not None and signal.state is SignalState.OPEN
-        return was_entered and (is_over or (position is not None and position.is_closing))
+        is_rest = was_entered and (is_over or (position is not None and position.is_closing))
+        return is_rest or self.state.trading_state != ACTIVE
 
     def cancel(self, track: OrderTrack) -> None:
         """Ask for an order's withdrawal; it stays working until the venue says that it is gone."""

@@ -59,6 +59,7 @@ from atlas_core.model.timeframe import DAY, parse_timeframe
 from atlas_core.problem import Problem
 
 _ROLES = tuple(OrderRole)
+ACTIVE = "active"
 ENDED_KEPT = 2 * DAY
 """How long a message about an order that ended can still be told from a stranger's."""
 
@@ -118,7 +119,7 @@ class State:
     is_begun: bool = False
     is_paused: bool = False
     reconciled_at: int = 0
-    trading_state: str = "active"
+    trading_state: str = ACTIVE
     day_equity: Decimal = ZERO
     peak_equity: Decimal = ZERO
 

@@ -17,7 +17,8 @@ from loguru import logger
 
 from atlas_core.clock import NANOSECONDS_PER_SECOND
 from atlas_core.contracts import Alerter
-from atlas_core.engine.limits import ACTIVE, TRADING_STATE
+from atlas_core.engine.limits import TRADING_STATE
+from atlas_core.engine.state import ACTIVE
 from atlas_core.errors import JournalError
 from atlas_core.journal import Delivery, DeliveryState, Undelivered
 from atlas_core.model.decisions import Alert, Severity

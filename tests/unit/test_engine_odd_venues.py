@@ -123,6 +123,13 @@ def test_the_rest_of_an_entry_whose_trade_goes_on_is_left_alone_by_a_restart() -
     assert Cancel(entry) not in scene.feed(Tick(scene.ts))
 
 
+def test_an_entry_that_a_stop_of_entries_withdrew_is_withdrawn_again_after_a_restart() -> None:
+    scene, entry, _ = entered_in_part()
+    assert Cancel(entry) in scene.feed(OperatorCommand(scene.ts, "halt", "anna", {}))
+    restarted(scene)
+    assert Cancel(entry) in scene.feed(Tick(scene.ts))
+
+
 def read_for(scene: Scene, seconds: int) -> None:
     for _ in range(seconds // 30):
         scene.now += 30
