@@ -6,6 +6,7 @@ Nothing here does I/O or knows the time: every method is told `now` in seconds o
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from itertools import chain
 
 from attrs import define, evolve, field, frozen
 
@@ -250,14 +251,19 @@ class Mailbag:
         return [_note(letter, letter.seqs, DeliveryState.DELIVERED) for letter in letters]
 
     def _has_room_for(self, alert: Alert) -> bool:
-        """Make room for what is critical by sending back what is not; note when something is left to the journal."""
+        """Make room for what is critical by sending back what is not, or was told; note what is left to the journal."""
         if len(self._waiting) < MOST_WAITING:
             return True
         self.has_overflowed = True
-        quiet = next((letter for letter in reversed(self._waiting.values()) if not letter.is_critical), None)
-        if alert.severity is not Severity.CRITICAL or quiet is None:
+        if alert.severity is not Severity.CRITICAL:
             return False
-        del self._waiting[quiet.identity]
+        letters = list(reversed(self._waiting.values()))
+        quiet = (letter for letter in letters if not letter.is_critical)
+        told = (letter for letter in letters if not letter.is_news)
+        least = next(chain(quiet, told), None)
+        if least is None:
+            return False
+        del self._waiting[least.identity]
         return True
 
     def _told(self, letter: Letter, count: int, now: float, *, is_alone: bool) -> list[Note]:

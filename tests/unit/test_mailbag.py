@@ -367,6 +367,18 @@ def test_the_bag_holds_so_much_and_leaves_the_rest_to_the_journal() -> None:
     assert scene.deliver()[0] == "alarm"
 
 
+def test_an_alarm_finds_room_where_all_that_waits_was_told_and_waits_to_be_acknowledged() -> None:
+    scene = Scene()
+    scene.put(*(alert("outcome unknown", CRITICAL, f"order {number}") for number in range(MOST_WAITING)))
+    scene.run(120)
+    assert len(scene.bag) == MOST_WAITING
+    assert not scene.bag.has_news
+    scene.put(alert("no stop", CRITICAL, "X"))
+    assert "no stop" in scene.run(60)
+    assert len(scene.bag) == MOST_WAITING
+    assert scene.bag.has_overflowed
+
+
 def test_events_of_folded_repeats_do_not_pile_up() -> None:
     scene = Scene()
     scene.put(*[alert() for _ in range(50_000)])
