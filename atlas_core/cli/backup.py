@@ -46,8 +46,10 @@ def backup(ctx: click.Context, journal: str | None, directory: Path | None, if_d
 def restore(ctx: click.Context, journal: str, source: Path | None, yes: bool) -> None:
     """Put a backup in the place of a journal, after checking it; refused while a session writes to the journal.
 
-    The replaced journal is kept beside it. What happened since the backup is learnt from the venue at the next start:
-    orders with our mark are adopted, and positions that differ are adjusted with an alert.
+    RUN is a run's id or number, a continuing session as PROFILE/MODE, or a file. The replaced journal is kept beside
+    it. What happened since the backup is learnt from the venue at the next start, each with an alert: orders that the
+    backup does not know are withdrawn unless they only reduce, what was closed is booked as closed, and a position that
+    was opened counts as somebody else's and is left alone.
     """
     from atlas_core.journal.backups import newest_backup, restore_backup
 

@@ -23,7 +23,7 @@ from atlas_core.cli.tables import print_json, say, say_wrapped
 from atlas_core.errors import AtlasError, NotFound, ProfileError
 from atlas_core.journal.disks import file_system_of, is_network
 from atlas_core.runs import RunInfo
-from atlas_core.runstore import JOURNAL_NAME, RunStore
+from atlas_core.runstore import JOURNAL_NAME, RunStore, is_continuing
 
 if TYPE_CHECKING:
     from atlas_core.plugins import Registry
@@ -230,6 +230,8 @@ def _verified(run: RunInfo) -> Finding:
             return Finding("Journal", OK, f"{run.run_id}: {journal.count():,} events, chain and projections hold")
     except AtlasError as fault:
         remedy = f"keep {path} as evidence and start a new run"
+        if is_continuing(run):
+            remedy = f"stop the session, then: atlas restore {run.profile}/{run.mode.value}"
         fix = remedy if os.access(run.directory, os.W_OK) else READ_ONLY_REMEDY
         return Finding("Journal", FAIL, f"{run.run_id}: {fault}", fix)
 

@@ -18,7 +18,7 @@ class Ballast:
     """A file of no content beside the journal.
 
     On JournalFull a session stops its entries, releases the ballast and appends the same records once more: exits,
-    cancels and protection go on. It lays the ballast again when there is room, and only then allows entries.
+    cancels and protection go on. It lays the ballast again when there is room; a person allows entries.
     """
 
     path: Path

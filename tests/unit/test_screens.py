@@ -31,6 +31,7 @@ from atlas_core.report.orders import order_rows
 from atlas_core.report.summary import notes_of, report_of
 from atlas_core.runs import Mode, RunInfo
 from atlas_core.runstore import RunStore
+from atlas_core.statedir import StateDirectory
 from tests.sample_run import START, closed, detected, opened, sample_run, started
 
 SIGNED = re.compile(r"[+-]\d[\d,]*\.\d\d")
@@ -344,6 +345,15 @@ def test_the_doctor_verifies_the_journal_of_the_latest_run(kept: RunInfo) -> Non
     finding = _findings()["Journal"]
     assert finding["level"] == "fail"
     assert "evidence" in finding["fix"]
+
+
+def test_the_doctor_restores_the_journal_of_a_session_that_goes_on(own_home: Path) -> None:
+    state = StateDirectory.of(own_home, "demo", Mode.LIVE)
+    RunStore(own_home).continue_in(state, False)
+    state.journal.write_bytes(b"no journal" * 100)
+    finding = _findings()["Journal"]
+    assert finding["level"] == "fail"
+    assert finding["fix"] == "stop the session, then: atlas restore demo/live"
 
 
 def test_a_doctor_who_finds_a_fault_exits_with_4(kept: RunInfo) -> None:
