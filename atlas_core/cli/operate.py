@@ -119,6 +119,8 @@ def _without_session(name: str, arguments: dict[str, Any], seen: SeenSession) ->
         note = switch.note()
         switch.clear()
         answer = f"cleared: {note}" if note else "the kill switch was not engaged"
+        if note and seen.state.journal.is_file():
+            answer += "; a session that had seen it stays halted until atlas resume"
     else:
         raise NotFound(f"{seen.state.title} is not running; start it: atlas run {seen.state.profile}")
     with ControlFile(seen.state.control) as file:

@@ -288,6 +288,15 @@ def test_kill_and_its_end_work_without_a_session_and_are_in_the_audit(
         ][::-1]  # fmt: skip
 
 
+def test_who_clears_a_kill_without_the_session_is_told_that_its_journal_may_hold_a_halt(state: StateDirectory) -> None:
+    for goes_on in (False, True):
+        if goes_on:
+            (state.path / "run.db").rename(state.journal)
+        call("kill", "demo", "--reason", "smoke")
+        told = call("resume", "demo", "--after-kill", "--reason", "checked").stdout
+        assert ("stays halted until atlas resume" in told) == goes_on
+
+
 @pytest.mark.usefixtures("running")
 def test_a_full_disk_takes_an_empty_kill_file_at_least(
     state: StateDirectory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
