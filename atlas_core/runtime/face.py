@@ -78,6 +78,11 @@ class SessionFace(HostedSession):
         """Return the symbols in which there is a position."""
         return tuple(self.session.desk.engine.state.positions)
 
+    def left_open(self, ts: int) -> Collection[str]:
+        """Return the symbols in which there is a position whose signal was there by `ts`, and that nothing closes."""
+        positions = self.session.desk.engine.state.positions.values()
+        return tuple(each.symbol for each in positions if each.signal.available_at <= ts and not each.is_closing)
+
     def is_ready(self) -> bool:
         """Tell whether a real account has been read whole since the start; a simulated one needs no reading."""
         return self.session.reconciler is None or self.board.as_of.get(RECONCILE, 0) > 0

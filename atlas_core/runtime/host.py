@@ -25,9 +25,10 @@ from atlas_core.runs import RunSummary
 from atlas_core.runtime.closings import ACTOR, closing_arguments
 from atlas_core.runtime.ending import Ending
 from atlas_core.runtime.heart import STARTING, Heart, Vitals
-from atlas_core.runtime.operator import HALT, WIND_DOWN, Operator
+from atlas_core.runtime.missed_closes import MissedCloses
+from atlas_core.runtime.operator import CLOSE, HALT, WIND_DOWN, Operator
 from atlas_core.runtime.reception import Reception
-from atlas_core.runtime.schedule import Job, Slot
+from atlas_core.runtime.schedule import Job, MarketHours, Slot
 from atlas_core.runtime.scheduler import Scheduler
 from atlas_core.runtime.supervisor import Restart, Supervisor
 
@@ -72,6 +73,10 @@ class HostedSession(Protocol):
         """Return the symbols in which there is a position now."""
 
     @abstractmethod
+    def left_open(self, ts: int) -> Collection[str]:
+        """Return the symbols in which there is a position whose signal was there by `ts`, and that nothing closes."""
+
+    @abstractmethod
     def is_ready(self) -> bool:
         """Tell whether it has recovered: a real account has been read whole since the start."""
 
@@ -99,7 +104,8 @@ class Host:
     """Runs one session among the host's tasks; `wall` is the machine's clock, `clock` the session's own.
 
     `news` are told by the session when it begins, such as the last words of the process before it; `told` is called
-    when they are in its journal. `closings` is when a session of a real market closes its positions.
+    when they are in its journal. `closings` is when a session of a real market closes its positions, `hours` is when
+    that market is open, where it is not always.
     """
 
     heart: Heart
@@ -112,6 +118,7 @@ class Host:
     news: Collection[News] = ()
     told: Callable[[], None] = lambda: None
     closings: Job | None = None
+    hours: MarketHours | None = None
     _session: HostedSession | None = None
     _operator: Operator | None = None
     _body: asyncio.Task[object] | None = None
@@ -151,6 +158,7 @@ class Host:
         if self.closings is not None:
             schedule = Scheduler({self.closings: self._close}, self.wall, ScheduleLedger(self.control), session.tasks)
             session.tasks.own("schedule", schedule.run, restart=Restart.ALWAYS)
+            session.tasks.own("missed closes", self._missed_closes(self.closings, session).run, restart=Restart.ALWAYS)
 
     def stop(self, reason: str) -> None:
         """Stop in good order: no entries from now on, then the session's own steps, within thirty seconds."""
@@ -199,6 +207,20 @@ class Host:
         """Close by the schedule; whether a position is open and what becomes of it is the session's business."""
         if self._session is not None:
             self._session.command(WIND_DOWN, ACTOR, closing_arguments(slot))
+
+    def _missed_closes(self, job: Job, session: HostedSession) -> MissedCloses:
+        """Return what makes up for a close that nobody made, once the session knows its positions."""
+
+        def left_open(ts: int) -> Collection[str]:
+            return session.left_open(ts) if session.is_ready() else ()
+
+        def close(symbol: str, reason: str) -> None:
+            session.command(CLOSE, ACTOR, {"symbol": symbol, "reason": reason})
+
+        def tell(text: str, policy: str) -> None:
+            session.report(News(subject=ACTOR, text=text, policy=policy))
+
+        return MissedCloses(job, self.hours, self.wall, left_open, close, tell)
 
     def _deliver_news(self, session: HostedSession) -> None:
         for each in self.news:

@@ -36,7 +36,7 @@ from atlas_core.runtime.last_words import LastWords
 from atlas_core.runtime.notify import Notifier
 from atlas_core.runtime.pacing import PacedClock, Speed, paced, until
 from atlas_core.runtime.progress import ProgressBoard
-from atlas_core.runtime.scan_times import scan_job
+from atlas_core.runtime.scan_times import market_hours, scan_job
 from atlas_core.runtime.session import END_OF_DATA, Session, SessionPlan, run_session
 from atlas_core.runtime.supervisor import Restart
 from atlas_core.runtime.watchdog import Watchdog
@@ -121,6 +121,7 @@ class SessionProcess:
         host = Host(
             heart, self._control, self.permit, system.clock, self.wall, self._ending_by_time(), caught_signals,
             news=self._news(words), told=words.delivered, closings=closings if system.is_real_time else None,
+            hours=market_hours(profile.universe.session),
         )  # fmt: skip
 
         def begun(session: Session) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ class FakeSession:
     reasons: list[str] = field(factory=list)
     stuck: bool = False
     recovers_for: float = 0.0
+    held: list[str] = field(factory=list)
     stopped: asyncio.Event = field(factory=asyncio.Event)
 
     async def run(self) -> RunSummary:
@@ -77,6 +78,10 @@ class FakeSession:
 
     def open_symbols(self) -> list[str]:
         return ["X", "Y"]
+
+    def left_open(self, ts: int) -> list[str]:
+        assert ts <= START + 900 * SECOND
+        return self.held
 
     def report(self, news: News) -> None:
         self.news.append(news)
@@ -118,6 +123,7 @@ def play(
     start: int = START,
     recovers_for: float = 0.0,
     notifier: Notifier | None = None,
+    held: Sequence[str] = (),
 ) -> tuple[object, FakeSession, float]:
     """Run a host beside a script; return how it ended, its session, and after how many seconds.
 
@@ -145,7 +151,7 @@ def play(
                 loop.call_later(opening / 2, lambda: caught[0]("SIGTERM"))
                 await asyncio.sleep(opening)
             async with Supervisor(random=lambda: 0.0, on_failure=failures.append) as own:
-                session = FakeSession(own, hangs, recovers_for=recovers_for)
+                session = FakeSession(own, hangs, recovers_for=recovers_for, held=list(held))
                 made.append(session)
                 host.attach(session)
                 bench = Bench(host, session, state, wall, Inbox(control), caught)
