@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from decimal import Decimal
 
 import numpy as np
@@ -34,15 +35,16 @@ COLUMNS = (
 
 
 def worked_out(scene: SimpleScene) -> tuple[Worked, Outcome] | None:
-    async def work() -> tuple[Worked, Outcome]:
+    found: list[tuple[Worked, Outcome]] = []  # asyncio would write out what a coroutine returns
+
+    async def work() -> None:
         async with opened(system_of_scene(scene)) as live:
             worked = work_out(live, await load(live))
-            return worked, outcome_of(worked)
+            found.append((worked, outcome_of(worked)))
 
-    try:
-        return asyncio.run(work())
-    except NotSimple:
-        return None
+    with suppress(NotSimple):
+        asyncio.run(work())
+    return found[0] if found else None
 
 
 def assert_equal_columns(columns: TradeColumns, records: TradeColumns) -> None:
