@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,15 +51,30 @@ def test_steps_that_are_none_are_refused(text: str) -> None:
         read_steps(text)
 
 
-def test_each_choice_is_the_best_of_its_stretch_and_is_tried_on_the_next(tmp_path: Path) -> None:
-    plan = plan_of(crossing(tmp_path), *CHANGES, **FACTS)
-    with Ledger.at(tmp_path) as ledger:
-        outcome = sweeping(tmp_path, ledger, plan, processes=1).run()
-        walk = walked(ledger, outcome)
+@frozen
+class Whole:
+    """A walk-forward that nothing has cut off: its profile, what came of it, and what it tells."""
+
+    profile: str
+    outcome: Outcome
+    walk: WalkForward
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    folder = tmp_path_factory.mktemp("whole")
+    plan = plan_of(crossing(folder), *CHANGES, **FACTS)
+    with Ledger.at(folder) as ledger:
+        outcome = sweeping(folder, ledger, plan, processes=1).run()
+        return Whole(plan.profile, outcome, walked(ledger, outcome))
+
+
+def test_each_choice_is_the_best_of_its_stretch_and_is_tried_on_the_next(whole: Whole) -> None:
+    outcome, walk = whole.outcome, whole.walk
     assert outcome.ending is Ending.COMPLETE
     assert [len(outcome.windows), len(outcome.trials)] == [4, 4 * 5]
     objective = read_objective("total_return")
-    work = bench(plan.profile)
+    work = bench(whole.profile)
     for step in walk.steps:
         window = step.window
         train = [work.trial(Task(number=n, settings=s, span=window.train)) for n, s in enumerate(_grid())]
@@ -81,12 +97,8 @@ def _grid() -> list[tuple[tuple[str, str], ...]]:
     return [(("scanner.0.fast", fast), ("scanner.0.slow", slow)) for fast in ("3", "8") for slow in ("20", "30")]
 
 
-def test_the_joined_account_earns_what_the_windows_earned_one_after_the_other(tmp_path: Path) -> None:
-    plan = plan_of(crossing(tmp_path), *CHANGES, **FACTS)
-    with Ledger.at(tmp_path) as ledger:
-        outcome = sweeping(tmp_path, ledger, plan, processes=1).run()
-        walk = walked(ledger, outcome)
-    grown = 1.0
+def test_the_joined_account_earns_what_the_windows_earned_one_after_the_other(whole: Whole) -> None:
+    walk, grown = whole.walk, 1.0
     for step in walk.steps:
         assert step.tested is not None
         grown *= 1.0 + (step.tested.figures["total_return"] or 0.0)
@@ -96,11 +108,9 @@ def test_the_joined_account_earns_what_the_windows_earned_one_after_the_other(tm
 
 
 def test_a_walk_forward_that_is_cut_off_goes_on_in_the_same_windows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = plan_of(crossing(tmp_path), *CHANGES, **FACTS)
-    with Ledger.at(tmp_path / "whole") as ledger:
-        whole = sweeping(tmp_path / "whole", ledger, plan, processes=1).run()
     made: list[tuple[str, int]] = []
 
     def trial(self: Workbench, task: Task) -> Trial:
@@ -116,10 +126,10 @@ def test_a_walk_forward_that_is_cut_off_goes_on_in_the_same_windows(
             assert sweeping(tmp_path, ledger, plan, processes=1).run().ending is Ending.INTERRUPTED
         notes = Notes()
         rest = sweeping(tmp_path, ledger, plan, notes, processes=1).run()
-    assert (whole.ending, rest.ending) == (Ending.COMPLETE, Ending.COMPLETE)
-    assert rest.windows == whole.windows
+    assert rest.ending is Ending.COMPLETE
+    assert rest.windows == whole.outcome.windows
     assert len(made) + len(notes.trials) == len(rest.trials)
-    assert [(t.key, t.figures) for t in rest.trials] == [(t.key, t.figures) for t in whole.trials]
+    assert [(t.key, t.figures) for t in rest.trials] == [(t.key, t.figures) for t in whole.outcome.trials]
 
 
 def test_what_contradicts_a_walk_forward_is_a_usage_error(tmp_path: Path) -> None:
