@@ -41,7 +41,6 @@ T = TypeVar("T")
 START = 1_775_347_200_000_000_000  # Sunday 2026-04-05 00:00 UTC
 ONE_MINUTE = Need("1m")
 FIELDS = ("opened_at", "ts", "open", "high", "low", "close", "volume")
-SHIPPED = (atlas_sim.plugin, atlas_basics.plugin, atlas_strat.plugin)
 ALL_ABILITIES = (Capability.HISTORY, Capability.STREAM, Capability.FUNDING)
 
 
@@ -214,6 +213,16 @@ def memory(product: object, *abilities: Capability) -> Any:
 def script(*rows: tuple[int, str, int], **extra: Any) -> Any:
     """Describe the scanner `script`; `extra` are more columns of its signals."""
     return made(offer.scanner, "script", Script(rows, extra=extra))
+
+
+def _hooks_alone(plugin: ModuleType) -> ModuleType:
+    """Return the module of a plugin without all else that it holds: a registry looks at every name."""
+    alone = ModuleType(plugin.__name__)
+    vars(alone).update({name: value for name, value in vars(plugin).items() if name.startswith("atlas_")})
+    return alone
+
+
+SHIPPED = tuple(_hooks_alone(plugin) for plugin in (atlas_sim.plugin, atlas_basics.plugin, atlas_strat.plugin))
 
 
 def registry(*parts: Component[Any, Any]) -> Registry:
