@@ -16,7 +16,7 @@ from atlas_core.runs import Mode, RunSummary
 from tests.shared import shared_file
 from tests.systems import CONFIGS, by_loop, by_pump, system_of
 
-SHORT = (("universe.end", '"2026-04-07"'),)
+SHORT = (("universe.end", '"2026-04-06T18:00"'),)
 BARS = "data/crypto/BTC-PERP_1m_20211231-20220201.csv.gz"
 
 
@@ -27,7 +27,7 @@ def digest_of(run: Callable[..., RunSummary], profile: Path, mode: Mode, *overri
 
 @lru_cache
 def demo(run: Callable[..., RunSummary], mode: Mode) -> RunSummary:
-    """Return how a day of the demo ended, whose projections were rebuilt from its events; each is run once."""
+    """Return how 18 hours of the demo ended, whose projections were rebuilt from its events; each is run once."""
     with Journal.in_memory() as journal:
         summary = run(system_of(CONFIGS / "demo.toml", mode, SHORT), journal)
         live = journal.projection_dump()
@@ -46,7 +46,7 @@ def test_a_plain_loop_and_an_asyncio_pump_write_the_same_journal_whose_projectio
 
 
 def test_loop_and_pump_agree_on_gates_and_exits_that_read_the_bars_that_form() -> None:
-    overrides = ("universe.end", '"2026-03-04"')
+    overrides = ("universe.end", '"2026-03-03T04:00"')
     loop = digest_of(by_loop, CONFIGS / "crypto-strat.toml", Mode.PAPER, overrides)
     pump = digest_of(by_pump, CONFIGS / "crypto-strat.toml", Mode.PAPER, overrides)
     assert loop.trades > 5
@@ -57,7 +57,7 @@ def test_loop_and_pump_agree_on_real_bars() -> None:
     overrides = (
         ("provider.path", f'"{shared_file(BARS)}"'),
         ("universe.start", '"2022-01-08"'),
-        ("universe.end", '"2022-01-12"'),
+        ("universe.end", '"2022-01-11T06:00"'),
     )
     loop = digest_of(by_loop, CONFIGS / "strat-files.toml", Mode.BACKTEST, *overrides)
     pump = digest_of(by_pump, CONFIGS / "strat-files.toml", Mode.BACKTEST, *overrides)
@@ -76,7 +76,7 @@ def test_two_processes_with_different_hash_seeds_write_the_same_journal(tmp_path
     for hash_seed in ("1", "2"):
         home = tmp_path / hash_seed
         environment = os.environ | {"PYTHONHASHSEED": hash_seed, "ATLAS_HOME": str(home)}
-        arguments = ["run", "demo", "--to", "2026-04-06T16:00", "--json"]
+        arguments = ["run", "demo", "--to", "2026-04-06T12:00", "--json"]
         done = subprocess.run(
             [sys.executable, "-m", "atlas_core", *arguments],
             env=environment,

@@ -160,7 +160,7 @@ def test_the_tests_of_the_example_pass_against_the_installed_atlas(environment: 
 
 def test_the_demo_runs_from_the_wheel_in_an_empty_home(environment: Environment, tmp_path: Path) -> None:
     done = call(
-        [environment.python, "-m", "atlas_core", "run", "demo", "--to", "2026-04-06T16:00"],
+        [environment.python, "-m", "atlas_core", "run", "demo", "--to", "2026-04-06T06:00"],
         tmp_path,
         HOME=str(tmp_path),
     )
