@@ -21,6 +21,7 @@ from atlas_core.model.records import Record
 from atlas_core.model.timeframe import MINUTE, SECOND
 from atlas_core.model.venue import OrderReport, VenueSnapshot
 from atlas_core.runs import Mode, RunSummary
+from atlas_core.runtime.bounded_calls import BackgroundCalls
 from atlas_core.runtime.instrument_memory import InstrumentMemory
 from atlas_core.runtime.recording import Recorder, Unrecorded
 from atlas_core.runtime.session import Session, SessionPlan, run_session
@@ -125,6 +126,7 @@ class Scene:
     recorder: Callable[[], Recorder] = Unrecorded
     behind: int = 0
     memory: InstrumentMemory | None = None
+    background: BackgroundCalls | None = None
     tape: Callable[..., Tape] = Tape
 
     def run(self, minutes: float, meanwhile: Callable[[Session], Any] | None = None, *, start: float = 0) -> RunSummary:
@@ -145,7 +147,7 @@ class Scene:
             if meanwhile is not None:
                 meanwhile(session)
 
-        plan = SessionPlan(begun=begun, recorder=self.recorder(), memory=self.memory)
+        plan = SessionPlan(begun=begun, recorder=self.recorder(), memory=self.memory, background=self.background)
         return await run_session(self._system(loop), self.journal, plan)
 
     def _system(self, loop: asyncio.AbstractEventLoop) -> System:

@@ -17,7 +17,7 @@ from atlas_core.runtime.inbox import Turn
 from atlas_core.runtime.live_desk import LiveDesk
 from atlas_core.runtime.price_poll import PricePoll
 from atlas_core.runtime.progress import ProgressBoard
-from atlas_core.runtime.session import Session
+from atlas_core.runtime.session import SCAN_OF, Session
 from atlas_core.runtime.supervisor import Supervisor
 from atlas_core.watching import Watch
 
@@ -77,6 +77,13 @@ class SessionFace(HostedSession):
     def open_symbols(self) -> Collection[str]:
         """Return the symbols in which there is a position."""
         return tuple(self.session.desk.engine.state.positions)
+
+    def has_looked(self) -> bool:
+        """Tell whether scanners have looked, all that they found was taken, and the orders that it led to have left."""
+        session, desk = self.session, self.session.desk
+        is_at_work = any(name.startswith(SCAN_OF) for name in session.tasks.names()) or session.inbox.has_urgent
+        is_sending = isinstance(desk, LiveDesk) and (desk.is_held_back or desk.gateway.in_flight > 0)
+        return session.intake.scanned_at > 0 and not is_at_work and not is_sending
 
     def left_open(self, ts: int) -> Collection[str]:
         """Return the symbols in which there is a position whose signal was there by `ts`, and that nothing closes."""

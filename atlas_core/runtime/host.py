@@ -73,6 +73,10 @@ class HostedSession(Protocol):
         """Return the symbols in which there is a position now."""
 
     @abstractmethod
+    def has_looked(self) -> bool:
+        """Tell whether scanners have looked, all that they found was taken, and the orders that it led to have left."""
+
+    @abstractmethod
     def left_open(self, ts: int) -> Collection[str]:
         """Return the symbols in which there is a position whose signal was there by `ts`, and that nothing closes."""
 
@@ -273,6 +277,6 @@ class Host:
                 await asyncio.sleep(min(max(left / self.heart.pace, 0.0), 1.0))
             self.stop(TIME_TO_END)
         elif self.ending.once:
-            while not self.heart.board.as_of.get("scan"):
+            while self._session is None or not self._session.has_looked():
                 await asyncio.sleep(min(INBOX_SECONDS, 0.05))
             self.stop("once")

@@ -53,6 +53,11 @@ class Inbox:
     def __len__(self) -> int:
         return len(self._urgent) + len(self._market)
 
+    @property
+    def has_urgent(self) -> bool:
+        """Tell whether something that must not wait has not been taken yet."""
+        return bool(self._urgent)
+
     def tell(self, item: UrgentItem) -> None:
         """Put something that must not wait."""
         self._urgent.append(item)

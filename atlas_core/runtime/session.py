@@ -72,6 +72,7 @@ LEAVES_WITHIN = 5 * SECOND
 
 END_OF_DATA = "end of data"
 ONCE = "once"
+SCAN_OF = "scan of"
 WAITED_FOR = "came up without it: positions keep their stops, nothing is entered, tried again until it is there"
 
 Stream = Callable[[AsyncIterator[BarClosed]], AsyncIterator[BarClosed]]
@@ -481,7 +482,7 @@ def _look_beside(scans: ScanDesk, calls: BackgroundCalls, inbox: Inbox, tasks: S
             async for found in answers:
                 inbox.tell(found)
 
-        tasks.own(f"scan of {to_datetime(now):%Y-%m-%d %H:%M}Z", scan, plugin="scanners", restart=Restart.NEVER)
+        tasks.own(f"{SCAN_OF} {to_datetime(now):%Y-%m-%d %H:%M}Z", scan, plugin="scanners", restart=Restart.NEVER)
         return ()
 
     return look

@@ -45,6 +45,7 @@ class FakeSession:
     stuck: bool = False
     recovers_for: float = 0.0
     held: list[str] = field(factory=list)
+    looked: bool = False
     stopped: asyncio.Event = field(factory=asyncio.Event)
 
     async def run(self) -> RunSummary:
@@ -78,6 +79,9 @@ class FakeSession:
 
     def open_symbols(self) -> list[str]:
         return ["X", "Y"]
+
+    def has_looked(self) -> bool:
+        return self.looked
 
     def left_open(self, ts: int) -> list[str]:
         assert ts <= START + 900 * SECOND
@@ -196,10 +200,12 @@ def test_a_timed_session_stops_by_itself(tmp_path: Path, ending: Ending, seconds
     assert (outcome, session.reasons, taken) == (SUMMARY, ["began", reason], seconds)
 
 
-def test_once_stops_after_the_first_scan(tmp_path: Path) -> None:
+def test_once_stops_when_what_the_first_scan_found_has_left(tmp_path: Path) -> None:
     async def script(bench: Bench) -> None:
-        await asyncio.sleep(90)
+        await asyncio.sleep(30)
         bench.host.heart.board.note("scan", bench.wall.now())
+        await asyncio.sleep(60)
+        bench.session.looked = True
 
     _outcome, session, seconds = play(tmp_path, script, ending=Ending(once=True))
     assert session.reasons == ["began", "once"]
