@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,15 +25,41 @@ from tests.csv_run import keep_run, write_waves
 Output = pytest.CaptureFixture[str]
 
 
-@pytest.fixture
-def profile(tmp_path: Path) -> Path:
-    return write_waves(tmp_path / "profile")
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where the profile lies, for every test at the same place: a run knows the files that it was made of."""
+    return tmp_path_factory.mktemp("profile")
 
 
 @pytest.fixture
-def kept(own_home: Path, profile: Path, capsys: Output) -> RunInfo:
-    keep_run(profile)
-    capsys.readouterr()
+def profile(folder: Path) -> Path:
+    return write_waves(folder)
+
+
+@pytest.fixture(scope="module")
+def one_run(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home with one run, of which each test gets a copy."""
+    return ran_in(tmp_path_factory.mktemp("one-run"), write_waves(folder))
+
+
+@pytest.fixture(scope="module")
+def two_runs(one_run: Path, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home with that run and another one."""
+    home = tmp_path_factory.mktemp("two-runs")
+    shutil.copytree(one_run, home, dirs_exist_ok=True)
+    return ran_in(home, write_waves(folder), "--set", "sizer.fraction_pct=40", "--set", "limits.max_positions=2")
+
+
+def ran_in(home: Path, profile: Path, *arguments: str) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ATLAS_HOME", str(home))
+        keep_run(profile, *arguments)
+    return home
+
+
+@pytest.fixture
+def kept(one_run: Path, own_home: Path, profile: Path) -> RunInfo:
+    shutil.copytree(one_run, own_home, dirs_exist_ok=True)
     return RunStore(own_home).find()
 
 
@@ -143,10 +170,9 @@ def test_a_manifest_of_an_earlier_atlas_and_a_damaged_one_are_told_apart(kept: R
 
 
 @pytest.fixture
-def two(own_home: Path, kept: RunInfo, profile: Path, capsys: Output) -> tuple[RunInfo, RunInfo]:
-    keep_run(profile, "--set", "sizer.fraction_pct=40", "--set", "limits.max_positions=2")
-    capsys.readouterr()
-    return kept, RunStore(own_home).find()
+def two(two_runs: Path, own_home: Path, profile: Path) -> tuple[RunInfo, RunInfo]:
+    shutil.copytree(two_runs, own_home, dirs_exist_ok=True)
+    return RunStore(own_home).find("1"), RunStore(own_home).find("2")
 
 
 def test_runs_are_held_against_each_other_with_their_differences(two: tuple[RunInfo, RunInfo]) -> None:
