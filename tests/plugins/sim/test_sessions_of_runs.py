@@ -93,7 +93,8 @@ def test_real_minutes_with_extended_hours_trade_in_the_session_only(tmp_path: Pa
 
 
 def test_the_same_file_without_a_session_reads_the_hours_of_the_clock(tmp_path: Path) -> None:
-    path = written(tmp_path, MINUTES, **{"start = 2013-10-07": 'session = "24x7"\nstart = 2013-10-07'})
+    changes = {"start = 2013-10-07": 'session = "24x7"\nstart = 2013-10-07', "end = 2013-10-10": "end = 2013-10-08"}
+    path = written(tmp_path, MINUTES, **changes)
     records = run_both(path)
     ends = {of_day(r.ts).minute for r in records if isinstance(r, SignalDetected) and r.timeframe == "1h"}
     assert ends == {0}

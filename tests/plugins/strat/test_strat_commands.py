@@ -80,17 +80,20 @@ def test_the_real_continuity_vectors_hold_with_days_beside_minutes(told: Call) -
     named = {"Y": "12M", "Q": "3M", "M": "1M", "W": "1w", "D": "1d", "60": "1h", "30": "30m", "15": "15m"}
     said = vectors("05_ftfc.json")
     sets = {name: said["standard_sets"][name] for name in ("standard", "intraday", "investing")}
+    asked = [frame for frame in named if any(frame in frames for frames in sets.values())]
     for case in said["real_spy_2013"]["cases"]:
+        (found,) = told(
+            "continuity", *files, "--session", "us-equities", "--at", new_york(case["now"]),
+            "--timeframes", ",".join(named[frame] for frame in asked),
+        )  # fmt: skip
+        assert found["price"] == case["last"]
+        assert [each["timeframe"] for each in found["timeframes"]] == [named[frame] for frame in asked]
+        by_frame = dict(zip(asked, found["timeframes"], strict=True))
         for name, frames in sets.items():
-            asked = [named[frame] for frame in frames if frame in named]
-            (found,) = told(
-                "continuity", *files, "--session", "us-equities", "--timeframes", ",".join(asked),
-                "--at", new_york(case["now"]),
-            )  # fmt: skip
-            assert found["price"] == case["last"]
+            of_set = [by_frame[frame] for frame in frames if frame in named]
             expected_opens = [case["opens"][frame] for frame in frames if frame in named]
-            assert [each["open"] for each in found["timeframes"]] == expected_opens, (case["now"], name)
-            signs = [{"up": 1, "down": -1, "flat": 0}[each["side"]] for each in found["timeframes"]]
+            assert [each["open"] for each in of_set] == expected_opens, (case["now"], name)
+            signs = [{"up": 1, "down": -1, "flat": 0}[each["side"]] for each in of_set]
             assert signs == case["expect"][name]["signs"][: len(signs)]
 
 
