@@ -48,9 +48,17 @@ sys.dont_write_bytecode = False
 gc.disable()
 
 
+WAITING = (
+    "test_process_kills.py", "test_process_hosts.py", "test_journal_faults.py", "test_search_sweeping.py",
+    "test_search_cluster.py", "test_live_process.py", "test_cli_runs.py",
+)  # fmt: skip
+"""Files whose tests mostly wait for processes and clocks."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest file, whose processes have work whenever other tests wait."""
-    items.sort(key=lambda item: item.path.name != "test_simulation.py")
+    """Begin with the longest file, whose processes have work while others wait, and with those that wait."""
+    order = ("test_simulation.py", *WAITING)
+    items.sort(key=lambda item: order.index(item.path.name) if item.path.name in order else len(order))
 
 
 def pytest_collection_finish() -> None:
