@@ -14,6 +14,7 @@ from atlas_core.model.signals import Side
 from tests.faults.trace import Entry
 
 ZERO = Decimal(0)
+NEVER = 10**30
 UNANSWERED = (OrderStatus.INTENDED, OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
 
 
@@ -21,7 +22,8 @@ UNANSWERED = (OrderStatus.INTENDED, OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
 class Intent:
     """An order as the journal has it; `at` is the world's time of the intent's commit.
 
-    `filled` is the total that its last fill told, `booked` the sum of what was booked.
+    `filled` is the total that its last fill told, `booked` the sum of what was booked. The answers that do not find it
+    began at `not_found_since`, by the session's clock.
     """
 
     record: r.OrderIntended
@@ -30,6 +32,7 @@ class Intent:
     filled: Decimal = ZERO
     booked: Decimal = ZERO
     not_found: int = 0
+    not_found_since: int = 0
 
     @property
     def is_entry(self) -> bool:
@@ -105,10 +108,14 @@ class Books:
     reads: list[Entry] = field(factory=list)
     data_at: dict[str, int] = field(factory=dict)
     clock_offset: int = 0
+    clock_ahead: int = 0
+    clock_right_since: int = 0
     refused_at: int = 0
+    down_at: int = 0
     profit: Decimal = ZERO
     alarms: list[tuple[int, r.AlertRaised]] = field(factory=list)
     named: set[str] = field(factory=set)
+    overdue: set[str] = field(factory=set)
     is_touched: bool = False
     calm_since: int | None = None
 
@@ -148,6 +155,12 @@ class Books:
         """Tell whether an order at the venue is an entry of ours."""
         intent = self.intents.get(order.client_id)
         return intent is not None and intent.is_entry
+
+    def is_doubted(self, client_id: str) -> bool:
+        """Tell whether people know of an order that may still work: nobody answers, or it does not end as it shall."""
+        intent = self.intents.get(client_id)
+        is_answered = intent is not None and not intent.status.is_terminal and intent.status not in UNANSWERED
+        return client_id in (self.overdue if is_answered else self.named)
 
     def alarm_since(self, at: int, *words: str) -> bool:
         """Tell whether a critical alarm since a time names one of some words."""
@@ -190,6 +203,8 @@ class Books:
         intent = self.intents.get(record.client_order_id)
         if intent is not None:
             intent.not_found = record.count
+            if record.count == 1:
+                intent.not_found_since = record.ts
 
     def _fill_booked(self, entry: Entry) -> None:
         record: Any = entry.record
@@ -252,9 +267,13 @@ class Books:
 
     def _alert_raised(self, entry: Entry) -> None:
         record: Any = entry.record
-        if record.severity is Severity.CRITICAL:
+        if record.severity is not Severity.CRITICAL:
+            return
+        if not record.title.endswith(" failed"):  # that a component failed on a symbol tells nothing of its position
             self.alarms.append((entry.at, record))
-            self.named.add(record.key)
+        self.named.add(record.key)
+        if record.title == "Order not withdrawn":
+            self.overdue.add(record.key)
 
     # --- the venue
 
@@ -327,13 +346,14 @@ class Books:
     def _up(self, entry: Entry) -> None:
         self.is_up, self.up_since, self.reconciled_since_up = True, entry.at, False
         self.reads = []
+        self._set_ahead(max(self.clock_offset, self.clock_ahead - (entry.at - self.down_at)), entry.at)
 
     def _resumed(self, entry: Entry) -> None:
         """A frozen process could see to nothing."""
         self.is_up, self.up_since = True, entry.at
 
     def _down(self, entry: Entry) -> None:
-        self.is_up = False
+        self.is_up, self.down_at = False, entry.at
 
     def _killed(self, entry: Entry) -> None:
         self.is_killed = entry["present"]
@@ -352,7 +372,15 @@ class Books:
             self.refused_at = entry.at  # nothing can be written, and nothing is decided that is not
 
     def _clock(self, entry: Entry) -> None:
-        self.clock_offset = entry["offset"]
+        """A session follows a clock that is set forward, and stays ahead of one that is set back, as its journal is."""
+        self.clock_offset, self.clock_right_since = entry["offset"], NEVER
+        self._set_ahead(max(self.clock_ahead, self.clock_offset if self.is_up else 0), entry.at)
+
+    def _set_ahead(self, ahead: int, at: int) -> None:
+        """Note by how much the session may be ahead of the world, and whether its time is right from now on."""
+        self.clock_ahead = max(0, ahead)
+        is_right = not (self.clock_offset or self.clock_ahead)
+        self.clock_right_since = min(self.clock_right_since, at) if is_right else NEVER
 
     def _calm(self, entry: Entry) -> None:
         self.calm_since = entry.at

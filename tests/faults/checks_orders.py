@@ -9,14 +9,19 @@ from attrs import define, field
 
 from atlas_core.model.orders import OrderRole, OrderStatus
 from atlas_core.model.records import OrderIntended
-from tests.faults.books import UNANSWERED
+from tests.faults.books import UNANSWERED, Intent
 from tests.faults.checking import SECOND, Checker
 from tests.faults.trace import Entry
 
 ANSWERS_LAG = 10 * SECOND
 PROOF_ANSWERS = 3
-PROOF_SPAN = 90 * SECOND
+PROOF_SPAN = 120 * SECOND
+PROOF_SPAN_OF_A_SET_CLOCK = 90 * SECOND
 """Two minutes of the session's clock: one that is set forward between two answers adds 30 seconds at most."""
+
+CLOCK_TAKEN = 6 * SECOND
+"""From a clock that is right again on the session decides by it with the next tick."""
+
 STALE_READ = 75 * SECOND
 STALE_DATA = 180 * SECOND
 SLACK = 10 * SECOND
@@ -86,14 +91,14 @@ class IntentBeforeRequest(Checker):
 class AttemptAfterEnd(Checker):
     """I3: a further attempt of an entry or an exit exists only after the one before has ended.
 
-    A part of an entry that fills after the trade was over is another trade: its exit reduces what that one opened, and
-    does not wait for an exit of the one before.
+    A part of an entry that fills after the trade was over opens another trade: its exit reduces what that one opened,
+    and does not wait for an exit of the one before.
     """
 
     name: ClassVar[str] = "I3"
     last: dict[tuple[str, OrderRole], str] = field(factory=dict)
 
-    def after_position_closed(self, entry: Entry) -> None:
+    def after_position_opened(self, entry: Entry) -> None:
         self.last.pop((entry.record.signal_key, OrderRole.EXIT), None)  # type: ignore[attr-defined]
 
     def before_order_intended(self, entry: Entry) -> None:
@@ -115,7 +120,8 @@ class EndNeedsProof(Checker):
     """I4: an order ends in the journal only with the venue's word, or with a proof that it never had it.
 
     A refusal is the venue's word, even where a second copy of the request is accepted after it: that order is found
-    by the next read of the account. So is one that was given up with a proof and came while the last answer lagged.
+    by the next read of the account. So is one that was given up with a proof and came while the last answer lagged, or
+    while the journal did not take it.
     """
 
     name: ClassVar[str] = "I4"
@@ -129,24 +135,32 @@ class EndNeedsProof(Checker):
         client_id = intent.record.client_order_id
         order = self.books.by_client.get(client_id)
         if order is not None:
-            is_unseen = intent.status in UNANSWERED and self.at - order.at <= ANSWERS_LAG
-            if is_unseen and self._is_proven(client_id, intent.not_found):
+            seen_at = max(order.at, self.books.refused_at) + ANSWERS_LAG
+            is_unseen = intent.status in UNANSWERED and self.at <= seen_at
+            if is_unseen and self._is_proven(intent):
                 return
-            if order.is_open and client_id not in self.books.refused:
+            if client_id in self.books.refused:
+                return
+            if order.is_open:
                 self.breach(f"order {client_id} is {status} in the journal and works at the venue")
+            elif order.filled >= order.quantity:
+                self.breach(f"order {client_id} is {status} in the journal and filled at the venue")
             return
         if client_id in self.books.refused or client_id not in self.books.requests or client_id in self.books.throttled:
             return
-        if not self._is_proven(client_id, intent.not_found):
+        if not self._is_proven(intent):
             self.breach(f"order {client_id} is {status} without proof: {intent.not_found} answers of not found")
 
-    def _is_proven(self, client_id: str, answers: int) -> bool:
+    def _is_proven(self, intent: Intent) -> bool:
         """Tell whether venue and journal show enough answers, and a complete read between the first and now."""
-        told = self.books.unknown_to_venue.get(client_id, [])
-        if min(answers, len(told)) < PROOF_ANSWERS:
+        books = self.books
+        told = books.unknown_to_venue.get(intent.record.client_order_id, [])
+        if min(intent.not_found, len(told)) < PROOF_ANSWERS:
             return False
-        is_between = any(told[0] <= read.at <= self.at for read in self.books.reads)
-        return self.at - told[0] >= PROOF_SPAN and is_between
+        is_clock_right = books.clock_right_since + CLOCK_TAKEN <= told[0]
+        begun = max(told[0], intent.not_found_since) if is_clock_right else told[0]
+        span = PROOF_SPAN if is_clock_right else PROOF_SPAN_OF_A_SET_CLOCK
+        return self.at - begun >= span and any(begun <= read.at <= self.at for read in books.reads)
 
 
 @define

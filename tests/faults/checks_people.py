@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from attrs import define, field, frozen
 
+from tests.faults.books import NEVER
 from tests.faults.checking import SECOND, Checker
 from tests.faults.trace import Entry
 
@@ -22,7 +23,8 @@ DELIVERED_WITHIN = 130 * SECOND
 WISHES = ("kill", "pause", "resume")
 """Commands that stop entries or allow them: the last one says what is wanted."""
 
-NEVER = 10**30
+STOPPED_WITHIN = 60 * SECOND
+"""Orders may come to rest, requests be answered and alarms be told, none of them for more than eight seconds."""
 
 
 @define
@@ -31,7 +33,8 @@ class PeopleObeyed(Checker):
 
     That nothing is entered meanwhile, whatever process runs, is judged where requests leave. A frozen process can write
     nothing: its time counts from where it goes on. Of a kill and its release that one look finds together nobody sees
-    the file; the journal has both. A person learns of a release within a second, in which another may stop entries.
+    the file; the journal has both. A person learns of a release within a second, in which another may stop entries;
+    what was told stands also after the process has died, until somebody stops entries again.
     """
 
     name: ClassVar[str] = "I9"
@@ -41,6 +44,7 @@ class PeopleObeyed(Checker):
     released_at: int = NEVER
     kill_written_at: int = -1
     last_wish: str = ""
+    is_released: bool = False
 
     def pass_time(self, at: int) -> None:
         """Judge what lasts too long."""
@@ -59,15 +63,21 @@ class PeopleObeyed(Checker):
             self.released_at = NEVER
 
     def after_command(self, entry: Entry) -> None:
-        self.released_at = NEVER
-        if entry["name"] in WISHES:
-            self.last_wish = entry["name"]
-        if entry["name"] == "kill" and not self.books.is_killed:
+        name = entry["name"]
+        if name in WISHES:
+            self.last_wish = name
+        if name in ("kill", "pause"):
+            self._release_ends()
+        if name == "kill" and not self.books.is_killed:
             self.asked_at = self.at
 
     def after_kill_file(self, entry: Entry) -> None:
-        self.asked_at = self.released_at = NEVER
+        self.asked_at = NEVER
+        self._release_ends()
         self.killed_at = self.at if entry["present"] else NEVER
+
+    def _release_ends(self) -> None:
+        self.is_released, self.released_at = False, NEVER
 
     def after_operator_acted(self, entry: Entry) -> None:
         if entry.record.arguments.get("reason", "").startswith("kill switch"):
@@ -75,7 +85,7 @@ class PeopleObeyed(Checker):
 
     def after_released(self, entry: Entry) -> None:
         if self.last_wish in ("", "resume"):
-            self.released_at = self.at
+            self.is_released, self.released_at = True, self.at
         if self.kill_written_at >= self.asked_at:
             self.asked_at = NEVER
 
@@ -83,6 +93,8 @@ class PeopleObeyed(Checker):
         self.begun_at = self.at
         if self.books.is_killed:
             self.killed_at = self.at
+        if self.is_released:
+            self.released_at = self.at
 
     def after_down(self, entry: Entry) -> None:
         self.begun_at = self.asked_at = self.released_at = NEVER
@@ -103,6 +115,36 @@ class PeopleObeyed(Checker):
     def _wait_anew(self) -> None:
         self.killed_at = self.at if self.killed_at != NEVER else NEVER
         self.released_at = self.at if self.released_at != NEVER else NEVER
+
+
+@define
+class StopsWhenAsked(Checker):
+    """I24: a session that was asked to stop, or has ended its journal, is gone soon: until then little is judged of it.
+
+    A frozen process can end nothing: its time counts from where it goes on.
+    """
+
+    name: ClassVar[str] = "I24"
+    asked_at: int = NEVER
+
+    def pass_time(self, at: int) -> None:
+        """Judge what goes on for too long."""
+        if self.books.is_up and at - max(self.asked_at, self.books.up_since) > STOPPED_WITHIN:
+            self.asked_at = NEVER
+            self.breach("the session was to stop, and goes on")
+
+    def after_fault(self, entry: Entry) -> None:
+        if entry["what"] == "stop-and-start" and self.books.is_up:
+            self._wait()
+
+    def after_session_paused(self, entry: Entry) -> None:
+        self._wait()
+
+    def _wait(self) -> None:
+        self.asked_at = min(self.asked_at, self.at)
+
+    def after_down(self, entry: Entry) -> None:
+        self.asked_at = NEVER
 
 
 @frozen

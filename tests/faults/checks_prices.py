@@ -61,8 +61,8 @@ class TriggersTaken(Checker):
 
     Bars and quotes that are broken, old, out of order or wild take nothing; a wild bar counts when the next one is like
     it, a wild quote when the next two are, as nobody can tell them from a new price. After a wild bar that had to be
-    believed, the good ones look wild and need as many. Where our clock was set, the session takes good quotes for old
-    ones, or old ones for good where it is behind.
+    believed, the good ones look wild and need as many. A session whose clock was set takes good quotes for old ones
+    until it is started again with a right one, or where it is behind old ones for good, as old as it is behind.
     """
 
     name: ClassVar[str] = "I19"
@@ -126,13 +126,14 @@ class TriggersTaken(Checker):
     def after_quotes(self, entry: Entry) -> None:
         oldest = OLDEST_STREAMED if entry["is_streamed"] else OLDEST_POLLED
         for symbol, ts, price in entry["quotes"]:
-            is_old = self.at - ts > oldest and self.books.clock_offset >= 0
-            if not price > 0 or is_old or ts < self.newest.get(symbol, 0):
+            age = self.at - ts
+            is_old, is_taken = age > oldest, age + min(self.books.clock_offset, 0) <= oldest
+            if not (price > 0 and is_taken) or (ts < self.newest.get(symbol, 0) and not is_old):
                 continue
-            self.newest[symbol] = ts
+            self.newest[symbol] = max(ts, self.newest.get(symbol, 0))
             if self._counts(symbol, ts, (price,), is_quote=True):
                 self._tell(symbol, ts, price)
-                if self.at - ts < oldest - SECOND and (symbol not in self.misled or self.misled[symbol].can_know):
+                if age < oldest - SECOND and (symbol not in self.misled or self.misled[symbol].can_know):
                     self._know(symbol, price)
 
     def _counts(self, symbol: str, ts: int, prices: tuple[float, ...], *, is_quote: bool) -> bool:
@@ -177,7 +178,7 @@ class TriggersTaken(Checker):
         self.was_set = True
 
     def after_up(self, entry: Entry) -> None:
-        self.is_stopping = False
+        self.is_stopping, self.was_set = False, self.books.clock_right_since > self.at
         self.misled.clear()  # the history that a session begins with is right
         self._forget_times()
 

@@ -10,8 +10,8 @@ from attrs import define, field
 from atlas_core.model.orders import OrderRole, OrderStatus
 from tests.faults.books import UNANSWERED, Trade
 from tests.faults.checking import SECOND, Checker
-from tests.faults.checks_orders import ORDER_CHECKS
-from tests.faults.checks_people import AlarmsDelivered, PeopleObeyed
+from tests.faults.checks_orders import CLOCK_TAKEN, ORDER_CHECKS, STALE_READ
+from tests.faults.checks_people import AlarmsDelivered, PeopleObeyed, StopsWhenAsked
 from tests.faults.checks_prices import TriggersTaken
 from tests.faults.trace import Entry
 
@@ -25,8 +25,11 @@ A_MINUTE = 58 * SECOND
 
 CLOSED_WITHIN = 200 * SECOND
 LEFT_WITHIN = 10 * SECOND
-GIVEN_UP = "it was withdrawn", "it could not be sent for"
-"""Why an order that reduces risk may end before it left: by our clock it was tried for a minute; nothing else may."""
+WITHDRAWN, TRIED = "it was withdrawn", "it could not be sent for"
+"""Why an order that reduces risk may end before it left; nothing else may."""
+
+TRIED_FOR = 60 * SECOND
+"""How long it is tried, by the session's clock."""
 
 QUIET = 75 * SECOND
 """A minute of silence that a venue asked for, and the longest pause between two tries."""
@@ -81,7 +84,7 @@ class Protected(Checker):
         names = [name for name, intent in books.live.items() if intent.record.symbol == symbol]
         names += [order.client_id for order in books.open.values() if order.symbol == symbol]
         bare = [t for t in books.trades.values() if t.symbol == symbol and not t.is_protected]
-        return any(name in books.named for name in names) or any(
+        return any(map(books.is_doubted, names)) or any(
             books.alarm_since(t.unprotected_at - ALARM_GRACE, symbol) for t in bare
         )
 
@@ -119,40 +122,48 @@ class Protected(Checker):
 class Converged(Checker):
     """I7, I32: when the faults are over, books and venue agree on positions, orders and money.
 
-    Nothing is judged in the second after a fill: its news is on the way.
+    A symbol and the money are not judged in the second after a fill: its news is on the way.
     """
 
     name: ClassVar[str] = "I7"
-    filled_at: int = -SECOND
+    filled_at: dict[str, int] = field(factory=dict)
 
     def after_fill(self, entry: Entry) -> None:
-        self.filled_at = self.at
+        self.filled_at[entry["symbol"]] = self.at
 
     def before_settled(self, entry: Entry) -> None:
-        books = self.books
-        if self.at - self.filled_at < SECOND:
-            return
+        moving = {symbol for symbol, at in self.filled_at.items() if self.at - at < SECOND}
         for symbol in entry["symbols"]:
-            known = books.ledger(symbol) + books.foreign.get(symbol, Decimal(0))
-            if known * 1000 != books.held.get(symbol, 0):
-                self.breach(f"{symbol}: books {known}, venue {books.held.get(symbol, 0)} lots")
-        working = {o.client_id for o in books.open.values() if o.client_id in books.intents}
-        believed = set(books.live)
+            if symbol not in moving:
+                self._position(symbol)
+        self._orders(moving)
+        if not (self.books.is_touched or moving):
+            self._money(entry)
+
+    def _position(self, symbol: str) -> None:
+        books = self.books
+        known = books.ledger(symbol) + books.foreign.get(symbol, Decimal(0))
+        if known * 1000 != books.held.get(symbol, 0):
+            self.breach(f"{symbol}: books {known}, venue {books.held.get(symbol, 0)} lots")
+
+    def _orders(self, moving: set[str]) -> None:
+        books = self.books
+        open_orders = [o for o in books.open.values() if o.symbol not in moving]
+        working = {o.client_id for o in open_orders if o.client_id in books.intents}
+        believed = {name for name, intent in books.live.items() if intent.record.symbol not in moving}
         if working != believed:
             self.breach(
                 f"open orders differ: only at the venue {sorted(working - believed)}, only in the books "
                 f"{sorted(f'{name} ({books.intents[name].status})' for name in believed - working)}"
             )
-        for order in books.open.values():
+        for order in open_orders:
             intent = books.intent_of(order.client_id)
             if intent is not None and not intent.is_entry and not books.ledger(order.symbol):
                 self.breach(f"{intent.record.role} {order.client_id} works without a position")
         for name, order in books.by_client.items():
-            intent = books.intent_of(name)
+            intent = books.intent_of(name) if order.symbol not in moving else None
             if intent is not None and intent.filled * 1000 != order.filled:
                 self.breach(f"{intent.record.role} {name} filled {order.filled} lots, the books have {intent.filled}")
-        if not books.is_touched:
-            self._money(entry)
 
     def _money(self, entry: Entry) -> None:
         prices, fills = entry["prices"], entry["fills"]
@@ -169,19 +180,24 @@ class Converged(Checker):
 class Bounded(Checker):
     """I8: positions and entries at the venue stay within the limits, one in each symbol.
 
-    An order that the venue takes after more than two minutes, when it was given up, is known only at the next read.
+    An order that the venue takes after more than two minutes, when it was given up, is known only at the next read. Of
+    one that comes after an entry has left, or was not known then, that entry could know nothing.
     """
 
     name: ClassVar[str] = "I8"
     limits: dict[str, int] = field(factory=dict)
     recent: list[int] = field(factory=list)
+    unknown: dict[str, set[str]] = field(factory=dict)
 
     def before_up(self, entry: Entry) -> None:
         self.recent = []  # the rate is counted by the process
 
     def before_request(self, entry: Entry) -> None:
         intent = self.books.intent_of(entry["client_id"])
-        if intent is None or not intent.is_entry or entry["client_id"] in self.books.requests:
+        if intent is None or not intent.is_entry:
+            return
+        self.unknown[entry["client_id"]] = self._unknown()
+        if entry["client_id"] in self.books.requests:
             return
         self.recent = [*(at for at in self.recent if at > intent.record.ts - A_MINUTE), intent.record.ts]
         most = self.limits.get("max_orders_per_minute", 999)
@@ -195,7 +211,7 @@ class Bounded(Checker):
         intent = self.books.intent_of(entry["client_id"])
         if intent is None or not intent.is_entry or intent.status.is_terminal:
             return
-        symbol, late = entry["symbol"], self._late()
+        symbol, late = entry["symbol"], self._late(entry["client_id"])
         if self.books.ours.get(symbol, 0) and symbol not in late:
             self.breach(f"entry in {symbol} was accepted while {self.books.ours[symbol]} lots of ours are open there")
         if self.books.working_entries(symbol) and symbol not in late:
@@ -209,7 +225,13 @@ class Bounded(Checker):
             self.breach(f"entry in {symbol} makes {len(taken | {symbol})} positions, at most {most} are allowed")
         self._exposure(entry)
 
-    def _late(self) -> set[str]:
+    def _late(self, client_id: str) -> set[str]:
+        """Return the symbols of orders that came after they were given up and were not known when an entry left."""
+        left_at = self.books.requests.get(client_id, self.at)
+        later = {order.symbol for order in self.books.late if order.at > left_at}
+        return later | self.unknown.get(client_id, set())
+
+    def _unknown(self) -> set[str]:
         """Return the symbols of orders that came after they were given up with a proof, too lately to be known."""
         books = self.books
         lately = [order for order in books.late if self.at - order.at <= KNOWN_WITHIN]
@@ -225,29 +247,35 @@ class Bounded(Checker):
 
 @define
 class Recovered(Checker):
-    """I15: a process holds its first complete read against its books within seconds, and has one when all is calm.
+    """I15: a process holds its first complete read against its books within seconds, and goes on to read in the calm.
 
     A session that has ended its journal takes no read any more.
     """
 
     name: ClassVar[str] = "I15"
-    told_for: int = 0
-    paused_for: int = -1
+    is_over: bool = False
 
     def pass_time(self, at: int) -> None:
         books = self.books
-        if books.reconciled_since_up or not books.is_up or books.up_since in (self.told_for, self.paused_for):
+        if self.is_over or books.reconciled_since_up or not books.is_up or not books.reads:
             return
-        if books.reads and at - max(books.reads[0].at, books.refused_at) > ALARM_GRACE:
-            self.told_for = books.up_since
+        if at - max(books.reads[0].at, books.refused_at, books.up_since) > ALARM_GRACE:
+            self.is_over = True
             self.breach("a complete read of the account was not held against the books")
 
+    def after_up(self, entry: Entry) -> None:
+        self.is_over = False
+
     def after_session_paused(self, entry: Entry) -> None:
-        self.paused_for = self.books.up_since
+        self.is_over = True
 
     def before_settled(self, entry: Entry) -> None:
-        if self.books.is_up and not self.books.reconciled_since_up:
+        books = self.books
+        if books.is_up and not books.reconciled_since_up:
             self.breach("the process has not reconciled although the venue answers")
+        begun = max(books.up_since, books.calm_since or 0, *(read.at for read in books.reads[-1:]))
+        if books.is_up and self.at - begun > STALE_READ:
+            self.breach(f"the account was not read for {(self.at - begun) // SECOND} s although the venue answers")
 
 
 @define
@@ -382,11 +410,18 @@ class LeavesInTime(Checker):
         record: Any = entry.record
         if record.status is OrderStatus.SUBMITTED:
             return
-        since = self.waiting.pop(record.client_order_id, None)
-        is_held_back = record.status is OrderStatus.REJECTED and not any(why in record.reason for why in GIVEN_UP)
-        if since is not None and is_held_back:
-            name = record.client_order_id
+        name = record.client_order_id
+        since = self.waiting.pop(name, None)
+        if since is None or record.status is not OrderStatus.REJECTED or WITHDRAWN in record.reason:
+            return
+        if TRIED not in record.reason or not self._is_tried(name, since):
             self.breach(f"{self.books.intents[name].record.role} {name} was not sent: {record.reason}")
+
+    def _is_tried(self, name: str, since: int) -> bool:
+        """Tell whether an order was tried for long enough, as far as a clock that was set lets anybody tell."""
+        decided = min(since, self.books.intents[name].record.ts)
+        was_set = self.books.clock_right_since + CLOCK_TAKEN > decided
+        return was_set or self.at - decided >= TRIED_FOR
 
     def after_down(self, entry: Entry) -> None:
         self.waiting.clear()
@@ -414,6 +449,6 @@ class TasksOwned(Checker):
 
 
 CHECKS: tuple[type[Checker], ...] = (
-    *ORDER_CHECKS, TriggersTaken, PeopleObeyed, Protected, Converged, Bounded, Recovered, DivergenceTold, Replayed,
-    ExitsFinish, LeavesInTime, TasksOwned, AlarmsDelivered,
+    *ORDER_CHECKS, TriggersTaken, PeopleObeyed, StopsWhenAsked, Protected, Converged, Bounded, Recovered,
+    DivergenceTold, Replayed, ExitsFinish, LeavesInTime, TasksOwned, AlarmsDelivered,
 )  # fmt: skip

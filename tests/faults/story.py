@@ -91,8 +91,12 @@ class Story:
             )
         ).move(name, OrderStatus.SUBMITTED)  # fmt: skip
 
-    def move(self, name: str, status: OrderStatus) -> Story:
-        return self.journal(r.OrderMoved(ts=0, client_order_id=name, status=status))
+    def move(self, name: str, status: OrderStatus, reason: str = "") -> Story:
+        return self.journal(r.OrderMoved(ts=0, client_order_id=name, status=status, reason=reason))
+
+    def clock(self, seconds: float) -> Story:
+        """Set the machine's clock wrong by so much, or right."""
+        return self.process("clock", offset=round(seconds * SECOND))
 
     def request(
         self,

@@ -136,12 +136,14 @@ BAD: list[tuple[str, str, Told]] = [
     ("I4", "without proof", _proven_by_nothing),
     ("I4", "works at the venue", lambda s: s.entered().move("s", OrderStatus.CANCELLED)),
     ("I4", "works at the venue", lambda s: _refused(s.signal().intend("e").accept("e")).move("e", REJECTED)),
+    ("I4", "filled at the venue", lambda s: s.signal().intend("e").accept("e").fill(1, "e").move("e", REJECTED)),
     ("I5", "adds 0.1 to 0.1", lambda s: s.entered().fill(1, "e", lots=150, total=250).book("e", 100, total=250)),
     ("I5", "without an intent", lambda s: s.book("ghost")),
     ("I5", "does not grow", lambda s: s.entered().book("e")),
     ("I5", "the venue has", lambda s: s.signal().intend("e").request("e").accept("e").book("e")),
     ("I5", "went from", lambda s: s.entered().move("e", ACCEPTED)),
     ("I6", "at the venue", lambda s: _held_on(s.entered().venue("canceled", order=2))),
+    ("I6", "at the venue", lambda s: _held_on(s.entered().venue("canceled", order=2).alarm("exit rule failed", "X"))),
     ("I6", "in the books", lambda s: _held_on(s.signal().intend("e").accept("e").fill(1, "e").book("e").opened())),
     ("I6", "in the books", lambda s: _held_on(s.entered().intend("s2", OrderRole.STOP).move("s2", ACCEPTED))),
     ("I7", "venue 0 lots", lambda s: s.signal().intend("e").opened().settle()),
@@ -177,6 +179,7 @@ BAD: list[tuple[str, str, Told]] = [
     ("I12", "does not hold", lambda s: s.process("verified", problem="row 3")),
     ("I15", "not held against", lambda s: s.process("down").process("up").read().wait(30).read()),
     ("I15", "has not reconciled", lambda s: s.process("down").process("up").wait(200).settle()),
+    ("I15", "was not read for 76 s", lambda s: s.wait(76).settle()),
     ("I17", "complete reads", _manual_trade),
     ("I17", "nobody was told", lambda s: s.entered().wait(30).journal(ADJUSTED).wait(5).read()),
     ("I18", "has quantity NaN", lambda s: s.venue("bad_number", client_id="e", name="quantity", value="NaN")),
@@ -188,6 +191,8 @@ BAD: list[tuple[str, str, Told]] = [
     ("I23", "before the venue's wait", lambda s: _throttled(s.signal().intend("e").request("e")).request("e")),
     ("I23", "requests in a minute", lambda s: [s.venue("ask", what="query") for _ in range(301)]),
     ("I24", "outlived", lambda s: s.process("left_over", tasks=["reader"])),
+    ("I24", "was to stop", lambda s: s.process("fault", what="stop-and-start").wait(61).read()),
+    ("I24", "was to stop", lambda s: s.journal(r.SessionPaused(ts=0, reason="asked")).wait(61).read()),
     ("I24", "are running", lambda s: s.process("sizes", tasks=500)),
     ("I24", "ended with", lambda s: s.process("bug", error="KeyError: 'x'")),
     ("I24", "cannot go on", lambda s: s.process("deadlock", text="all wait")),
@@ -233,6 +238,19 @@ def test_a_session_that_was_asked_to_stop_takes_no_trigger_until_it_is_up_again(
     assert story.process("down").process("up").quoted(100.01).wait(11).read().breaches() != []
 
 
+def test_a_session_that_stops_when_it_was_asked_to_or_goes_on_frozen_is_in_time() -> None:
+    story = Story().process("fault", what="stop-and-start").wait(50).process("frozen").wait(100)
+    story.process("resumed", after=100 * SECOND).wait(59).read().process("down").wait(100).process("up").wait(100)
+    assert not any("was to stop" in text for text in story.read().breaches())
+
+
+def test_a_clock_that_is_right_again_is_judged_by_from_the_next_start_on() -> None:
+    story = Story().clock(60).wait(10).clock(0).armed().quoted(100.01).wait(11).read()
+    assert story.process("down").wait(30).process("up").quoted(100.01).wait(11).read().breaches() == []
+    right = story.process("down").wait(30).process("up").quoted(100.01).wait(11).read()
+    assert any("still waits" in text for text in right.breaches())
+
+
 def test_a_kill_before_a_frozen_process_goes_on_is_written_in_time_after_it_does() -> None:
     story = Story().process("begun").process("kill_file", present=True).process("frozen").wait(20).bars()
     assert story.process("resumed", after=20 * SECOND).wait(1).breaches() == []
@@ -259,12 +277,26 @@ def test_who_pauses_before_a_release_is_heard_of_finds_entries_stopped() -> None
     assert any("the journal says halted" in text for text in story.wait(11).read().breaches())
 
 
+def _released() -> Story:
+    """Tell of a release that the journal does not have."""
+    return _halt(Story().process("begun")).process("command", name="resume").process("released").wait(1)
+
+
+def test_a_release_stands_after_a_death_and_until_somebody_stops_entries_again() -> None:
+    again = _released().process("down").process("up").process("begun").wait(11).read()
+    assert any("the journal says halted" in text for text in again.breaches())
+    closed = _released().process("command", name="close").wait(11).read()
+    assert any("the journal says halted" in text for text in closed.breaches())
+    paused = _released().process("command", name="pause").process("down").process("up").process("begun").wait(11).read()
+    assert not any("the journal says halted" in text for text in paused.breaches())
+
+
 def test_a_repeat_of_an_alarm_that_a_digest_told_is_folded_for_as_long_as_any_other() -> None:
     story = Story().process("alarm", seq=1, title="Broken", key="X").wait(1)
     story.process("alert", severity="critical", title="3 alerts", key="digest").process("delivery", seq=1, how="told")
-    story.wait(100).process("alarm", seq=2, title="Broken", key="X").process("calm").wait(150).settle()
+    story.wait(100).process("alarm", seq=2, title="Broken", key="X").process("calm").wait(150).read().settle()
     assert story.breaches() == []
-    assert story.wait(200).settle().breaches() != []
+    assert story.wait(200).read().settle().breaches() != []
 
 
 def test_who_learns_late_that_a_stop_is_gone_has_as_long_for_another_as_after_a_fill() -> None:
@@ -290,11 +322,35 @@ def test_a_session_that_has_ended_its_journal_holds_no_read_against_its_books() 
 def test_another_trade_of_a_signal_does_not_wait_for_the_exit_of_the_one_before() -> None:
     story = Story().entered().intend("x", EXIT).move("x", UNKNOWN).closed().opened().intend("y", EXIT, attempt=2)
     assert not any("attempt before is" in text for text in story.breaches())
+    again = Story().entered().intend("x", EXIT).move("x", UNKNOWN).closed().intend("y", EXIT, attempt=2)
+    assert any("attempt before is" in text for text in again.breaches())
 
 
-def test_a_session_whose_clock_is_behind_takes_an_old_quote_for_a_good_one() -> None:
-    story = Story().armed().process("clock", offset=-300 * SECOND).wait(60).quoted(100.02, age=20).triggered()
-    assert not any("no price beyond" in text for text in story.breaches())
+@pytest.mark.parametrize(("behind", "is_breach"), [(300, False), (11, False), (9, True)])
+def test_a_session_takes_a_quote_for_good_that_is_as_old_as_its_clock_is_behind(behind: float, is_breach: bool) -> None:
+    story = Story().armed().clock(-behind).wait(60).quoted(100.02, age=20).triggered()
+    assert any("no price beyond" in text for text in story.breaches()) is is_breach
+
+
+def _exit_given_up(story: Story, seconds: float) -> Story:
+    """Tell of an exit that the session tried to send for so long."""
+    story.entered().intend("x", EXIT, ts=round(story.at * SECOND)).wait(seconds).read(held=100)
+    return story.move("x", REJECTED, f"not sent: it could not be sent for {seconds:.0f} s")
+
+
+def test_an_exit_is_tried_for_a_minute_unless_the_clock_was_set() -> None:
+    assert any("was not sent" in text for text in _exit_given_up(Story(), 59).breaches())
+    assert not any("was not sent" in text for text in _exit_given_up(Story(), 61).breaches())
+    assert not any("was not sent" in text for text in _exit_given_up(Story().clock(300), 9).breaches())
+    assert any("was not sent" in text for text in _exit_given_up(Story().clock(-60).clock(0).wait(7), 9).breaches())
+
+
+def test_an_order_that_the_venue_has_answered_for_is_in_doubt_no_more_but_while_it_shall_end() -> None:
+    unknown, overdue = "Order outcome unknown", "Order not withdrawn"
+    for title, status, is_breach in ((unknown, ACCEPTED, True), (unknown, UNKNOWN, False), (overdue, ACCEPTED, False)):
+        story = Story().entered().move("s", status).venue("canceled", order=2).alarm(title, "s")
+        _held_on(story)
+        assert any("at the venue" in text for text in story.breaches()) is is_breach
 
 
 def test_an_alarm_makes_a_missing_stop_known() -> None:
@@ -343,6 +399,13 @@ def test_a_proof_ends_an_order_that_the_venue_never_had() -> None:
     assert story.move("e", REJECTED).breaches() == []
 
 
+@pytest.mark.parametrize(("offset", "seconds", "is_breach"), [(0, 119, True), (0, 120, False), (60, 91, False)])
+def test_a_proof_takes_two_minutes_by_a_clock_that_was_not_set(offset: int, seconds: int, is_breach: bool) -> None:
+    story = _proof(Story().signal().intend("e").request("e").wait(10)).wait(60).read()
+    story = (story.clock(offset) if offset else story).wait(seconds - 60).move("e", REJECTED)
+    assert any("without proof" in text for text in story.breaches()) is is_breach
+
+
 def test_an_order_that_comes_while_the_last_answer_of_its_proof_lags_is_not_known_yet() -> None:
     story = _proof(Story().signal().intend("e").request("e").wait(10)).wait(60).read().wait(65).accept("e").wait(5)
     assert story.move("e", REJECTED).breaches() == []
@@ -356,11 +419,25 @@ def test_an_order_that_comes_after_its_proof_is_known_at_the_next_read() -> None
     assert story.breaches() == []
 
 
+def test_only_the_symbol_of_a_fill_is_not_judged_in_the_second_after_it() -> None:
+    story = Story().entered().wait(1).fill(1, "e", lots=10, total=110)
+    assert story.settle().breaches() == []
+    assert any("open orders differ" in t for t in story.intend("y", key="g", symbol="Y").settle().breaches())
+
+
 @pytest.mark.parametrize(("later", "is_breach"), [(30, False), (61, True)])
 def test_an_order_that_comes_after_its_proof_and_still_works_is_not_known_at_once(later: int, is_breach: bool) -> None:
     story = _proof(Story().signal().intend("e").request("e").wait(10)).wait(60).read().wait(70).move("e", REJECTED)
     story.accept("e").fill(1, "e", lots=50, total=50).wait(later).signal("g").intend("f", key="g").request("f")
     assert any("another one works" in text for text in story.accept("f").breaches()) is is_breach
+
+
+def test_an_entry_that_has_left_cannot_know_of_an_order_that_comes_after_its_proof() -> None:
+    story = _proof(Story().signal().intend("e").request("e").wait(10)).wait(60).read().wait(70).move("e", REJECTED)
+    story.bars().read().signal("g").intend("f", key="g").request("f").wait(20).accept("e").fill(1, "e").book("e")
+    assert story.wait(70).accept("f").breaches() == []
+    story.signal("h").intend("i", key="h").request("i").accept("i")
+    assert any("are open there" in text for text in story.breaches())
 
 
 def test_a_refusal_ends_an_order_whose_second_copy_is_accepted_later() -> None:
