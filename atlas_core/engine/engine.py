@@ -324,12 +324,14 @@ class Engine:
     def _filled(self, event: OrderFilled) -> None:
         self.books.fill(event)
         track = self.orders.find(event.client_order_id)
-        if track is not None:
-            self.reconciling.entry_filled(track)
-        if track is None or not track.is_from_touch:
+        if track is None:
             return
-        position = self.state.positions.get(track.intent.symbol)
+        self.reconciling.entry_filled(track)
         symbol = track.intent.symbol
+        self.orders.close_unwanted(symbol)
+        if not track.is_from_touch:
+            return
+        position = self.state.positions.get(symbol)
         price = self.inside.last_price(symbol) or self.market.last_price(symbol)
         if position is not None and price is not None:
             self.protection.watch(position, price, price)  # the bar may have closed behind an emulated stop already
@@ -412,9 +414,7 @@ class Engine:
         self.signals.finish(reason)
         self.orders.withdraw_entries()
         if event.arguments.get("close_positions"):
-            for position in list(self.state.positions.values()):
-                if not position.is_closing:
-                    self.orders.close_position(position, "end", reason)
+            self.orders.close_all(reason)
 
 
 _ENDINGS: dict[type[Any], tuple[OrderStatus, Outcome]] = {

@@ -26,6 +26,9 @@ from atlas_core.model.timeframe import SECOND
 STILL_HELD = 15 * SECOND
 """How long a refused exit is sent again before its stop comes back."""
 
+END = "end"
+"""The rule of exits that close everything."""
+
 PROTECTIVE = (OrderRole.STOP, OrderRole.TARGET)
 _WAITING = (OrderStatus.INTENDED, OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
 _WORKING = (*_WAITING, OrderStatus.ACKNOWLEDGED, OrderStatus.PARTIALLY_FILLED)
@@ -117,6 +120,19 @@ class OrderDesk:
         self._want_exit(position, rule, reason, quantity)
         for track in protective:
             self.cancel(track)
+
+    def close_all(self, reason: str) -> None:
+        """Close whatever is open, once."""
+        for position in list(self.state.positions.values()):
+            if not position.is_closing:
+                self.close_position(position, END, reason)
+
+    def close_unwanted(self, symbol: str) -> None:
+        """Close what an entry filled after everything was closed; the exit before, of what was known, goes first."""
+        position = self.state.positions.get(symbol)
+        reason = None if position is None else self.state.unwanted.get(position.signal.key)
+        if position is not None and reason is not None and not position.is_closing:
+            self.close_position(position, END, reason)
 
     def resume_exit(self, position: PositionTrack) -> None:
         """Send an exit that waited, once nothing holds the quantity; withdraw again what a restart forgot to."""

@@ -34,6 +34,7 @@ from atlas_core.model.records import (
     ForeignFound,
     FundingBooked,
     LevelsSet,
+    OperatorActed,
     OrderIntended,
     OrderMoved,
     OrderQueried,
@@ -114,6 +115,7 @@ class State:
     positions: dict[str, PositionTrack] = Factory(dict)
     over_closed: dict[str, OverClosed] = Factory(dict)
     last_closed: dict[str, ClosedTrade] = Factory(dict)
+    unwanted: dict[str, str] = Factory(dict)
     attempts: dict[tuple[str, str], int] = Factory(dict)
     trades_opened: int = 0
     is_begun: bool = False
@@ -421,6 +423,13 @@ class State:
             reason=record.reason,
         )
 
+    def _operator_acted(self, record: OperatorActed) -> None:
+        """Remember what is still on its way when everything is to be closed: it may fill all the same."""
+        if record.arguments.get("close_positions"):
+            reason = str(record.arguments.get("reason", ""))
+            on_their_way = (track.intent for track in self.orders.values() if track.is_working)
+            self.unwanted = {intent.signal_key: reason for intent in on_their_way if intent.role is OrderRole.ENTRY}
+
     def _trading_state_changed(self, record: TradingStateChanged) -> None:
         self.trading_state = record.state
         if record.equity is not None:
@@ -453,4 +462,5 @@ CHANGES: dict[type[Record], Callable[[State, Any], None]] = {
     FundingBooked: State._funding_booked,
     PositionClosed: State._position_closed,
     TradingStateChanged: State._trading_state_changed,
+    OperatorActed: State._operator_acted,
 }

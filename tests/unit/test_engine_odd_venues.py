@@ -19,7 +19,7 @@ from atlas_core.model.orders import OrderRole, OrderStatus
 from atlas_core.model.records import FundingBooked, VerdictReached
 from atlas_core.model.timeframe import SECOND
 from tests.unit.test_engine_late_truth import Scene
-from tests.unit.test_engine_over_closed import entered_in_part, restarted, told
+from tests.unit.test_engine_over_closed import entered_in_part, restarted, sent_in, told
 
 
 def refuse(scene: Scene, name: str, how: str) -> None:
@@ -128,6 +128,41 @@ def test_an_entry_that_a_stop_of_entries_withdrew_is_withdrawn_again_after_a_res
     assert Cancel(entry) in scene.feed(OperatorCommand(scene.ts, "halt", "anna", {}))
     restarted(scene)
     assert Cancel(entry) in scene.feed(Tick(scene.ts))
+
+
+def flatten(scene: Scene) -> None:
+    scene.feed(OperatorCommand(scene.ts, "wind-down", "anna", {"reason": "flat", "close_positions": True}))
+
+
+@pytest.mark.parametrize("is_restarted", [False, True], ids=["same process", "after a restart"])
+def test_an_entry_that_fills_after_everything_was_closed_is_closed_too(is_restarted: bool) -> None:
+    scene = Scene(size="5")
+    scene.signal()
+    entry = scene.order(OrderRole.ENTRY)
+    flatten(scene)
+    if is_restarted:
+        restarted(scene)
+    exits = [sent.order for sent in sent_in(told(scene, entry, "5", "100")) if sent.order.role is OrderRole.EXIT]
+    assert [(order.quantity, order.reason) for order in exits] == [(5, "flat")]
+
+
+def test_what_an_entry_fills_while_everything_is_being_closed_is_closed_by_another_exit() -> None:
+    scene, entry, _ = entered_in_part()
+    flatten(scene)
+    first = scene.order(OrderRole.EXIT)
+    told(scene, entry, "3", "100")
+    assert scene.order(OrderRole.EXIT) == first
+    told(scene, first, "2", "99")
+    told(scene, scene.order(OrderRole.EXIT), "1", "99")
+    assert scene.engine.state.positions == {}
+
+
+def test_an_entry_of_a_later_signal_is_not_closed_for_an_earlier_command() -> None:
+    scene = Scene(size="5")
+    flatten(scene)
+    scene.signal()
+    told(scene, scene.order(OrderRole.ENTRY), "5", "100")
+    assert not [sent for sent in scene.sent if sent.order.role is OrderRole.EXIT]
 
 
 def read_for(scene: Scene, seconds: int) -> None:
