@@ -119,7 +119,7 @@ def test_a_second_run_over_the_coinbase_series_writes_the_same_journal() -> None
 
 
 def test_the_crypto_system_trades_the_synthetic_market_as_a_paper_session() -> None:
-    run = ran("crypto-strat.toml", Mode.PAPER, ("universe.end", "2026-03-04"))
+    run = ran("crypto-strat.toml", Mode.PAPER, ("universe.end", "2026-03-03"))
     assert run.report.started.synthetic
     assert len(run.report.trades) > 3
     assert {trade.symbol for trade in run.report.trades} <= {"BTC-PERP", "ETH-PERP"}
@@ -129,7 +129,7 @@ def test_the_crypto_system_trades_the_synthetic_market_as_a_paper_session() -> N
 
 def test_the_equity_system_trades_real_shares_on_days_weeks_and_months() -> None:
     files = [shared_file(f"data/equity/{symbol}_1d_yahoo.csv.gz") for symbol in SHARES]
-    overrides = [("universe.end", "2011-01-01")]
+    overrides = [("universe.end", "2010-01-01")]
     overrides += [(f"provider.files.{symbol}", str(path)) for symbol, path in zip(SHARES, files, strict=True)]
     run = ran("strat-equities.toml", Mode.BACKTEST, *overrides)
     assert {trade.symbol for trade in run.report.trades} == set(SHARES)
