@@ -35,7 +35,11 @@ from tests.faults.hostile_scene import ROUND, FastTape, HostileScene, PatientTap
 from tests.live_scene import Tape
 from tests.memory import Doing, Mailbox, at, bar, found, made
 
-USUAL = HostileScene().run().venue.sent
+
+@cache
+def usual() -> list[tuple[float, str]]:
+    """Return what a session sends that nobody disturbs."""
+    return HostileScene().run().venue.sent
 
 
 def fail() -> None:
@@ -100,15 +104,15 @@ def with_scanner(act: Callable[[], Any]) -> HostileScene:
 
 
 def test_the_usual_session_enters_and_leaves_again_and_again() -> None:
-    assert [role for _, role in USUAL[:3]] == ["entry", "stop", "exit"]
-    assert sum(role == "exit" for _, role in USUAL) >= 8
+    assert [role for _, role in usual()[:3]] == ["entry", "stop", "exit"]
+    assert sum(role == "exit" for _, role in usual()) >= 8
 
 
 @pytest.mark.parametrize("act", [fail, leave, *GARBAGE])
 @pytest.mark.parametrize("kind", [Doing, Levelling])
 def test_a_hostile_exit_rule_changes_nothing_that_is_sent(kind: type[Doing], act: Callable[[], Any]) -> None:
     scene = with_rule(act, kind).run()
-    assert scene.venue.sent == USUAL
+    assert scene.venue.sent == usual()
     assert {failure.component for failure in found(scene.records, ComponentFailed)} == {"exit rule hostile"}
     assert {decided.rule for decided in found(scene.records, ExitDecided)} == {"two-bars"}
 
@@ -116,7 +120,7 @@ def test_a_hostile_exit_rule_changes_nothing_that_is_sent(kind: type[Doing], act
 @pytest.mark.parametrize("act", [fail, leave, *GARBAGE, answering(None)])
 def test_a_hostile_scanner_changes_nothing_that_is_sent(act: Callable[[], Any]) -> None:
     scene = with_scanner(act).run()
-    assert scene.venue.sent == USUAL
+    assert scene.venue.sent == usual()
     assert {signal.scanner for signal in found(scene.records, SignalDetected)} == {"script"}
 
 
@@ -125,7 +129,7 @@ def test_a_scanner_that_floods_changes_nothing_that_is_sent() -> None:
     scene.minutes = 8
     scene.run()
     end = 8 * 60  # from then on the session waits only for the stop of what it had sent
-    assert [sent for sent in scene.venue.sent if sent[0] < end] == [sent for sent in USUAL if sent[0] < end]
+    assert [sent for sent in scene.venue.sent if sent[0] < end] == [sent for sent in usual() if sent[0] < end]
 
 
 @pytest.mark.parametrize("act", [fail, leave, *GARBAGE])
@@ -148,7 +152,7 @@ def test_a_hostile_gate_lets_nothing_in_and_keeps_nothing_open(act: Callable[[],
     scene.venue.submit = submit  # type: ignore[method-assign]
     scene.run()
     assert [role for _, role in scene.venue.sent] == ["entry", "stop", "exit"]
-    assert scene.venue.exits() == [at for at, role in USUAL if role == "exit"][:1]
+    assert scene.venue.exits() == [at for at, role in usual() if role == "exit"][:1]
 
 
 @define
@@ -180,7 +184,7 @@ def test_a_hostile_alerter_delays_nothing_and_keeps_nothing_from_the_other(act: 
     scene.parts = (*scene.parts, made(offer.alerter, "rude", Line(act=act)), made(offer.alerter, "mail", mailbox))
     scene.alerters = ('use = "rude"', 'use = "mail"')
     scene.run()
-    assert scene.venue.sent == USUAL
+    assert scene.venue.sent == usual()
     assert "scanner hostile failed" in {alert.title for alert in mailbox.alerts}
 
 
@@ -203,14 +207,14 @@ class Torn(Tape):
 
 def test_a_stream_that_breaks_again_and_again_is_taken_up_again() -> None:
     scene = HostileScene(provider=lambda venue: Torn((), venue=venue)).run()
-    assert scene.venue.exits() == [at for at, role in USUAL if role == "exit"]
+    assert scene.venue.exits() == [at for at, role in usual() if role == "exit"]
     failures = found(scene.records, ComponentFailed)
     assert {failure.component for failure in failures} == {"task provider stream"}
 
 
 def test_a_stream_full_of_garbage_delays_no_exit_and_does_not_fill_the_journal() -> None:
     scene = HostileScene(provider=lambda venue: Torn((), venue=venue, garbage=100)).run()
-    assert scene.venue.exits() == [at for at, role in USUAL if role == "exit"]
+    assert scene.venue.exits() == [at for at, role in usual() if role == "exit"]
     failures = found(scene.records, ComponentFailed)
     assert [failure.policy for failure in failures] == [
         f"left the bar out (the {count:,}. one)" for count in (1, 10, 100, 1_000)
