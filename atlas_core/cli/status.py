@@ -70,6 +70,8 @@ SESSION_COLUMNS = (
     Column("Positions", numeric=True),
     Column("Says"),
 )
+NAMED_SYMBOLS = 3
+"""So many symbols without entries are counted, not named: the health above names them all."""
 
 
 def _reading(name: str) -> Callable[[Command], Any]:
@@ -160,7 +162,11 @@ def _market_time_of(beat: Heartbeat) -> str:
 def _entries_of(seen: SeenSession, beat: Heartbeat) -> str:
     if not seen.is_running:
         return "none any more"
-    return "stopped" if beat.entries_stopped or seen.killed else "allowed"
+    if beat.entries_stopped or seen.killed:
+        return "stopped"
+    symbols = tuple(beat.blocked)
+    left_out = ", ".join(symbols) if len(symbols) < NAMED_SYMBOLS else f"{len(symbols)} symbols"
+    return f"allowed, not in {left_out}" if symbols else "allowed"
 
 
 def _seconds(ts: int) -> int:

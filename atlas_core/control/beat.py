@@ -24,7 +24,8 @@ class Heartbeat:
     """How a session stands. Times are nanoseconds UTC, 0 for never; `as_of` are times of the session's own clock.
 
     `as_of` tells the last bar, scan, poll, reconcile and commit; `progress` counts the turns of each critical loop;
-    `state_hash` is the digest of the journal; `marks` are the last prices. `market_time` differs from `written_at`
+    `state_hash` is the digest of the journal; `marks` are the last prices; `blocked` are the symbols in which alone
+    nothing is entered, each with why. `market_time` differs from `written_at`
     where the market is replayed.
     """
 
@@ -50,6 +51,7 @@ class Heartbeat:
     marks: Mapping[str, str] = field(factory=dict)
     state_hash: str = ""
     entries_stopped: str = ""
+    blocked: Mapping[str, str] = field(factory=dict)
     next_jobs: Mapping[str, int] = field(factory=dict)
     loop_lag_ms: float = 0.0
     memory_mb: float = 0.0
@@ -92,6 +94,16 @@ def health(beat: Heartbeat | None, now: int, *, is_running: bool) -> tuple[str, 
         return "bad", f"its last sign of life is {beat.age(now)} s old"
     if beat.late:
         return "bad", f"does not progress: {', '.join(beat.late)}"
+    why = _no_entries(beat)
+    return ("warn", why) if why else ("ok", "")
+
+
+def _no_entries(beat: Heartbeat) -> str:
+    """Return where nothing is entered, and why."""
     if beat.entries_stopped:
-        return "warn", f"no entries: {beat.entries_stopped}"
-    return "ok", ""
+        return f"no entries: {beat.entries_stopped}"
+    symbols_by_reason: dict[str, list[str]] = {}
+    for symbol, why in beat.blocked.items():
+        symbols_by_reason.setdefault(why, []).append(symbol)
+    parts = "; ".join(f"in {', '.join(symbols)}: {why}" for why, symbols in symbols_by_reason.items())
+    return f"no entries {parts}" if parts else ""

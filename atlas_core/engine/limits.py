@@ -114,6 +114,15 @@ class LimitDesk:
         is_bounded_by_day = rules.max_daily_loss_pct is not None and trading == ACTIVE
         return is_bounded_by_day or (rules.max_drawdown_pct is not None and trading != HALTED)
 
+    def blocked(self) -> dict[str, str]:
+        """Return the symbols in which nothing is entered until something there is settled, each with what it is."""
+        checks = ((symbol, check) for symbol in self.state.instruments for check in self._symbol_checks(symbol))
+        blocked: dict[str, str] = {}
+        for symbol, check in checks:
+            if not check.holds:
+                blocked.setdefault(symbol, check.reason)
+        return blocked
+
     def watch(self, equity: Decimal) -> None:
         """Compare the running loss with the daily loss and drawdown limits."""
         rules, state = self.rules, self.state
@@ -171,14 +180,8 @@ class LimitDesk:
         yield Check("market_closed", float(rules.is_market_closed(now)), 0.0, "inside a maintenance window")
         lost = float(self.state.trading_state == DAILY_LOSS)
         yield Check("daily_loss", lost, 0.0, "the daily loss limit is reached")
-        unknown = [track for track in self.state.working_orders(symbol) if self._may_interfere(track)]
-        unknown += [track for track in self.reconciling.open_ends() if track.intent.symbol == symbol]
-        yield Check("unknown_order", float(len(unknown)), 0.0, "an order in this symbol is not settled")
+        yield from self._symbol_checks(symbol)
         if rules.reconcile_within is not None:
-            strange = sum(1 for _, other, _ in self.state.foreign if other == symbol)
-            yield Check("foreign_holdings", float(strange), 0.0, "the account holds what is not ours in this symbol")
-            doubtful = float(self.reconciling.is_doubtful(symbol))
-            yield Check("books_differ", doubtful, 0.0, "books and venue differ in this symbol")
             age = self.reconciling.age_seconds()
             limit = rules.reconcile_within / SECOND
             yield Check("reconcile_age_seconds", age, limit, TOO_OLD)
@@ -191,6 +194,17 @@ class LimitDesk:
         yield Check(
             "max_orders_per_minute", float(rate), float(rules.max_orders_per_minute), "too many entries a minute"
         )
+
+    def _symbol_checks(self, symbol: str) -> Iterator[Check]:
+        """Yield what stops entries in one symbol until it is settled, and in no other."""
+        unknown = [track for track in self.state.working_orders(symbol) if self._may_interfere(track)]
+        unknown += [track for track in self.reconciling.open_ends() if track.intent.symbol == symbol]
+        yield Check("unknown_order", float(len(unknown)), 0.0, "an order in this symbol is not settled")
+        if self.rules.reconcile_within is not None:
+            strange = sum(1 for _, other, _ in self.state.foreign if other == symbol)
+            yield Check("foreign_holdings", float(strange), 0.0, "the account holds what is not ours in this symbol")
+            doubtful = float(self.reconciling.is_doubtful(symbol))
+            yield Check("books_differ", doubtful, 0.0, "books and venue differ in this symbol")
 
     def _may_interfere(self, track: OrderTrack) -> bool:
         """Tell whether an order could fill against an entry: its outcome is unknown, or its trade is over."""

@@ -115,6 +115,7 @@ class SessionFace(HostedSession):
             marks={symbol: str(price) for symbol, price in marks if price is not None},
             state_hash=self.journal.digest(),
             stopped=self.session.arrival.refusal() or self._stopped(intake.now),
+            blocked=engine.limits.blocked(),
         )
 
     def _stopped(self, now: int) -> str:

@@ -29,7 +29,10 @@ _MEGABYTE = 1024 * 1024
 
 @frozen(kw_only=True)
 class Vitals:
-    """What a session tells of itself for its heartbeat; `stopped` is why it enters nothing, empty when it may."""
+    """What a session tells of itself for its heartbeat; `stopped` is why it enters nothing, empty when it may.
+
+    `blocked` are the symbols in which alone it enters nothing, each with why.
+    """
 
     open_positions: int = 0
     open_orders: int = 0
@@ -37,6 +40,7 @@ class Vitals:
     marks: Mapping[str, str] = field(factory=dict)
     state_hash: str = ""
     stopped: str = ""
+    blocked: Mapping[str, str] = field(factory=dict)
 
 
 @define(eq=False)
@@ -109,7 +113,8 @@ class Heart:
             late={loop: round(share, 2) for loop, share in self.board.late().items()},
             open_positions=vitals.open_positions, open_orders=vitals.open_orders, equity=vitals.equity,
             marks=vitals.marks, state_hash=vitals.state_hash,
-            entries_stopped=self.permit.refusal() or vitals.stopped, next_jobs=self._next_jobs(),
+            entries_stopped=self.permit.refusal() or vitals.stopped, blocked=vitals.blocked,
+            next_jobs=self._next_jobs(),
             loop_lag_ms=round(self._lag * 1000, 1),
             memory_mb=memory, open_files=files, threads=threads, tasks=_tasks(),
         )  # fmt: skip

@@ -52,6 +52,7 @@ def changed(**fields: object) -> Heartbeat:
         (changed(ended="stopped"), 99, False, ("off", "ended: stopped")),
         (changed(late={"market": 1.2}), 2, True, ("bad", "does not progress: market")),
         (changed(entries_stopped="safe mode"), 2, True, ("warn", "no entries: safe mode")),
+        (changed(blocked={"X": "a", "Y": "b", "Z": "a"}), 2, True, ("warn", "no entries in X, Z: a; in Y: b")),
     ],
 )
 def test_health_is_judged_by_what_shows_and_by_its_age(

@@ -135,6 +135,17 @@ def test_status_names_the_kill_switch_at_once_and_also_while_nothing_runs(state:
     assert f"bad: it went down without saying so; {said}" in call("status", "demo").stdout
 
 
+@pytest.mark.parametrize(("symbols", "shown"), [(["BTC-PERP"], "not in BTC-PERP"), (list("abcd"), "not in 4 symbols")])
+def test_status_says_in_which_symbols_nothing_is_entered(own_home: Path, symbols: list[str], shown: str) -> None:
+    why = "books and venue differ in this symbol"
+    state = session_of(own_home, blocked=dict.fromkeys(symbols, why))
+    with hold_instance(state, START):
+        lines = call("status", "demo").stdout.splitlines()
+    assert f"warn: no entries in {', '.join(symbols)}: {why}" in lines[1]
+    assert ["Entries", "allowed,", *shown.split()] in [line.split() for line in lines]
+    assert max(map(len, lines)) <= 80
+
+
 def test_a_market_that_has_not_begun_has_no_time(own_home: Path) -> None:
     session_of(own_home, market_time=0, as_of={})
     lines = [line.split() for line in call("status", "demo").stdout.splitlines()]

@@ -62,6 +62,21 @@ def test_the_sign_of_life_tells_the_last_read_of_the_account_also_where_it_said_
     assert read_at[0] <= 31 * SECOND
 
 
+def test_the_sign_of_life_says_in_which_symbols_nothing_is_entered() -> None:
+    scene = Scene()
+    scene.venue.before["submit"] = lost
+    blocked: list[object] = []
+
+    def begin(session: Session) -> None:
+        loop = asyncio.get_running_loop()
+        face = SessionFace(session, scene.journal, ProgressBoard(loop.time))
+        for seconds in (179, 182):
+            loop.call_later(seconds, lambda: blocked.append(face.vitals().blocked))
+
+    scene.run(4, begin)
+    assert blocked == [{}, {"X": "an order in this symbol is not settled"}]
+
+
 def test_the_sign_of_life_says_that_nothing_is_entered_while_the_account_cannot_be_read() -> None:
     scene = Scene(signals=())
     stopped: list[str] = []
