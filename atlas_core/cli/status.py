@@ -14,7 +14,7 @@ from atlas_core.cli.sessions import SeenSession, ago, all_sessions, find_session
 from atlas_core.cli.tables import Column, print_figures, print_json, print_table, say, say_parts, say_wrapped
 from atlas_core.clock import NANOSECONDS_PER_SECOND
 from atlas_core.control import answers
-from atlas_core.control.beat import Heartbeat
+from atlas_core.control.beat import BRINGS_BARS, Heartbeat
 from atlas_core.control.commands import VERBS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -164,6 +164,8 @@ def _entries_of(seen: SeenSession, beat: Heartbeat) -> str:
         return "none any more"
     if beat.entries_stopped or seen.killed:
         return "stopped"
+    if BRINGS_BARS in beat.benched:
+        return f"none new: {BRINGS_BARS} is {beat.benched[BRINGS_BARS]}"
     symbols = tuple(beat.blocked)
     left_out = ", ".join(symbols) if len(symbols) < NAMED_SYMBOLS else f"{len(symbols)} symbols"
     return f"allowed, not in {left_out}" if symbols else "allowed"

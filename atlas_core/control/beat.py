@@ -19,13 +19,19 @@ STALE_SECONDS = 15
 """Older than this, a heartbeat is that of a session that hangs or is gone."""
 
 
+GIVEN_UP = "given up"
+BRINGS_BARS = "provider stream"
+"""The task without which scanners find nothing new."""
+
+
 @frozen(kw_only=True)
 class Heartbeat:
     """How a session stands. Times are nanoseconds UTC, 0 for never; `as_of` are times of the session's own clock.
 
     `as_of` tells the last bar, scan, poll, reconcile and commit; `progress` counts the turns of each critical loop;
     `state_hash` is the digest of the journal; `marks` are the last prices; `blocked` are the symbols in which alone
-    nothing is entered, each with why. `market_time` differs from `written_at`
+    nothing is entered, each with why; `benched` are the tasks that should go on and do nothing, each `benched` (it is
+    tried again) or `given up`. `market_time` differs from `written_at`
     where the market is replayed.
     """
 
@@ -52,6 +58,7 @@ class Heartbeat:
     state_hash: str = ""
     entries_stopped: str = ""
     blocked: Mapping[str, str] = field(factory=dict)
+    benched: Mapping[str, str] = field(factory=dict)
     next_jobs: Mapping[str, int] = field(factory=dict)
     loop_lag_ms: float = 0.0
     memory_mb: float = 0.0
@@ -94,7 +101,10 @@ def health(beat: Heartbeat | None, now: int, *, is_running: bool) -> tuple[str, 
         return "bad", f"its last sign of life is {beat.age(now)} s old"
     if beat.late:
         return "bad", f"does not progress: {', '.join(beat.late)}"
-    why = _no_entries(beat)
+    faults = [f"{task} is {how}" for task, how in beat.benched.items()]
+    why = "; ".join(filter(None, (*faults, _no_entries(beat))))
+    if GIVEN_UP in beat.benched.values():
+        return "bad", why
     return ("warn", why) if why else ("ok", "")
 
 

@@ -116,6 +116,7 @@ class SessionFace(HostedSession):
             state_hash=self.journal.digest(),
             stopped=self.session.arrival.refusal() or self._stopped(intake.now),
             blocked=engine.limits.blocked(),
+            benched=self.session.tasks.benched(),
         )
 
     def _stopped(self, now: int) -> str:

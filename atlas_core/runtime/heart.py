@@ -31,7 +31,8 @@ _MEGABYTE = 1024 * 1024
 class Vitals:
     """What a session tells of itself for its heartbeat; `stopped` is why it enters nothing, empty when it may.
 
-    `blocked` are the symbols in which alone it enters nothing, each with why.
+    `blocked` are the symbols in which alone it enters nothing, each with why; `benched` are its tasks that do nothing,
+    each `benched` or `given up`.
     """
 
     open_positions: int = 0
@@ -41,6 +42,7 @@ class Vitals:
     state_hash: str = ""
     stopped: str = ""
     blocked: Mapping[str, str] = field(factory=dict)
+    benched: Mapping[str, str] = field(factory=dict)
 
 
 @define(eq=False)
@@ -113,7 +115,7 @@ class Heart:
             late={loop: round(share, 2) for loop, share in self.board.late().items()},
             open_positions=vitals.open_positions, open_orders=vitals.open_orders, equity=vitals.equity,
             marks=vitals.marks, state_hash=vitals.state_hash,
-            entries_stopped=self.permit.refusal() or vitals.stopped, blocked=vitals.blocked,
+            entries_stopped=self.permit.refusal() or vitals.stopped, blocked=vitals.blocked, benched=vitals.benched,
             next_jobs=self._next_jobs(),
             loop_lag_ms=round(self._lag * 1000, 1),
             memory_mb=memory, open_files=files, threads=threads, tasks=_tasks(),

@@ -17,6 +17,7 @@ from loguru import logger
 from atlas_core.clock import ElapsingClock, to_datetime
 from atlas_core.compose import OpenSystem, System, opened
 from atlas_core.contracts import Broker, Capability, HistoryRequest, QuoteProvider, StreamsQuotes
+from atlas_core.control.beat import BRINGS_BARS
 from atlas_core.engine.engine import Engine
 from atlas_core.engine.guard import directly
 from atlas_core.engine.state import SignalState
@@ -206,7 +207,7 @@ class Session:
 
     def _start_tasks(self) -> None:
         restart = Restart.ALWAYS if self.is_real_time else Restart.NEVER
-        self.tasks.own("provider stream", self._read_stream, critical=not self.is_real_time, restart=restart)
+        self.tasks.own(BRINGS_BARS, self._read_stream, critical=not self.is_real_time, restart=restart)
         if self.is_real_time:
             self.tasks.own("ticks", self._tick, critical=True, restart=Restart.ALWAYS)
         if isinstance(self.desk, LiveDesk):

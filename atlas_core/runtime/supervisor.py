@@ -18,6 +18,7 @@ from typing import Any
 from attrs import define, field, frozen
 from loguru import logger
 
+from atlas_core.control.beat import GIVEN_UP
 from atlas_core.engine.breaker import Breaker
 from atlas_core.errors import AtlasError, AuthFailed, EngineError, JournalError, SafetyStop, SessionFailed, VenueError
 from atlas_core.model.decisions import Severity
@@ -140,6 +141,7 @@ class Supervisor(AbstractAsyncContextManager["Supervisor"]):
     _restarts: int = 0
     _failures: int = 0
     _abandoned: int = 0
+    _given_up: set[str] = field(factory=set)
 
     async def __aenter__(self) -> Supervisor:
         self._body = asyncio.current_task()
@@ -182,6 +184,7 @@ class Supervisor(AbstractAsyncContextManager["Supervisor"]):
         if self._body is None:
             raise EngineError(f"task {name}: expected a supervisor that is entered, was one that is not")
         owned = _Owned(name, run, plugin or name, critical, restart)
+        self._given_up.discard(name)
         task = asyncio.create_task(self._keep(owned), name=name)
         self._tasks[task] = owned
         task.add_done_callback(self._forget)
@@ -198,6 +201,11 @@ class Supervisor(AbstractAsyncContextManager["Supervisor"]):
             failures=self._failures,
             abandoned=self._abandoned,
         )
+
+    def benched(self) -> dict[str, str]:
+        """Return the tasks that should go on and do nothing now, each with what they are: `benched`, or `given up`."""
+        resting = [owned.name for owned in self._tasks.values() if owned.phase is _Phase.BENCHED]
+        return dict.fromkeys(sorted(self._given_up), GIVEN_UP) | dict.fromkeys(resting, str(_Phase.BENCHED))
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the tasks that are owned now, oldest first."""
@@ -228,6 +236,8 @@ class Supervisor(AbstractAsyncContextManager["Supervisor"]):
             failure = self._judge(owned, error, loop.time())
             self._tell(failure)
             if failure.action in (Action.GIVE_UP, Action.END_SESSION):
+                if owned.restart is not Restart.NEVER:
+                    self._given_up.add(owned.name)
                 return
             owned.phase = _Phase.BENCHED if failure.action is Action.BENCH else _Phase.WAITING
             await asyncio.sleep(failure.wait_seconds)

@@ -146,6 +146,16 @@ def test_status_says_in_which_symbols_nothing_is_entered(own_home: Path, symbols
     assert max(map(len, lines)) <= 80
 
 
+@pytest.mark.parametrize(("how", "level"), [("benched", "warn"), ("given up", "bad")])
+def test_status_names_a_task_that_does_nothing_and_allows_no_entries(own_home: Path, how: str, level: str) -> None:
+    state = session_of(own_home, benched={"provider stream": how})
+    with hold_instance(state, START):
+        lines = call("status", "demo").stdout.splitlines()
+    assert f"{level}: provider stream is {how}" in lines[1]
+    assert ["Health", level] in [line.split() for line in lines]
+    assert ["Entries", "none", "new:", "provider", "stream", "is", *how.split()] in [line.split() for line in lines]
+
+
 def test_a_market_that_has_not_begun_has_no_time(own_home: Path) -> None:
     session_of(own_home, market_time=0, as_of={})
     lines = [line.split() for line in call("status", "demo").stdout.splitlines()]

@@ -119,9 +119,9 @@ def test_the_fifth_failure_in_ten_minutes_benches_the_plugin_and_a_trial_follows
     async def body(tasks: Supervisor) -> None:
         tasks.own("stream", failing(*errors), plugin="venue")  # type: ignore[arg-type]
         await asyncio.sleep(1 + 2 + 4 + 8 + 1)
-        assert tasks.counts().benched == 1
+        assert tasks.benched() == {"stream": "benched"}
         await asyncio.sleep(60)
-        assert tasks.counts().benched == tasks.counts().waiting == 0
+        assert tasks.benched() == {}
         assert tasks.counts().owned == 1
 
     told = supervising(body)
@@ -150,11 +150,23 @@ def test_a_faulty_plugin_that_never_recovers_is_given_up_in_the_end() -> None:
         task = tasks.own("stream", faulty)
         await asyncio.sleep(24 * HOUR)
         assert task.done()
-        assert tasks.counts().owned == 0
+        assert tasks.names() == ()
+        assert tasks.benched() == {"stream": "given up"}
+        tasks.own("stream", failing())  # type: ignore[arg-type]
+        assert tasks.benched() == {}
 
     told = supervising(body)
     assert told.actions == [Action.RESTART] * 4 + [Action.BENCH] * 5 + [Action.GIVE_UP]
     assert len(told.failures) <= 20
+
+
+def test_a_task_of_one_run_that_fails_is_not_missed() -> None:
+    async def body(tasks: Supervisor) -> None:
+        tasks.own("job", faulty, restart=Restart.NEVER)
+        await asyncio.sleep(1)
+        assert tasks.benched() == {}
+
+    assert supervising(body).actions == [Action.GIVE_UP]
 
 
 def test_a_thousand_refused_connections_are_at_most_twenty_attempts_in_ten_minutes() -> None:

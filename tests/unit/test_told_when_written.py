@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
+from atlas_core.contracts import HistoryRequest
 from atlas_core.errors import JournalFull
 from atlas_core.journal import Journal
+from atlas_core.model.events import BarClosed
 from atlas_core.model.records import OperatorActed, Record
 from atlas_core.model.timeframe import SECOND
 from atlas_core.runtime.face import SessionFace
 from atlas_core.runtime.progress import ProgressBoard
 from atlas_core.runtime.session import Session
-from tests.live_scene import Scene, lost
+from tests.live_scene import Scene, Tape, lost
 from tests.memory import found
 
 
@@ -75,6 +77,25 @@ def test_the_sign_of_life_says_in_which_symbols_nothing_is_entered() -> None:
 
     scene.run(4, begin)
     assert blocked == [{}, {"X": "an order in this symbol is not settled"}]
+
+
+def test_the_sign_of_life_names_a_stream_that_is_given_up_for_its_own_fault() -> None:
+    class Faulty(Tape):
+        async def stream(self, request: HistoryRequest) -> AsyncIterator[BarClosed]:
+            raise KeyError("price")
+            yield
+
+    scene = Scene(signals=(), tape=Faulty)
+    benched: list[object] = []
+
+    def begin(session: Session) -> None:
+        loop = asyncio.get_running_loop()
+        face = SessionFace(session, scene.journal, ProgressBoard(loop.time))
+        for minutes in (0.5, 29.5):
+            loop.call_later(minutes * 60, lambda: benched.append(face.vitals().benched))
+
+    scene.run(30, begin)
+    assert benched == [{"provider stream": "benched"}, {"provider stream": "given up"}]
 
 
 def test_the_sign_of_life_says_that_nothing_is_entered_while_the_account_cannot_be_read() -> None:
