@@ -175,3 +175,17 @@ class ComponentHung(ContractError):
 
 class EngineError(AtlasError):
     """An internal invariant of the engine does not hold."""
+
+
+_CAUSES: tuple[tuple[type[BaseException], str], ...] = (
+    (TimeoutError, "no answer in time"),
+    (ConnectionError, "the connection broke"),
+    (MemoryError, "there is no memory left"),
+    (BaseException, "it says nothing more"),
+)
+
+
+def cause_of(error: BaseException) -> str:
+    """Return what was raised as people are told it: its class, and its text or, where it has none, what that means."""
+    text = str(error) if str(error).strip() else next(text for kind, text in _CAUSES if isinstance(error, kind))
+    return f"{type(error).__name__}: {text}"

@@ -11,7 +11,7 @@ from attrs import define, field
 from atlas_core.clock import to_datetime
 from atlas_core.engine.breaker import Breaker
 from atlas_core.engine.ports import Recorder
-from atlas_core.errors import ComponentHung, ContractError
+from atlas_core.errors import ComponentHung, ContractError, cause_of
 from atlas_core.model.decisions import Alert, Severity
 from atlas_core.model.events import Raise
 from atlas_core.model.records import AlertRaised, ComponentFailed
@@ -110,7 +110,7 @@ class Guard:
 
     def _told(self, component: str, subject: str, error: BaseException) -> str:
         at = f"{to_datetime(self.recorder.now):%Y-%m-%d %H:%M}Z"
-        return f"{component} failed on {subject} at {at}: {type(error).__name__}: {error}"
+        return f"{component} failed on {subject} at {at}: {cause_of(error)}"
 
 
 def raise_alert(recorder: Recorder, severity: Severity, title: str, text: str, key: str) -> None:

@@ -16,7 +16,7 @@ from attrs import define, field
 
 from atlas_core.compose import System
 from atlas_core.contracts import Broker
-from atlas_core.errors import AuthFailed, NotReady, NotSent, ProfileError, SafetyStop, SessionFailed
+from atlas_core.errors import AuthFailed, NotReady, NotSent, ProfileError, SafetyStop, SessionFailed, cause_of
 from atlas_core.model.events import BrokerEvent
 from atlas_core.model.instrument import Instrument
 from atlas_core.model.orders import Order
@@ -100,7 +100,7 @@ class MarketArrival:
         except Exception as error:  # whatever it is: what went on yesterday goes on
             if not self.can_wait:
                 raise
-            self.fault = _told(error)
+            self.fault = cause_of(error)
             return None
 
 
@@ -122,7 +122,7 @@ class PatientBroker(Broker):
         except NOT_WAITED_FOR:
             raise
         except Exception as error:
-            self.fault = _told(error)
+            self.fault = cause_of(error)
             await self._close_quietly()
 
     async def close(self) -> None:
@@ -180,7 +180,3 @@ class PatientBroker(Broker):
     def _require_venue(self) -> None:
         if self.fault:
             raise NotReady(self.fault)
-
-
-def _told(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"

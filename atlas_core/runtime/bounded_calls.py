@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from attrs import define, field, frozen
 
-from atlas_core.errors import ComponentHung, ContractError, EngineError
+from atlas_core.errors import ComponentHung, ContractError, EngineError, cause_of
 from atlas_core.marketdata.forming import Forming
 from atlas_core.marketdata.history import BarSource
 from atlas_core.model.bars import Bars
@@ -42,7 +42,7 @@ class _Outcome:
             return self.value
         if isinstance(self.error, Exception):
             raise self.error
-        raise ContractError(f"{type(self.error).__name__}: {self.error}") from self.error
+        raise ContractError(cause_of(self.error)) from self.error
 
 
 @frozen

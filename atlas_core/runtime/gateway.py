@@ -15,7 +15,7 @@ from loguru import logger
 
 from atlas_core.clock import Clock
 from atlas_core.contracts import Broker
-from atlas_core.errors import AuthFailed, NotSent, OrderRefused, Throttled
+from atlas_core.errors import AuthFailed, NotSent, OrderRefused, Throttled, cause_of
 from atlas_core.model.events import (
     Cancel,
     OrderNotFound,
@@ -137,7 +137,7 @@ class OrderGateway:
                     await self.broker.submit(order)
                 return
             except (OrderRefused, AuthFailed) as error:
-                self._rejected(order, f"{type(error).__name__}: {error}")
+                self._rejected(order, cause_of(error))
                 return
             except (NotSent, Throttled) as error:
                 pause = min(LONGEST_PAUSE, pause * 2)
@@ -148,7 +148,7 @@ class OrderGateway:
                     OrderUnknown(
                         ts=self.clock.now(),
                         client_order_id=order.client_order_id,
-                        reason=f"{type(error).__name__}: {error}",
+                        reason=cause_of(error),
                     )
                 )
                 return
@@ -189,7 +189,7 @@ class OrderGateway:
         except Throttled as error:
             self._throttled(error)
         except Exception as error:  # the engine asks what became of it, and cancels again
-            logger.warning("cancelling {} is unclear: {}: {}", name, type(error).__name__, error)
+            logger.warning("cancelling {} is unclear: {}", name, cause_of(error))
 
     async def _find(self, name: str) -> None:
         try:
@@ -199,7 +199,7 @@ class OrderGateway:
                 report = await self.broker.find(name)
         except Exception as error:  # no answer is no evidence
             self._throttled(error)
-            logger.warning("asking about {} failed: {}: {}", name, type(error).__name__, error)
+            logger.warning("asking about {} failed: {}", name, cause_of(error))
             return
         finally:
             self._asking.discard(name)

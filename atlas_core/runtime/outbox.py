@@ -19,7 +19,7 @@ from atlas_core.clock import NANOSECONDS_PER_SECOND
 from atlas_core.contracts import Alerter
 from atlas_core.engine.limits import TRADING_STATE
 from atlas_core.engine.state import ACTIVE
-from atlas_core.errors import JournalError
+from atlas_core.errors import JournalError, cause_of
 from atlas_core.journal import Delivery, DeliveryState, Undelivered
 from atlas_core.model.decisions import Alert, Severity
 from atlas_core.model.records import AlertRaised, OperatorActed, Record, TradingStateChanged
@@ -265,7 +265,7 @@ class Postman:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self.alerter.close()
         except (Exception, SystemExit) as error:
-            logger.error("alerter {} could not be closed: {}: {}", self.label, type(error).__name__, error)
+            logger.error("alerter {} could not be closed: {}", self.label, cause_of(error))
 
     async def _send(self, message: Message) -> bool:
         """Send a message and note what became of it; tell whether it arrived."""
@@ -281,7 +281,7 @@ class Postman:
         return True
 
     def _failed(self, message: Message, error: BaseException) -> None:
-        reason = f"{type(error).__name__}: {error}"
+        reason = cause_of(error)
         is_unclear = isinstance(error, TimeoutError)
         logger.error("alerter {}: {} was not delivered: {}", self.label, message.alert.title, reason)
         now = asyncio.get_running_loop().time()

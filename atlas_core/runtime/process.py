@@ -19,7 +19,7 @@ from atlas_core.compose import System
 from atlas_core.control.file import SESSION_WAITS_SECONDS, ControlFile
 from atlas_core.control.kill_switch import EntryPermit, KillSwitch
 from atlas_core.control.starts import CRASHED, LOOP_SECONDS, Start, StartLog
-from atlas_core.errors import AtlasError
+from atlas_core.errors import AtlasError, cause_of
 from atlas_core.journal import Journal
 from atlas_core.model.events import BarClosed
 from atlas_core.runs import Mode, RunSummary
@@ -101,7 +101,7 @@ class SessionProcess:
         if error is None or isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
             self._how = STOPPED
         elif self.system.is_real_time:
-            LastWords(self.state.last_words).say(f"{type(error).__name__}: {error}", self.wall.now())
+            LastWords(self.state.last_words).say(cause_of(error), self.wall.now())
         self._stack.close()
 
     def run(self, journal: Journal, run_id: str, plan: SessionPlan) -> RunSummary:
@@ -140,7 +140,7 @@ class SessionProcess:
             try:
                 summary = asyncio.run(host.run(run_session(system, journal, apart)))
             except BaseException as error:
-                heart.last(f"{type(error).__name__}: {error}")
+                heart.last(cause_of(error))
                 raise
         heart.last(summary.reason)
         return summary

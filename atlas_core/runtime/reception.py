@@ -35,18 +35,23 @@ class Reception:
     def look(self) -> None:
         """Take a file KILL into the journal, and obey the commands that wait; a file in use waits for the next look."""
         self.operator.notice_kill()
-        self._try(self._answer)
-        self._try(self._obey)
+        has_answered, has_obeyed = self._try(self._answer), self._try(self._obey)
+        if self._is_deaf and has_answered and has_obeyed:
+            logger.info("commands are taken again")
+            self._is_deaf = False
 
-    def _try(self, act: Callable[[], None]) -> None:
+    def _try(self, act: Callable[[], None]) -> bool:
+        """Tell whether the file did what was asked; each of its outages is logged once."""
         try:
             act()
         except Busy:
-            return
+            return False
         except AtlasError as fault:
             if not self._is_deaf:
                 logger.error("commands cannot be taken, the session goes on without them: {}", fault)
             self._is_deaf = True
+            return False
+        return True
 
     def _obey(self) -> None:
         for request in Inbox(self.control).take(self.wall.now()):

@@ -10,7 +10,7 @@ from loguru import logger
 
 from atlas_core.clock import Clock
 from atlas_core.contracts import Broker
-from atlas_core.errors import AuthFailed, SafetyStop
+from atlas_core.errors import AuthFailed, SafetyStop, cause_of
 from atlas_core.model.events import AccountRead
 from atlas_core.runtime.inbox import UrgentItem
 
@@ -70,7 +70,7 @@ class Reconciler:
             raise
         except Exception as error:  # unavailable is not empty
             if not self._is_lost:
-                logger.warning("the account cannot be read: {}: {}", type(error).__name__, error)
+                logger.warning("the account cannot be read: {}", cause_of(error))
             self._is_lost = True
             return False
         if self.account_id and snapshot.account_id != self.account_id:

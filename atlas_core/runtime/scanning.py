@@ -18,7 +18,7 @@ from atlas_core.compose import LabelledScanner
 from atlas_core.contracts import MarketHistory
 from atlas_core.engine.breaker import Breaker
 from atlas_core.engine.guard import FAILURES_TO_BENCH, decider_breaker, weight_of
-from atlas_core.errors import ComponentHung, ContractError
+from atlas_core.errors import ComponentHung, ContractError, cause_of
 from atlas_core.loading import scan
 from atlas_core.marketdata.feed import BarFeed
 from atlas_core.marketdata.live import LiveMarket
@@ -147,7 +147,7 @@ class ScanDesk:
     def _failed(self, scanner: LabelledScanner, now: int, error: BaseException) -> None:
         breaker = self._breakers.setdefault(scanner.label, decider_breaker())
         breaker.failed(now, weight_of(error))
-        reason = f"{type(error).__name__}: {error}"
+        reason = cause_of(error)
         logger.error("scanner {} failed at {:%Y-%m-%d %H:%M}Z: {}", scanner.label, to_datetime(now), reason)
         text = f"(failure {breaker.failures} in a row, benched after {FAILURES_TO_BENCH})"
         self.failed(scanner.label, f"{reason} {text}")

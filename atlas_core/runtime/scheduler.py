@@ -12,7 +12,7 @@ from loguru import logger
 from atlas_core.clock import NANOSECONDS_PER_SECOND, Clock
 from atlas_core.control.file import Busy
 from atlas_core.control.ledger import RUNNING
-from atlas_core.errors import AtlasError
+from atlas_core.errors import AtlasError, cause_of
 from atlas_core.runtime.schedule import Job, Slot, decide
 from atlas_core.runtime.supervisor import Restart, Supervisor
 
@@ -131,7 +131,7 @@ class Scheduler:
             await run(slot)
             status = "done"
         except Exception as error:
-            status = f"failed: {type(error).__name__}: {error}"
+            status = f"failed: {cause_of(error)}"
             self._tally.failed += 1
             raise
         finally:

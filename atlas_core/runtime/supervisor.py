@@ -20,7 +20,16 @@ from loguru import logger
 
 from atlas_core.control.beat import GIVEN_UP
 from atlas_core.engine.breaker import Breaker
-from atlas_core.errors import AtlasError, AuthFailed, EngineError, JournalError, SafetyStop, SessionFailed, VenueError
+from atlas_core.errors import (
+    AtlasError,
+    AuthFailed,
+    EngineError,
+    JournalError,
+    SafetyStop,
+    SessionFailed,
+    VenueError,
+    cause_of,
+)
 from atlas_core.model.decisions import Severity
 
 Run = Callable[[], Coroutine[Any, Any, None]]
@@ -76,7 +85,7 @@ class TaskFailure:
     @property
     def reason(self) -> str:
         """Return what was raised."""
-        return f"{type(self.error).__name__}: {self.error}"
+        return cause_of(self.error)
 
     @property
     def policy(self) -> str:
@@ -164,7 +173,7 @@ class Supervisor(AbstractAsyncContextManager["Supervisor"]):
             return  # the caller is told what the body raised
         if isinstance(self._fatal, AtlasError):
             raise self._fatal
-        raise SessionFailed(f"{type(self._fatal).__name__}: {self._fatal}") from self._fatal
+        raise SessionFailed(cause_of(self._fatal)) from self._fatal
 
     def own(
         self,
@@ -222,7 +231,7 @@ class Supervisor(AbstractAsyncContextManager["Supervisor"]):
         self._tasks.pop(task, None)
         fault = None if task.cancelled() else task.exception()
         if fault is not None:
-            logger.critical("task {} has nobody any more: {}: {}", task.get_name(), type(fault).__name__, fault)
+            logger.critical("task {} has nobody any more: {}", task.get_name(), cause_of(fault))
             self.end_session(fault)
 
     async def _keep(self, owned: _Owned) -> None:

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 from attrs import define, field
+from loguru import logger
 
 from atlas_core.clock import SimClock
 from atlas_core.control.file import Busy, ControlFile
 from atlas_core.control.inbox import DONE, WAITING, Inbox, Request
+from atlas_core.errors import AtlasError
 from atlas_core.runtime.reception import Reception
 
 NOW = 1_775_347_200_000_000_000
@@ -83,6 +85,35 @@ def test_what_could_not_be_taken_waits(control: ControlFile) -> None:
     reception.look()
     assert operator.done == ["pause"]
     assert _statuses(control) == [DONE, WAITING]
+
+
+@define
+class BrokenFile:
+    """A control file whose disk fails while it `is_broken`."""
+
+    file: ControlFile
+    is_broken: bool = True
+
+    def write(self, *asked: Any) -> Any:
+        if self.is_broken:
+            raise AtlasError("the disk failed")
+        return self.file.write(*asked)
+
+    def read(self, *asked: Any) -> Any:
+        return self.file.read(*asked)
+
+
+def test_each_outage_of_the_file_is_logged_once_and_its_end_too(control: ControlFile) -> None:
+    said: list[str] = []
+    handler = logger.add(lambda message: said.append(message.record["message"]))
+    broken = BrokenFile(control)
+    reception = Reception(broken, Obedient(), SimClock(NOW), lambda _done: None)  # type: ignore[arg-type]
+    for is_broken in (True, True, False, False, True, True):
+        broken.is_broken = is_broken
+        reception.look()
+    logger.remove(handler)
+    lost = "commands cannot be taken, the session goes on without them: the disk failed"
+    assert said == [lost, "commands are taken again", lost]
 
 
 def test_a_commit_that_a_reader_held_up_can_be_tried_again(tmp_path: Path) -> None:
