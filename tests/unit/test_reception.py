@@ -108,7 +108,8 @@ def test_each_outage_of_the_file_is_logged_once_and_its_end_too(control: Control
     handler = logger.add(lambda message: said.append(message.record["message"]))
     broken = BrokenFile(control)
     reception = Reception(broken, Obedient(), SimClock(NOW), lambda _done: None)  # type: ignore[arg-type]
-    for is_broken in (True, True, False, False, True, True):
+    for key, is_broken in enumerate((True, True, False, False, True, True), start=3):
+        Inbox(control).send(str(key), "pause", {}, "anna", NOW)
         broken.is_broken = is_broken
         reception.look()
     logger.remove(handler)
