@@ -280,6 +280,8 @@ class Daemon:
         with self.notes_file.open("rb") if self.notes_file.exists() else open(os.devnull, "rb") as file:
             file.seek(self.mark)
             for line in file:
+                if not line.endswith(b"\n"):
+                    return  # it is being written
                 note = json.loads(line)
                 if note["pid"] == self.process.pid and kind in ("", note["kind"]):
                     yield note

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from atlas_core.model.decisions import Severity
 from atlas_core.model.records import AlertRaised, OrderIntended
 from tests.faults.kills import FIRST_POINTS, POINTS, Death, point_deaths, random_deaths, run_episode
 from tests.faults.loopback.pace import Pace
-from tests.faults.process_daemon import EPOCH, Lab
+from tests.faults.process_daemon import EPOCH, Daemon, Lab
 from tests.faults.process_oracle import (
     LONGEST_NAKED,
     Findings,
@@ -23,6 +24,13 @@ from tests.faults.process_oracle import (
 )
 
 FEW = ("commit order_intended", "submit last byte")
+
+
+def test_a_note_that_is_being_written_is_read_later(tmp_path: Path) -> None:
+    notes = tmp_path / "notes.jsonl"
+    notes.write_bytes(b'{"pid": 7, "kind": "commit"}\n{"pid": 7, "ki')
+    daemon = Daemon(SimpleNamespace(pid=7), notes, mark=0, begun=0.0)  # type: ignore[arg-type]
+    assert [note["kind"] for note in daemon.notes()] == ["commit"]
 
 
 def test_a_daemon_that_is_killed_around_its_submits_loses_nothing_and_sends_nothing_twice() -> None:
