@@ -33,10 +33,6 @@ class Notifier:
         """Feed the manager's watchdog."""
         self._send(f"WATCHDOG=1\nSTATUS={_line(status)}")
 
-    def status(self, status: str) -> None:
-        """Say in one line what the process does."""
-        self._send(f"STATUS={_line(status)}")
-
     def stopping(self, reason: str) -> None:
         """Say that the session stops."""
         self._send(f"STOPPING=1\nSTATUS={_line(reason)}")

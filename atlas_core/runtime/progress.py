@@ -42,10 +42,6 @@ class ProgressBoard:
         deadline = float("inf") if last is None else last.deadline_seconds
         self._turns[loop] = Turn(1 if last is None else last.count + 1, self.monotonic(), deadline)
 
-    def release(self, loop: str) -> None:
-        """Stop watching a loop that ended as it should."""
-        self._turns.pop(loop, None)
-
     def note(self, what: str, ts: int) -> None:
         """Say as of when something is known, such as the last bar: nanoseconds UTC of the session's clock."""
         self._as_of[what] = max(ts, self._as_of.get(what, 0))

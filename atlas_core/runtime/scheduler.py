@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
-from attrs import define, field, frozen
+from attrs import define, field
 from loguru import logger
 
 from atlas_core.clock import NANOSECONDS_PER_SECOND, Clock
@@ -29,51 +29,17 @@ class Ledger(Protocol):
     def finish(self, key: tuple[str, str, str], status: str, now: int) -> None: ...
 
 
-@frozen(kw_only=True)
-class ScheduleCounts:
-    """What became of the slots so far; `latest_by_seconds` is the longest delay of a run that began."""
-
-    runs: int = 0
-    left_out: int = 0
-    failed: int = 0
-    latest_by_seconds: float = 0.0
-
-
-@define
-class _Tally:
-    runs: int = 0
-    left_out: int = 0
-    failed: int = 0
-    latest_by_seconds: float = 0.0
-
-
 @define
 class Scheduler:
-    """Looks at the clock at least once a second; a slot is taken in the ledger before its run begins.
-
-    `seconds_of` turns a span of the clock (nanoseconds) into seconds of the loop: a paced market passes faster.
-    """
+    """Looks at the clock at least once a second; a slot is taken in the ledger before its run begins."""
 
     jobs: Mapping[Job, Run]
     clock: Clock
     ledger: Ledger
     supervisor: Supervisor
-    seconds_of: Callable[[int], float] = lambda span: span / NANOSECONDS_PER_SECOND
     _looked_at: dict[str, int] = field(factory=dict)
     _running: set[str] = field(factory=set)
     _claimed: set[tuple[str, str, str]] = field(factory=set)
-    _tally: _Tally = field(factory=_Tally)
-
-    @property
-    def counts(self) -> ScheduleCounts:
-        """What became of the slots so far."""
-        tally = self._tally
-        return ScheduleCounts(
-            runs=tally.runs,
-            left_out=tally.left_out,
-            failed=tally.failed,
-            latest_by_seconds=tally.latest_by_seconds,
-        )
 
     async def run(self) -> None:
         """Look, run what is due, and wait for the next slot; goes on for ever."""
@@ -101,15 +67,11 @@ class Scheduler:
         decision = decide(job, slots, now, is_running=job.name in self._running)
         for slot, why in decision.skipped:
             if self._claim(slot, now, why):
-                self._tally.left_out += 1
                 logger.info("schedule: {} of {} {} is left out: {}", job.name, slot.date, slot.slot, why)
         slot_to_run = decision.run
         if slot_to_run is None or not self._claim(slot_to_run, now, RUNNING):
             return
         self._running.add(job.name)
-        self._tally.runs += 1
-        late = (now - slot_to_run.due) / NANOSECONDS_PER_SECOND
-        self._tally.latest_by_seconds = max(self._tally.latest_by_seconds, late)
         self.supervisor.own(f"job {job.name}", lambda: self._run(job.name, run, slot_to_run), restart=Restart.NEVER)
 
     def _claim(self, slot: Slot, now: int, status: str) -> bool:
@@ -132,7 +94,6 @@ class Scheduler:
             status = "done"
         except Exception as error:
             status = f"failed: {cause_of(error)}"
-            self._tally.failed += 1
             raise
         finally:
             self._running.discard(job)
@@ -147,5 +108,5 @@ class Scheduler:
     def _pause(self) -> float:
         now = self.clock.now()
         due = [slot.due for job in self.jobs if (slot := job.next_slot(now)) is not None]
-        wait = min((self.seconds_of(ts - now) for ts in due), default=LONGEST_SLEEP_SECONDS)
+        wait = min(((ts - now) / NANOSECONDS_PER_SECOND for ts in due), default=LONGEST_SLEEP_SECONDS)
         return min(max(wait, 0.0), LONGEST_SLEEP_SECONDS)

@@ -102,24 +102,6 @@ class TaskFailure:
         return Severity.WARNING if self.action is Action.RESTART else Severity.CRITICAL
 
 
-@frozen(kw_only=True)
-class TaskCounts:
-    """How many tasks a supervisor owns, how many of them wait for a new start, and what has happened so far."""
-
-    owned: int
-    waiting: int
-    benched: int
-    restarts: int
-    failures: int
-    abandoned: int
-
-
-class _Phase(StrEnum):
-    RUNNING = "running"
-    WAITING = "waiting"
-    BENCHED = "benched"
-
-
 @define(eq=False)
 class _Owned:
     name: str
@@ -127,7 +109,7 @@ class _Owned:
     plugin: str
     critical: bool
     restart: Restart
-    phase: _Phase = _Phase.RUNNING
+    is_benched: bool = False
     started_at: float = 0.0
     failures: int = 0
 
@@ -137,7 +119,7 @@ class Supervisor(AbstractAsyncContextManager["Supervisor"]):
     """Use it as `async with`; the body is the session. Leaving it cancels every task and waits for their ends.
 
     `random` gives numbers from 0 up to 1. `on_failure` is told of every failure at once and must not block; what it
-    raises ends the session. Tasks that do not end within `shutdown_seconds` are abandoned, named and counted.
+    raises ends the session. Tasks that do not end within `shutdown_seconds` are abandoned and named.
     """
 
     random: Callable[[], float]
@@ -147,9 +129,6 @@ class Supervisor(AbstractAsyncContextManager["Supervisor"]):
     _breakers: dict[str, Breaker] = field(factory=dict)
     _body: asyncio.Task[Any] | None = None
     _fatal: BaseException | None = None
-    _restarts: int = 0
-    _failures: int = 0
-    _abandoned: int = 0
     _given_up: set[str] = field(factory=set)
 
     async def __aenter__(self) -> Supervisor:
@@ -199,22 +178,10 @@ class Supervisor(AbstractAsyncContextManager["Supervisor"]):
         task.add_done_callback(self._forget)
         return task
 
-    def counts(self) -> TaskCounts:
-        """Return the figures of this moment."""
-        phases = [owned.phase for owned in self._tasks.values()]
-        return TaskCounts(
-            owned=len(phases),
-            waiting=phases.count(_Phase.WAITING),
-            benched=phases.count(_Phase.BENCHED),
-            restarts=self._restarts,
-            failures=self._failures,
-            abandoned=self._abandoned,
-        )
-
     def benched(self) -> dict[str, str]:
         """Return the tasks that should go on and do nothing now, each with what they are: `benched`, or `given up`."""
-        resting = [owned.name for owned in self._tasks.values() if owned.phase is _Phase.BENCHED]
-        return dict.fromkeys(sorted(self._given_up), GIVEN_UP) | dict.fromkeys(resting, str(_Phase.BENCHED))
+        resting = [owned.name for owned in self._tasks.values() if owned.is_benched]
+        return dict.fromkeys(sorted(self._given_up), GIVEN_UP) | dict.fromkeys(resting, "benched")
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the tasks that are owned now, oldest first."""
@@ -238,7 +205,7 @@ class Supervisor(AbstractAsyncContextManager["Supervisor"]):
         """Run a task until it ends by plan, is given up, or ends the session."""
         loop = asyncio.get_running_loop()
         while True:
-            owned.phase, owned.started_at = _Phase.RUNNING, loop.time()
+            owned.is_benched, owned.started_at = False, loop.time()
             error = await _outcome(owned)
             if error is None:
                 return
@@ -248,9 +215,8 @@ class Supervisor(AbstractAsyncContextManager["Supervisor"]):
                 if owned.restart is not Restart.NEVER:
                     self._given_up.add(owned.name)
                 return
-            owned.phase = _Phase.BENCHED if failure.action is Action.BENCH else _Phase.WAITING
+            owned.is_benched = failure.action is Action.BENCH
             await asyncio.sleep(failure.wait_seconds)
-            self._restarts += 1
 
     def _judge(self, owned: _Owned, error: BaseException, now: float) -> TaskFailure:
         """Decide what is done about a failure."""
@@ -287,7 +253,6 @@ class Supervisor(AbstractAsyncContextManager["Supervisor"]):
         return self.random() * min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(failures - 1, 32))
 
     def _tell(self, failure: TaskFailure) -> None:
-        self._failures += 1
         logger.warning("task {}: {}; {}", failure.task, failure.reason, failure.policy)
         try:
             self.on_failure(failure)
@@ -305,7 +270,6 @@ class Supervisor(AbstractAsyncContextManager["Supervisor"]):
             return
         _done, late = await asyncio.wait(tasks, timeout=self.shutdown_seconds)
         for task in late:
-            self._abandoned += 1
             logger.error("task {} did not end within {} s and is abandoned", task.get_name(), self.shutdown_seconds)
 
 
