@@ -10,13 +10,19 @@ from atlas_core.model.timeframe import SECOND
 from tests.unit.test_engine_late_truth import Scene
 
 
-def cancelled_without_a_word_of_its_fills() -> tuple[Scene, str]:
-    """Let an entry end whose fill is told by nobody; return it."""
+def entry_sent() -> tuple[Scene, str]:
+    """Send an entry of a session that reads its account; return it."""
     scene = Scene(reconcile_within=75 * SECOND)
     scene.read()
     scene.bar()
     scene.signal()
     entry = scene.order(OrderRole.ENTRY)
+    return scene, entry
+
+
+def cancelled_without_a_word_of_its_fills() -> tuple[Scene, str]:
+    """Let an entry end whose fill is told by nobody; return it."""
+    scene, entry = entry_sent()
     scene.feed(OrderAccepted(ts=scene.ts, client_order_id=entry))
     commands = scene.feed(OrderCancelled(ts=scene.ts, client_order_id=entry))
     assert Query(entry) in commands
@@ -49,11 +55,7 @@ def test_two_reads_after_the_end_of_an_entry_tell_what_it_filled_where_no_answer
 
 def filled_in_part_after_all() -> tuple[Scene, str]:
     """Give an entry up that fills in part all the same; return it."""
-    scene = Scene(reconcile_within=75 * SECOND)
-    scene.read()
-    scene.bar()
-    scene.signal()
-    entry = scene.order(OrderRole.ENTRY)
+    scene, entry = entry_sent()
     scene.feed(OrderRejected(ts=scene.ts, client_order_id=entry, reason="the venue does not know it"))
     scene.fill(entry, "0.4")
     return scene, entry

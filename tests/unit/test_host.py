@@ -223,25 +223,15 @@ def test_the_first_signal_stops_in_good_order_and_freezes_entries(tmp_path: Path
     assert (outcome, session.reasons, seconds) == (SUMMARY, ["began", "SIGTERM"], 5)
 
 
-def test_the_second_signal_ends_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_stopping", [False, True], ids=["while it runs", "while a stop is on its way"])
+def test_the_second_signal_ends_at_once_and_the_first_does_not(tmp_path: Path, is_stopping: bool) -> None:
     async def script(bench: Bench) -> None:
         await asyncio.sleep(5)
+        if is_stopping:
+            bench.host.stop("the time of the session is over")
         bench.signal("SIGINT")
         await asyncio.sleep(2)
         bench.signal("SIGINT")
-
-    outcome, _session, seconds = play(tmp_path, script, hangs=True)
-    assert isinstance(outcome, KeyboardInterrupt)
-    assert seconds == 7
-
-
-def test_the_first_signal_cuts_off_no_stop_that_is_on_its_way(tmp_path: Path) -> None:
-    async def script(bench: Bench) -> None:
-        await asyncio.sleep(5)
-        bench.host.stop("the time of the session is over")
-        bench.signal("SIGTERM")
-        await asyncio.sleep(2)
-        bench.signal("SIGTERM")
 
     outcome, _session, seconds = play(tmp_path, script, hangs=True)
     assert isinstance(outcome, KeyboardInterrupt)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from atlas_core.contracts import HistoryRequest
 from atlas_core.errors import JournalFull
@@ -46,36 +46,34 @@ def test_nobody_is_told_that_a_command_is_done_while_the_journal_takes_nothing()
     assert in_journal == [1]
 
 
-def test_the_sign_of_life_tells_the_last_read_of_the_account_also_where_it_said_nothing_new() -> None:
-    scene = Scene(signals=())
-    read_at: list[int] = []
+def seen(scene: Scene, minutes: int, look: Callable[[SessionFace], object], *seconds: float) -> list[object]:
+    """Run a scene for so long, and return what a look at its face showed at each of some seconds."""
+    shown: list[object] = []
 
     def begin(session: Session) -> None:
         loop = asyncio.get_running_loop()
         face = SessionFace(session, scene.journal, ProgressBoard(loop.time))
+        for second in seconds:
+            loop.call_later(second, lambda: shown.append(look(face)))
 
-        def look() -> None:
-            face.vitals()
-            read_at.append(scene.venue.now() - face.board.as_of["reconcile"])
+    scene.run(minutes, begin)
+    return shown
 
-        loop.call_later(200, look)
 
-    scene.run(4, begin)
-    assert read_at[0] <= 31 * SECOND
+def test_the_sign_of_life_tells_the_last_read_of_the_account_also_where_it_said_nothing_new() -> None:
+    scene = Scene(signals=())
+
+    def is_read_lately(face: SessionFace) -> bool:
+        face.vitals()
+        return scene.venue.now() - face.board.as_of["reconcile"] <= 31 * SECOND
+
+    assert seen(scene, 4, is_read_lately, 200) == [True]
 
 
 def test_the_sign_of_life_says_in_which_symbols_nothing_is_entered() -> None:
     scene = Scene()
     scene.venue.before["submit"] = lost
-    blocked: list[object] = []
-
-    def begin(session: Session) -> None:
-        loop = asyncio.get_running_loop()
-        face = SessionFace(session, scene.journal, ProgressBoard(loop.time))
-        for seconds in (179, 182):
-            loop.call_later(seconds, lambda: blocked.append(face.vitals().blocked))
-
-    scene.run(4, begin)
+    blocked = seen(scene, 4, lambda face: face.vitals().blocked, 179, 182)
     assert blocked == [{}, {"X": "an order in this symbol is not settled"}]
 
 
@@ -86,28 +84,15 @@ def test_the_sign_of_life_names_a_stream_that_is_given_up_for_its_own_fault() ->
             yield
 
     scene = Scene(signals=(), tape=Faulty)
-    benched: list[object] = []
-
-    def begin(session: Session) -> None:
-        loop = asyncio.get_running_loop()
-        face = SessionFace(session, scene.journal, ProgressBoard(loop.time))
-        for minutes in (0.5, 29.5):
-            loop.call_later(minutes * 60, lambda: benched.append(face.vitals().benched))
-
-    scene.run(30, begin)
+    benched = seen(scene, 30, lambda face: face.vitals().benched, 30, 1_770)
     assert benched == [{"provider stream": "benched"}, {"provider stream": "given up"}]
 
 
 def test_the_sign_of_life_says_that_nothing_is_entered_while_the_account_cannot_be_read() -> None:
     scene = Scene(signals=())
-    stopped: list[str] = []
 
-    def begin(session: Session) -> None:
-        loop = asyncio.get_running_loop()
-        face = SessionFace(session, scene.journal, ProgressBoard(loop.time))
-        for seconds in (61, 200):
-            loop.call_later(seconds, lambda: stopped.append(face.vitals().stopped))
-        loop.call_later(62, scene.venue.before.update, {"snapshot": lost})
+    def stopped(face: SessionFace) -> str:
+        scene.venue.before["snapshot"] = lost
+        return face.vitals().stopped
 
-    scene.run(4, begin)
-    assert stopped == ["", "the account was not read completely for too long"]
+    assert seen(scene, 4, stopped, 61, 200) == ["", "the account was not read completely for too long"]
